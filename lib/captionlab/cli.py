@@ -1,0 +1,47 @@
+"""The ``captionlab`` command. Subcommands are imported when they are called, so that help is quick."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "build": "captionlab.commands.build:build",
+    "check": "captionlab.commands.check:check",
+    "demo": "captionlab.commands.demo:demo",
+    "experiment": "captionlab.commands.experiment:experiment",
+    "grade": "captionlab.commands.grade:grade",
+    "labs": "captionlab.commands.check:labs",
+}
+SUMMARIES = {
+    "build": "Make the notebooks of students and instructors from the labs' texts.",
+    "check": "Check your own work on a lab.",
+    "demo": "Grade a small sample class, offline.",
+    "experiment": "Run an experiment of a lab; it writes a table and a figure.",
+    "grade": "Grade submissions of a lab.",
+    "labs": "List the labs and their exercises.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are known by name and imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SUMMARIES[name]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="captionlab")
+def main() -> None:
+    """captionlab: a lab workbook with autograded exercises, from VGG16 to Show, Attend and Tell."""

@@ -1,0 +1,1 @@
+"""The commands of ``captionlab``, a file a command."""

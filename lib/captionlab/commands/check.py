@@ -1,0 +1,72 @@
+"""``captionlab check`` and ``captionlab labs``: for students."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("lab")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--exercise", "-e", "only", multiple=True, help="Check this exercise only; may be given again.")
+def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
+    """Check your own work on LAB (such as lab1), on the public seed.
+
+    PATH is your notebook, your module or their folder; by default the lab's notebook here or in labs/.
+    """
+    from rich.console import Console
+
+    from captionlab.commands.terminal import print_verdicts
+    from captionlab.exercises import UnknownName, find_exercise, load_lab
+    from captionlab.grading.classroom import Handed, NothingToGrade, grade_submission
+    from captionlab.grading.report import number
+    from captionlab.grading.sandbox import Sandbox
+    from captionlab.workbook.kit import HIDDEN_SEEDS
+
+    try:
+        chosen = load_lab(lab)
+        names = [find_exercise(name).name for name in only]
+        handed = _own_work(path, chosen.name)
+    except (UnknownName, NothingToGrade) as error:
+        raise click.ClickException(str(error)) from None
+    with Sandbox(chosen) as sandbox:
+        graded = grade_submission(Handed("you", handed), chosen, sandbox, secret=None, only=names or None)
+    if graded.problem:
+        raise click.ClickException(graded.problem)
+    print_verdicts(Console(), graded)
+    click.echo(f"{number(graded.score)} of {number(graded.max_score)} points on the public seed. {HIDDEN_SEEDS}")
+    if any(verdict.outcome != "right" for verdict in graded.verdicts):
+        raise SystemExit(1)
+
+
+def _own_work(path: Path | None, lab_name: str) -> Path:
+    from captionlab.grading.classroom import NothingToGrade
+
+    usual = [Path(f"{lab_name}.ipynb"), Path("labs", lab_name, f"{lab_name}.ipynb")]
+    candidates = [path] if path else usual
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate
+    listed = " or ".join(map(str, candidates))
+    raise NothingToGrade(f"there is no {listed}" + ("" if path else "; name your notebook: captionlab check LAB PATH"))
+
+
+@click.command()
+def labs() -> None:
+    """List the labs and their exercises, with points, difficulty and minutes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from captionlab.exercises import LABS, load_lab
+    from captionlab.grading.report import number
+
+    for name in LABS:
+        lab = load_lab(name)
+        table = Table(title=f"{lab.name}: {lab.title} ({number(lab.max_points)} points)", title_justify="left")
+        for column in ("exercise", "points", "difficulty", "importance", "minutes"):
+            table.add_column(column, justify="left" if column == "exercise" else "right", no_wrap=True)
+        for one in lab.exercises.values():
+            table.add_row(one.name, *map(str, (number(one.points), one.difficulty, one.importance, one.minutes)))
+        Console().print(table)

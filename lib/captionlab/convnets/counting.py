@@ -1,0 +1,35 @@
+"""Parameters of a model, layer by layer."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def parameters_by_layer(model: nn.Module) -> list[tuple[str, int]]:
+    """Number of parameters of each layer of a model.
+
+    A layer is listed if it owns parameters itself. A module that only holds other modules is not listed, and what a
+    module holds counts with the modules inside, not with the one around them. Weights, biases and any other
+    ``nn.Parameter`` count, frozen or not; buffers (such as the running mean of a batch normalisation) do not, they
+    are not learned. A parameter that two layers share counts once, with the first of them.
+
+    Args:
+        model: any model; it is left as it is.
+
+    Returns:
+        ``(name, parameters)`` of each such layer, with the names and in the order of ``model.named_modules()``, where
+        the model itself has the name ``""``.
+
+    Example:
+        >>> parameters_by_layer(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 2))))
+        [('0', 15), ('2.0', 8)]
+
+    Source: ``torch.nn.Module``, https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html.
+    """
+    counted, layers = set(), []
+    for name, module in model.named_modules():
+        own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
+        counted.update(id(parameter) for parameter in own)
+        if own:
+            layers.append((name, sum(parameter.numel() for parameter in own)))
+    return layers

@@ -1,0 +1,53 @@
+"""From a network's scores to probabilities and named classes."""
+
+from __future__ import annotations
+
+import torch
+
+
+def softmax(scores: torch.Tensor) -> torch.Tensor:
+    """Probabilities from scores, along the last axis.
+
+    The probabilities are proportional to the exponentials of the scores. They are right for large scores too:
+    scores of 1000 or -1000 give no infinity and no NaN, in every row of a batch whatever the other rows hold.
+
+    Args:
+        scores: ``(..., categories)``, floating point, any number of axes before the last.
+
+    Returns:
+        ``(..., categories)``: values from 0 to 1 that sum to 1 along the last axis.
+
+    Example:
+        >>> softmax(torch.tensor([[0.0, 0.0], [1000.0, 0.0]]))
+        tensor([[0.5000, 0.5000],
+                [1.0000, 0.0000]])
+
+    Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", sections 4.1 and 6.2.2.3.
+    """
+    shifted = scores - scores.amax(dim=-1, keepdim=True)  # the largest is 0 now, and exp(0) does not overflow
+    exponentials = shifted.exp()
+    return exponentials / exponentials.sum(dim=-1, keepdim=True)
+
+
+def top_predictions(scores: torch.Tensor, categories: list[str], k: int = 5) -> list[tuple[str, float]]:
+    """The most probable classes of one image, with their probabilities.
+
+    Args:
+        scores: ``(categories,)``, the raw output of the network for one image, not yet probabilities; no two are
+            equal.
+        categories: name of each class, in the order of the scores.
+        k: how many classes to return, at least 1 and at most as many as there are.
+
+    Returns:
+        ``(category, probability)`` of ``k`` classes, the most probable first: a string and a number from 0 to 1, the
+        softmax over all classes.
+
+    Example:
+        >>> scores = torch.tensor([1.0, 4.0, 1.5])
+        >>> [(name, round(probability, 3)) for name, probability in top_predictions(scores, ["cat", "dog", "owl"], k=2)]
+        [('dog', 0.883), ('owl', 0.073)]
+
+    Source: Simonyan and Zisserman 2015, arXiv:1409.1556, section 4 (top-1 and top-5 error).
+    """
+    probabilities, indices = torch.softmax(scores, dim=-1).topk(k)
+    return [(categories[index], value) for index, value in zip(indices.tolist(), probabilities.tolist(), strict=True)]

@@ -1,0 +1,296 @@
+"""Output sizes of convolutions and poolings: probes and misconceptions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
+from captionlab.grading.probing import outcome_of
+
+
+def fit(rng: np.random.Generator, kernel: int, stride: int, padding: int, left_over: int = 0) -> int:
+    """An input size on which the kernel has at least five positions and leaves so many pixels over."""
+    return (draw(rng, 6, 20) - 1) * stride + kernel + left_over - 2 * padding
+
+
+@lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10, difficulty=1, importance=5)
+def probe_conv_output_size(conv_output_size, rng):
+    kernel = draw(rng, 2, 7)
+    size = fit(rng, kernel, 1, 0)
+    yield f"size {size}, kernel {kernel}", conv_output_size(size, kernel)
+    padding = draw(rng, 1, 3)
+    size = draw(rng, 10, 60)
+    label = f"size {size}, kernel {2 * padding + 1}, padding {padding}"
+    yield label, conv_output_size(size, kernel=2 * padding + 1, padding=padding)
+    cases = []  # stride above 1 in all of them: without and with padding, with and without pixels left over
+    for padded, stride, left_over in (
+        (0, 2, 1),
+        (0, 3, 0),
+        (1, 2, 0),
+        (1, 2, 1),
+        (1, draw(rng, 3, 5), draw(rng, 1, 2)),
+    ):
+        kernel = draw(rng, 3, 7)
+        padding = draw(rng, 1, kernel // 2) * padded
+        cases.append((fit(rng, kernel, stride, padding, left_over), kernel, stride, padding))
+    for case in cases:
+        label = "size {}, kernel {}, stride {}, padding {}".format(*case)
+        yield label, conv_output_size(*case)
+    size = draw(rng, 3, 6)
+    kernel, padding = size + 2, draw(rng, 2, 3)
+    label = f"size {size}, kernel {kernel}, padding {padding}: larger than the input, not than the padded input"
+    yield label, outcome_of(conv_output_size, size, kernel, 1, padding)
+    kernel = size + 2 * padding + draw(rng, 1, 3)
+    label = f"size {size}, kernel {kernel}, stride 2, padding {padding}: larger than the padded input"
+    yield label, outcome_of(conv_output_size, size=size, kernel=kernel, stride=2, padding=padding)
+
+
+@lab.misconception(
+    "conv_output_size",
+    hint="You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
+    "your division rounds.",
+)
+def rounds_up(size, kernel, stride=1, padding=0):
+    if kernel > size + 2 * padding:
+        raise ValueError("the kernel does not fit")
+    return math.ceil((size + 2 * padding - kernel) / stride) + 1
+
+
+@lab.misconception(
+    "conv_output_size", hint="Padding is added at both ends of the axis; your padded input is too short."
+)
+def padding_counted_once(size, kernel, stride=1, padding=0):
+    if kernel > size + padding:
+        raise ValueError("the kernel does not fit")
+    return (size + padding - kernel) // stride + 1
+
+
+@lab.misconception(
+    "conv_output_size",
+    hint="You count the steps of the kernel, not its positions. Try a kernel as large as the input: it has no room "
+    "to move, and still gives one output.",
+)
+def one_forgotten(size, kernel, stride=1, padding=0):
+    if kernel > size + 2 * padding:
+        raise ValueError("the kernel does not fit")
+    return (size + 2 * padding - kernel) // stride
+
+
+@lab.misconception(
+    "conv_output_size", hint="Your result does not depend on the stride. With a stride of 2 the kernel skips positions."
+)
+def stride_ignored(size, kernel, stride=1, padding=0):
+    if kernel > size + 2 * padding:
+        raise ValueError("the kernel does not fit")
+    return size + 2 * padding - kernel + 1
+
+
+@lab.misconception(
+    "conv_output_size",
+    hint="The sizes are right. What is missing is the error: raise a ValueError where the kernel is larger than the "
+    "padded input, instead of returning a size below 1.",
+)
+def never_raises(size, kernel, stride=1, padding=0):
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+@lab.misconception(
+    "conv_output_size",
+    hint="You refuse kernels that are larger than the input but do fit once it is padded. Compare with the padded "
+    "size.",
+)
+def fit_checked_without_padding(size, kernel, stride=1, padding=0):
+    if kernel > size:
+        raise ValueError("the kernel does not fit")
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+@lab.exercise("captionlab.convnets.arithmetic:conv_output_shape", points=1, minutes=5, difficulty=1, importance=4)
+def probe_conv_output_shape(conv_output_shape, rng):
+    for kernel, stride, padding, left_over in (
+        (3, 1, 1, 0),
+        (5, 1, 0, 0),
+        (draw(rng, 2, 4), 2, 0, 1),
+        (3, 2, 1, 1),
+        (7, draw(rng, 3, 4), draw(rng, 1, 3), 2),
+    ):
+        channels, filters = draw_different(rng, 2, 9, 2)
+        height = fit(rng, kernel, stride, padding, left_over)
+        width = height + stride * draw(rng, 1, 5)
+        if rng.random() < 0.5:
+            height, width = width, height
+        label = f"shape {(channels, height, width)}, {filters} filters, kernel {kernel}"
+        if stride == 1 and padding == 0:
+            yield label, conv_output_shape((channels, height, width), filters, kernel)
+        label += f", stride {stride}, padding {padding}"
+        yield label, conv_output_shape((channels, height, width), filters, kernel, stride=stride, padding=padding)
+
+
+@lab.misconception(
+    "conv_output_shape", hint="Every filter makes one map of the output, whatever the number of maps it looks at."
+)
+def keeps_channels(shape, filters, kernel, stride=1, padding=0):
+    channels, height, width = shape
+    return channels, (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
+
+
+@lab.misconception(
+    "conv_output_shape",
+    hint="You make a map for each pair of a filter and an input map. A filter spans all input maps at once and adds up "
+    "what it finds in them.",
+)
+def multiplies_channels(shape, filters, kernel, stride=1, padding=0):
+    channels, height, width = shape
+    out_height, out_width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+    return channels * filters, out_height, out_width
+
+
+@lab.misconception(
+    "conv_output_shape", hint="Your output is square though the input is not: compute the height and the width each."
+)
+def assumes_square(shape, filters, kernel, stride=1, padding=0):
+    size = (shape[1] + 2 * padding - kernel) // stride + 1
+    return filters, size, size
+
+
+@lab.misconception(
+    "conv_output_shape", hint="The numbers are right, their order is not: channels come first, as in the input's shape."
+)
+def channels_last(shape, filters, kernel, stride=1, padding=0):
+    _, height, width = shape
+    return (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1, filters
+
+
+@lab.misconception(
+    "conv_output_shape",
+    hint="You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
+    "your division rounds.",
+)
+def rounds_shape_up(shape, filters, kernel, stride=1, padding=0):
+    _, height, width = shape
+    out_height, out_width = (math.ceil((size + 2 * padding - kernel) / stride) + 1 for size in (height, width))
+    return filters, out_height, out_width
+
+
+@lab.exercise("captionlab.convnets.arithmetic:same_padding", points=1, minutes=10, difficulty=2, importance=3)
+def probe_same_padding(same_padding, rng):
+    small, large = sorted(draw_different(rng, 1, 6, 2))
+    yield f"kernel {2 * small + 1}", same_padding(2 * small + 1)
+    yield f"kernel {2 * large + 1}, dilation 1", same_padding(2 * large + 1, 1)
+    for kernel, dilation in ((3, draw(rng, 2, 5)), (2 * draw(rng, 2, 4) + 1, 3)):
+        yield f"kernel {kernel}, dilation {dilation}", same_padding(kernel, dilation=dilation)
+    for kernel, dilation in ((2, 2 * draw(rng, 1, 4)), (2 * draw(rng, 2, 4), 4)):  # even, and yet it can be done
+        label = f"kernel {kernel}, dilation {dilation}"
+        yield label, outcome_of(same_padding, kernel=kernel, dilation=dilation)
+    for kernel, dilation in ((2 * draw(rng, 1, 4), 1), (2 * draw(rng, 1, 4), 3)):
+        yield f"kernel {kernel}, dilation {dilation}", outcome_of(same_padding, kernel, dilation)
+
+
+@lab.misconception(
+    "same_padding", hint="This is the padding that both ends need together; the function returns that of one end."
+)
+def both_ends_together(kernel, dilation=1):
+    if dilation * (kernel - 1) % 2:
+        raise ValueError("no padding keeps the size")
+    return dilation * (kernel - 1)
+
+
+@lab.misconception(
+    "same_padding", hint="Your result does not depend on the dilation. A dilated kernel reaches further: how far?"
+)
+def dilation_ignored(kernel, dilation=1):
+    if kernel % 2 == 0:
+        raise ValueError("no padding keeps the size")
+    return kernel // 2
+
+
+@lab.misconception(
+    "same_padding",
+    hint="There are fewer gaps between the taps of a kernel than there are taps. Draw a kernel of 3 with a dilation "
+    "of 2 and count the pixels from its first tap to its last.",
+)
+def one_gap_too_many(kernel, dilation=1):
+    if dilation * kernel % 2 == 0:
+        raise ValueError("no padding keeps the size")
+    return (dilation * kernel - 1) // 2
+
+
+@lab.misconception(
+    "same_padding",
+    hint="With a kernel of 2 and a padding of 1 at both ends, the output is one pixel longer than the input. Raise a "
+    "ValueError where the padding does not come out even.",
+)
+def accepts_everything(kernel, dilation=1):
+    return dilation * (kernel - 1) // 2
+
+
+@lab.misconception(
+    "same_padding",
+    hint="You refuse every even kernel. With some dilations an even kernel can be padded equally: ask whether the "
+    "padding comes out even, not the kernel.",
+)
+def refuses_even_kernels(kernel, dilation=1):
+    if kernel % 2 == 0:
+        raise ValueError("no padding keeps the size")
+    return dilation * (kernel - 1) // 2
+
+
+@lab.exercise("captionlab.convnets.arithmetic:pool_output_shape", points=1, minutes=5, difficulty=1, importance=4)
+def probe_pool_output_shape(pool_output_shape, rng):
+    for kernel, stride, padding, left_over in (
+        (2, None, 0, 0),
+        (draw(rng, 3, 4), None, 0, draw(rng, 1, 2)),
+        (3, 2, 0, 1),
+        (2, 3, 0, draw(rng, 0, 2)),
+        (3, 2, 1, 0),
+        (draw(rng, 4, 5), None, draw(rng, 1, 2), 1),
+    ):
+        height = fit(rng, kernel, stride or kernel, padding, left_over)
+        width = height + (stride or kernel) * draw(rng, 1, 5)
+        shape = (draw(rng, 6, 64), *((width, height) if rng.random() < 0.5 else (height, width)))
+        label = f"shape {shape}, kernel {kernel}, stride {stride}, padding {padding}"
+        if stride is None and padding == 0:
+            yield label, pool_output_shape(shape, kernel)
+        elif stride is None:
+            yield label, pool_output_shape(shape, kernel=kernel, padding=padding)
+        else:
+            yield label, pool_output_shape(shape, kernel, stride, padding)
+
+
+@lab.misconception(
+    "pool_output_shape",
+    hint="Without a stride your window moves by one pixel. Pooling differs from convolution here: read what None "
+    "means.",
+)
+def moves_by_one(shape, kernel, stride=None, padding=0):
+    step = stride or 1
+    return shape[0], *((size + 2 * padding - kernel) // step + 1 for size in shape[1:])
+
+
+@lab.misconception(
+    "pool_output_shape", hint="You use the stride only where there is none given: a stride that is given always counts."
+)
+def stride_is_kernel(shape, kernel, stride=None, padding=0):
+    return shape[0], *((size + 2 * padding - kernel) // kernel + 1 for size in shape[1:])
+
+
+@lab.misconception(
+    "pool_output_shape",
+    hint="You pool over the maps as well. Every map is pooled on its own; there are as many maps after as before.",
+)
+def pools_maps_too(shape, kernel, stride=None, padding=0):
+    step = stride or kernel
+    channels, height, width = shape
+    return (channels - kernel) // step + 1, *((size + 2 * padding - kernel) // step + 1 for size in (height, width))
+
+
+@lab.misconception(
+    "pool_output_shape",
+    hint="You count a last window that sticks out of the padded map. It is not used: mind which way your division "
+    "rounds.",
+)
+def rounds_pool_up(shape, kernel, stride=None, padding=0):
+    step = stride or kernel
+    return shape[0], *(math.ceil((size + 2 * padding - kernel) / step) + 1 for size in shape[1:])

@@ -1,0 +1,256 @@
+"""Numbers of parameters, and receptive fields: probes and misconceptions."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
+
+
+@lab.exercise("captionlab.convnets.arithmetic:conv_parameters", points=1, minutes=5, difficulty=1, importance=5)
+def probe_conv_parameters(conv_parameters, rng):
+    channels, kernel = draw(rng, 2, 9), draw(rng, 2, 7)
+    label = f"{channels} channels, one filter, kernel {kernel}, no bias"
+    yield label, conv_parameters(channels, 1, kernel, bias=False)
+    for bias in (True, False, None, True):  # None: not said
+        channels, filters = draw_different(rng, 4, 64, 2)
+        kernel = draw(rng, 2, 7)
+        label = f"{channels} channels, {filters} filters, kernel {kernel}"
+        if bias is None:
+            yield label, conv_parameters(channels, filters, kernel)
+        else:
+            label += ", bias" if bias else ", no bias"
+            yield label, conv_parameters(channels=channels, filters=filters, kernel=kernel, bias=bias)
+    channels, filters = draw_different(rng, 4, 64, 2)
+    yield f"{channels} channels, {filters} filters, kernel 1", conv_parameters(channels, filters, 1)
+
+
+@lab.misconception(
+    "conv_parameters",
+    hint="Your result does not depend on the number of input maps. A filter has a weight for every value in its "
+    "window, in all maps.",
+)
+def channels_forgotten(channels, filters, kernel, bias=True):
+    return filters * (kernel**2 + bool(bias))
+
+
+@lab.misconception("conv_parameters", hint="The weights are right; the biases are missing where bias is True.")
+def bias_forgotten(channels, filters, kernel, bias=True):
+    return filters * channels * kernel**2
+
+
+@lab.misconception(
+    "conv_parameters",
+    hint="You give every weight a bias of its own. A filter adds its bias once, after it has summed up its window.",
+)
+def bias_for_each_weight(channels, filters, kernel, bias=True):
+    return filters * channels * kernel**2 * (2 if bias else 1)
+
+
+@lab.misconception(
+    "conv_parameters",
+    hint="You count a bias for each pair of a filter and an input map. A filter sums over all input maps first, then "
+    "adds one bias.",
+)
+def bias_for_each_channel(channels, filters, kernel, bias=True):
+    return filters * channels * (kernel**2 + bool(bias))
+
+
+@lab.misconception("conv_parameters", hint="You count one bias for the whole bank. Every filter has a bias of its own.")
+def one_bias_for_all(channels, filters, kernel, bias=True):
+    return filters * channels * kernel**2 + bool(bias)
+
+
+@lab.misconception("conv_parameters", hint="The kernel has two sides: it is a square of pixels, not a row of them.")
+def kernel_not_squared(channels, filters, kernel, bias=True):
+    return filters * (channels * kernel + bool(bias))
+
+
+@lab.exercise("captionlab.convnets.arithmetic:dense_parameters", points=1, minutes=5, difficulty=1, importance=4)
+def probe_dense_parameters(dense_parameters, rng):
+    def volume():
+        return draw(rng, 3, 9), *draw_different(rng, 4, 14, 2)
+
+    long, short = (draw(rng, 50, 99),), (draw(rng, 10, 40),)
+    for before, after in ((volume(), short), (volume(), volume())):
+        yield f"from shape {before} to shape {after}", dense_parameters(before, after)
+    for before, after, bias in ((long, short, True), (short, volume(), False), (volume(), volume(), False)):
+        label = f"from shape {before} to shape {after}, " + ("bias" if bias else "no bias")
+        yield label, dense_parameters(input_shape=before, output_shape=after, bias=bias)
+    before, after = volume(), volume()
+    yield f"from shape {before} to shape {after}, bias", dense_parameters(before, after, True)
+
+
+@lab.misconception(
+    "dense_parameters",
+    hint="You count a weight for each map. Every single value of the input volume has its own weights: flatten it "
+    "first.",
+)
+def maps_only(input_shape, output_shape, bias=True):
+    return output_shape[0] * (input_shape[0] + bool(bias))
+
+
+@lab.misconception("dense_parameters", hint="The weights are right; the biases are missing where bias is True.")
+def dense_bias_forgotten(input_shape, output_shape, bias=True):
+    return math.prod(input_shape) * math.prod(output_shape)
+
+
+@lab.misconception(
+    "dense_parameters",
+    hint="You count a bias for each value of the input. A bias is added to what a unit has summed up, so there are as "
+    "many as there are units.",
+)
+def bias_for_each_input(input_shape, output_shape, bias=True):
+    return math.prod(input_shape) * (math.prod(output_shape) + bool(bias))
+
+
+@lab.misconception(
+    "dense_parameters",
+    hint="The number of values in a volume is not the sum of its sides. How many values has an image of 3 by 10 by 10?",
+)
+def sides_summed(input_shape, output_shape, bias=True):
+    return sum(output_shape) * (sum(input_shape) + bool(bias))
+
+
+@lab.exercise("captionlab.convnets.arithmetic:receptive_field", points=3, minutes=20, difficulty=3, importance=4)
+def probe_receptive_field(receptive_field, rng):
+    small, large = sorted(draw_different(rng, 2, 5, 2))
+    block = [(3, 1)] * draw(rng, 1, 2)
+    stacks = [
+        [(2 * small + 1, 1), (2 * large + 1, 1)],  # no strides
+        [(draw(rng, 2, 5), 1) for _ in range(draw(rng, 3, 6))],
+        [(draw(rng, 3, 7), 1), (2, 2)],  # the stride of the last layer plays no part
+        [(2, 2), (draw(rng, 3, 7), 1)],
+        [(draw(rng, 5, 11), draw(rng, 3, 4)), (3, 2), (5, 1)],  # as AlexNet begins
+        [*block, (2, 2), *block, (2, 2), *block],  # as VGG does
+        [(draw(rng, 2, 6), draw(rng, 1, 3)) for _ in range(draw(rng, 4, 6))],
+        [(1, 2), (draw(rng, 3, 5), 2), (1, 1), (draw(rng, 3, 5), 1)],
+    ]
+    for layers in stacks:
+        yield f"(kernel, stride) of the layers: {layers}", receptive_field(list(layers))
+
+
+@lab.misconception(
+    "receptive_field",
+    hint="You add the kernels up. Neighbouring windows overlap: ask how many new pixels the second layer brings to the "
+    "window of the first.",
+)
+def kernels_summed(layers):
+    return sum(kernel for kernel, _ in layers)
+
+
+@lab.misconception(
+    "receptive_field",
+    hint="Your result does not depend on the strides. After a layer of stride 2, a step of one value is a step of two "
+    "pixels in the image.",
+)
+def strides_ignored(layers):
+    return 1 + sum(kernel - 1 for kernel, _ in layers)
+
+
+@lab.misconception(
+    "receptive_field",
+    hint="You let a layer's stride act on that layer's own kernel. A kernel reaches over values of the layer before; "
+    "its stride spreads only what comes after.",
+)
+def stride_one_layer_too_early(layers):
+    field, step = 1, 1
+    for kernel, stride in layers:
+        step *= stride
+        field += (kernel - 1) * step
+    return field
+
+
+@lab.misconception(
+    "receptive_field",
+    hint="You go through the layers in the wrong direction for your rule: one that starts from a single output value "
+    "must walk from the last layer back to the image.",
+)
+def wrong_direction(layers):
+    field = 1
+    for kernel, stride in layers:
+        field = (field - 1) * stride + kernel
+    return field
+
+
+@lab.misconception(
+    "receptive_field",
+    hint="You use each layer's own stride only. The strides of all the layers before it act together on what one of "
+    "its steps means in the image.",
+)
+def strides_not_accumulated(layers):
+    field, before = 1, 1
+    for kernel, stride in layers:
+        field += (kernel - 1) * before
+        before = stride
+    return field
+
+
+@lab.exercise("captionlab.convnets.arithmetic:vgg_parameters", points=3, minutes=20, difficulty=3, importance=5)
+def probe_vgg_parameters(vgg_parameters, rng):
+    vgg16 = [[64, 64], [128, 128], [256] * 3, [512] * 3, [512] * 3]
+    yield "VGG16", vgg_parameters([list(block) for block in vgg16], [4096, 4096, 1000])
+    for count, channels, left_over in ((1, 3, 0), (2, 3, 1), (3, 1, 0), (3, 3, 3), (draw(rng, 4, 5), 4, 5)):
+        maps = sorted(draw_different(rng, 5, 40, count))
+        blocks = [[size] * draw(rng, 1, 3) for size in maps]
+        blocks[-1] = [*blocks[-1], maps[-1] + draw(rng, 1, 9)]
+        dense = [draw(rng, 10, 99) for _ in range(draw(rng, 1, 3))]
+        image_size = 2**count * draw(rng, 2, 6) + left_over
+        label = f"blocks {blocks}, dense {dense}, image size {image_size}, {channels} channels"
+        yield label, vgg_parameters(blocks, dense, image_size=image_size, channels=channels)
+
+
+def _count_vgg(blocks, channels, dense, inputs, bias=1):
+    chain = [channels, *(filters for block in blocks for filters in block)]
+    convolutional = sum(9 * before * after + bias * after for before, after in pairwise(chain))
+    ends = [inputs, *dense]
+    return convolutional, sum((before + bias) * after for before, after in pairwise(ends))
+
+
+@lab.misconception(
+    "vgg_parameters", hint="You count weights only. Every filter and every fully connected unit has a bias as well."
+)
+def biases_forgotten(blocks, dense, image_size=224, channels=3):
+    side = image_size // 2 ** len(blocks)
+    return _count_vgg(blocks, channels, dense, blocks[-1][-1] * side * side, bias=0)
+
+
+@lab.misconception(
+    "vgg_parameters",
+    hint="Your first fully connected layer has one input for each of the last maps. It sees every pixel of them.",
+)
+def pixels_forgotten(blocks, dense, image_size=224, channels=3):
+    return _count_vgg(blocks, channels, dense, blocks[-1][-1])
+
+
+@lab.misconception(
+    "vgg_parameters",
+    hint="Your last maps are twice as large as they should be: a pooling follows every block, the last one too.",
+)
+def last_pooling_forgotten(blocks, dense, image_size=224, channels=3):
+    side = image_size // 2 ** (len(blocks) - 1)
+    return _count_vgg(blocks, channels, dense, blocks[-1][-1] * side * side)
+
+
+@lab.misconception(
+    "vgg_parameters",
+    hint="You take the last maps to be 7 by 7 pixels. They are for images of 224 pixels and five poolings: compute "
+    "their size from what you are given.",
+)
+def always_seven_by_seven(blocks, dense, image_size=224, channels=3):
+    return _count_vgg(blocks, channels, dense, blocks[-1][-1] * 49)
+
+
+@lab.misconception(
+    "vgg_parameters",
+    hint="The first convolution of a block still sees the maps of the block before it, not the number that its own "
+    "block makes.",
+)
+def block_sees_its_own_maps(blocks, dense, image_size=224, channels=3):
+    side = image_size // 2 ** len(blocks)
+    convolutional = 0
+    for index, block in enumerate(blocks):
+        chain = [block[0] if index else channels, *block]
+        convolutional += sum((9 * before + 1) * after for before, after in pairwise(chain))
+    return convolutional, _count_vgg(blocks, channels, dense, blocks[-1][-1] * side * side)[1]

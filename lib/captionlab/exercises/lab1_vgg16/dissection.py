@@ -1,0 +1,188 @@
+"""Layers of a model: pooling written out, parameters counted. Probes and misconceptions."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab
+from captionlab.grading.probing import outcome_of
+
+
+@lab.exercise("captionlab.convnets.pooling:pool2d", points=2, minutes=20, difficulty=3, importance=3)
+def probe_pool2d(pool2d, rng):
+    for kernel, stride, mode, left_over, mean in (
+        (2, 2, "max", 0, 0.0),
+        (2, 2, "average", 0, 0.0),
+        (3, 2, "max", 1, 0.0),
+        (3, 2, "average", 1, 2.0),
+        (draw(rng, 2, 3), 1, "max", 0, -9.0),  # nothing but negative numbers
+        (2, 3, "average", draw(rng, 1, 2), 0.0),
+    ):
+        rows, columns = (kernel + stride * draw(rng, 1, 2), kernel + stride * 3)
+        maps = draw_tensor(rng, draw(rng, 2, 3), rows + left_over, columns + left_over, mean=mean)
+        label = f"{mode} pooling of maps of shape {tuple(maps.shape)}, kernel {kernel}, stride {stride}"
+        if mode == "max":
+            yield label, pool2d(maps, kernel, stride)
+        else:
+            yield label, pool2d(maps, kernel=kernel, stride=stride, mode=mode)
+    yield 'mode "median"', outcome_of(pool2d, draw_tensor(rng, 2, 4, 4), 2, 2, "median")
+
+
+def _pool(maps, kernel, stride, mode):
+    if mode not in ("max", "average"):
+        raise ValueError(mode)
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
+
+
+@lab.misconception(
+    "pool2d", hint="Your window moves by its own size, whatever the stride. Overlapping windows are allowed."
+)
+def stride_is_kernel_size(maps, kernel, stride, mode="max"):
+    return _pool(maps, kernel, kernel, mode)
+
+
+@lab.misconception("pool2d", hint="Your window visits every pixel, whatever the stride.")
+def visits_every_pixel(maps, kernel, stride, mode="max"):
+    return _pool(maps, kernel, 1, mode)
+
+
+@lab.misconception(
+    "pool2d",
+    hint="All your maps come out equal: you pool over the maps too. Look at the dimensions of your max or mean: it "
+    "must leave the channels apart.",
+)
+def pools_across_maps(maps, kernel, stride, mode="max"):
+    pooled = _pool(maps, kernel, stride, mode)
+    return (pooled.amax(0) if mode == "max" else pooled.mean(0)).expand_as(pooled)
+
+
+@lab.misconception(
+    "pool2d",
+    hint="Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
+)
+def starts_from_zero(maps, kernel, stride, mode="max"):
+    return _pool(maps, kernel, stride, mode).clamp(min=0 if mode == "max" else None, max=None if mode == "max" else 1e9)
+
+
+@lab.misconception("pool2d", hint="Your average is a sum divided by too little: how many pixels are there in a window?")
+def divides_by_one_side(maps, kernel, stride, mode="max"):
+    return _pool(maps, kernel, stride, mode) * (kernel if mode == "average" else 1)
+
+
+@lab.misconception("pool2d", hint="You always take the largest value: mode decides between the largest and the mean.")
+def always_max(maps, kernel, stride, mode="max"):
+    return _pool(maps, kernel, stride, "median" if mode == "median" else "max")
+
+
+@lab.misconception(
+    "pool2d",
+    hint='The numbers are right. What is missing is the error: any mode but "max" and "average" must raise a '
+    "ValueError, or a typing error passes for an average.",
+)
+def accepts_any_mode(maps, kernel, stride, mode="max"):
+    return _pool(maps, kernel, stride, "max" if mode == "max" else "average")
+
+
+class _Scaled(nn.Module):
+    """A convolution inside a module that has a parameter of its own."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels))
+        self.inner = nn.Conv2d(channels, channels, 1)
+
+
+def _models(rng):
+    """A name and a small model, several times."""
+    a, b, c = draw(rng, 2, 6), draw(rng, 7, 12), draw(rng, 13, 20)
+    features = nn.Sequential(nn.Conv2d(3, a, 3), nn.ReLU(), nn.Conv2d(a, b, 3), nn.MaxPool2d(2))
+    nested = nn.Sequential(features, nn.Flatten(), nn.Sequential(nn.Linear(b, c), nn.ReLU(), nn.Linear(c, 2)))
+    yield "convolutions and linear layers, nested", nested
+    yield "batch normalisation", nn.Sequential(nn.Conv2d(3, b, 3, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+    frozen = nn.Sequential(nn.Conv2d(1, a, 5), nn.ReLU(), nn.Conv2d(a, c, 1))
+    frozen[0].requires_grad_(False)
+    yield "the first layer frozen", frozen
+    tied = nn.Sequential(nn.Linear(a, a), nn.Tanh(), nn.Linear(a, a), nn.Linear(a, b))
+    tied[2].weight = tied[0].weight
+    yield "two layers that share their weights, not their biases", tied
+    yield "a module that has a parameter and holds a convolution", nn.Sequential(_Scaled(b), nn.ReLU(), nn.Linear(b, a))
+    yield "a single layer", nn.Linear(b, c)
+
+
+@lab.exercise("captionlab.convnets.counting:parameters_by_layer", points=2, minutes=15, difficulty=2, importance=4)
+def probe_parameters_by_layer(parameters_by_layer, rng):
+    for label, model in _models(rng):
+        yield label, parameters_by_layer(model)
+
+
+def _count_layers(model, count):
+    return [(name, count(module)) for name, module in model.named_modules() if count(module)]
+
+
+@lab.misconception(
+    "parameters_by_layer",
+    hint="You list containers with all they hold, so that the sum counts everything more than once. Look up the "
+    "argument `recurse` of Module.parameters.",
+)
+def counts_containers_too(model):
+    return _count_layers(model, lambda module: sum(each.numel() for each in module.parameters()))
+
+
+@lab.misconception("parameters_by_layer", hint="You count weights only. Layers have biases as well.")
+def weights_only(model):
+    return _count_layers(model, lambda module: module.weight.numel() if hasattr(module, "weight") else 0)
+
+
+@lab.misconception(
+    "parameters_by_layer",
+    hint="You count buffers: the running mean and variance of a batch normalisation are kept in the model, but not "
+    "learned.",
+)
+def counts_buffers_too(model):
+    seen = set()
+
+    def count(module):
+        own = {id(each): each.numel() for each in (*module.parameters(recurse=False), *module.buffers(recurse=False))}
+        return sum(own[key] for key in own if key not in seen and not seen.add(key))
+
+    return [(name, number) for name, module in model.named_modules() if (number := count(module))]
+
+
+@lab.misconception(
+    "parameters_by_layer", hint="You list weights and biases apart. One line a layer: they belong to the same module."
+)
+def lists_every_tensor(model):
+    return [(name, each.numel()) for name, each in model.named_parameters()]
+
+
+@lab.misconception(
+    "parameters_by_layer",
+    hint="You skip modules that hold other modules. Such a module can have parameters of its own; they would be lost.",
+)
+def innermost_only(model):
+    owners = {}
+    for name, each in model.named_parameters():
+        owner = name.rpartition(".")[0]
+        owners[owner] = owners.get(owner, 0) + each.numel()
+    return [(name, number) for name, number in owners.items() if not list(model.get_submodule(name).children())]
+
+
+@lab.misconception(
+    "parameters_by_layer",
+    hint="You leave frozen parameters out. A parameter that is not trained is still one of the model.",
+)
+def trainable_only(model):
+    owners = {}
+    for name, each in model.named_parameters():
+        owner = name.rpartition(".")[0]
+        owners[owner] = owners.get(owner, 0) + each.numel() * each.requires_grad
+    return [(name, number) for name, number in owners.items() if number]
+
+
+@lab.misconception(
+    "parameters_by_layer", hint="A parameter that two layers share is one parameter of the model; you count it twice."
+)
+def counts_shared_twice(model):
+    return _count_layers(model, lambda module: sum(each.numel() for each in module.parameters(recurse=False)))

@@ -1,0 +1,302 @@
+"""From a picture to named classes: probes and misconceptions."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+NAMES = ("tench", "goldfish", "ostrich", "magpie", "bulbul", "kite", "newt", "axolotl", "drake", "wombat", "otter")
+
+
+def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
+    """Random pixels, each colour with a level of its own, in a mode of PIL."""
+    level = rng.permutation([60, 120, 190])
+    pixels = np.clip(rng.normal(level, 60, (height, width, 3)), 0, 255).astype(np.uint8)
+    image = Image.fromarray(pixels)
+    if mode == "P":
+        return image.quantize(16)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8)))
+        return image
+    return image.convert(mode)
+
+
+def _thin(batch, step: int):
+    """The shape, and the values at every ``step``-th row and column, of an array; anything else as it is."""
+    if isinstance(batch, (np.ndarray, torch.Tensor)) and batch.ndim >= 2:
+        return [list(batch.shape), batch[..., ::step, ::step]]
+    return batch
+
+
+# PIL rounds to whole grey levels while it resizes, torchvision's antialiased resize of float images does not: they are
+# up to 1.5 levels of 255 apart, about 0.026 after division by a standard deviation of 0.225. Mistakes are far larger.
+@lab.exercise(
+    "captionlab.convnets.images:prepare_image",
+    points=3,
+    minutes=25,
+    difficulty=2,
+    importance=5,
+    atol=0.03,
+    check_dtype=True,
+)
+def probe_prepare_image(prepare_image, rng):
+    size = draw(rng, 6, 9)
+    yield f"a colour picture that is {size} by {size} already", prepare_image(_picture(rng, "RGB", size, size), size)
+    for width, height in ((draw(rng, 20, 28), draw(rng, 11, 15)), (draw(rng, 8, 11), draw(rng, 16, 24))):
+        label = f"a colour picture of {width} by {height}, to size {size}"
+        yield label, prepare_image(_picture(rng, "RGB", width, height), size=size)
+    large = draw(rng, 18, 22)
+    label = f"a small colour picture of 7 by 5, to size {large}"
+    yield label, _thin(prepare_image(_picture(rng, "RGB", 7, 5), large), 2)
+    yield "a colour picture, to the default size", _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
+    label = f"a picture with transparency, {size} by {size} already"
+    yield label, prepare_image(_picture(rng, "RGBA", size, size), size)
+    yield f"a picture with a palette, to size {size}", prepare_image(_picture(rng, "P", 23, 14), size)
+    yield f"a grey picture, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
+
+
+def _pixels(image, size, resample=Image.Resampling.BILINEAR):
+    return np.asarray(image.convert("RGB").resize((size, size), resample), dtype=np.float32) / 255
+
+
+def _batch(pixels, mean=MEAN, std=STD):
+    normal = (pixels - np.float32(mean)) / np.float32(std)
+    return torch.from_numpy(normal.astype(np.float32)).permute(2, 0, 1).unsqueeze(0)
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="Your pixels go from 0 to 255 when you normalise them; the means and standard deviations are for values from "
+    "0 to 1.",
+)
+def forgets_to_scale(image, size=224):
+    return _batch(_pixels(image, size) * 255)
+
+
+@lab.misconception(
+    "prepare_image", hint="Your values are scaled but not normalised: use IMAGENET_MEAN and IMAGENET_STD."
+)
+def forgets_to_normalise(image, size=224):
+    return _batch(_pixels(image, size), mean=0, std=1)
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="You normalise first and scale to 0..1 afterwards. The means are for values that are scaled already.",
+)
+def normalises_before_scaling(image, size=224):
+    return _batch(_pixels(image, size) * 255) / 255
+
+
+@lab.misconception(
+    "prepare_image", hint="You subtract the standard deviation and divide by the mean: they are swapped."
+)
+def swaps_mean_and_deviation(image, size=224):
+    return _batch(_pixels(image, size), mean=STD, std=MEAN)
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="The colours are still the last axis. A picture is height, width, colour; torch wants colour first.",
+)
+def leaves_channels_last(image, size=224):
+    return _batch(_pixels(image, size)).permute(0, 2, 3, 1)
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="Your picture lies on its side: bringing the colours to the front, you swapped height and width.",
+)
+def transposes_the_picture(image, size=224):
+    return _batch(_pixels(image, size)).transpose(2, 3)
+
+
+@lab.misconception(
+    "prepare_image", hint="Your first channel is blue. PIL gives red, green, blue, and that is the order to keep."
+)
+def puts_blue_first(image, size=224):
+    return _batch(_pixels(image, size)[..., ::-1])
+
+
+@lab.misconception(
+    "prepare_image", hint="The batch axis is missing: a network expects a batch of pictures, here a batch of one."
+)
+def forgets_the_batch(image, size=224):
+    return _batch(_pixels(image, size))[0]
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="Your values are right, but float64 (NumPy's default); a network's weights are float32, and torch does not "
+    "mix them.",
+)
+def leaves_double_precision(image, size=224):
+    return _batch(_pixels(image, size)).double()
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="Colour pictures are right. A grey picture has no colour axis: look for the method of PIL images that "
+    "changes the mode, and call it first.",
+)
+def takes_colour_for_granted(image, size=224):
+    if image.mode != "L":
+        return _batch(_pixels(image, size))
+    grey = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    return _batch(grey)
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="Pictures with a palette come out wrong: PIL cannot average the numbers of palette entries. Change the mode "
+    "before resizing, not after.",
+)
+def resizes_before_converting(image, size=224):
+    return _batch(np.asarray(image.resize((size, size), Image.Resampling.BILINEAR).convert("RGB"), np.float32) / 255)
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="You cut the sides off a picture that is not square. Here the whole picture is squeezed into the square.",
+)
+def crops_the_centre(image, size=224):
+    image, shorter = image.convert("RGB"), min(image.size)
+    left, top = (image.width - shorter) // 2, (image.height - shorter) // 2
+    return _batch(_pixels(image.crop((left, top, left + shorter, top + shorter)), size))
+
+
+@lab.misconception(
+    "prepare_image",
+    hint="Your picture is resized with another filter: the default of PIL's resize is not the bilinear one.",
+)
+def resizes_with_the_default(image, size=224):
+    return _batch(_pixels(image, size, Image.Resampling.BICUBIC))
+
+
+@lab.exercise("captionlab.convnets.predictions:softmax", points=2, minutes=10, difficulty=2, importance=4)
+def probe_softmax(softmax, rng):
+    yield "one image", softmax(draw_tensor(rng, draw(rng, 4, 7), scale=2))
+    for shape in ((3, 5), (4, 4), (2, 3, 4)):
+        yield f"scores of shape {shape}", softmax(scores=draw_tensor(rng, *shape, scale=2))
+    shift = torch.tensor([[5.0], [0.0], [-5.0]])
+    yield "rows at different levels", softmax(draw_tensor(rng, 3, 6, scale=2) + shift)
+    yield "scores around 1000", softmax(draw_tensor(rng, 1, 5, scale=2, mean=1000))
+    yield "scores around -1000", softmax(draw_tensor(rng, 6, scale=2, mean=-1000))
+    yield "rows around 1000, 0 and -1000", softmax(draw_tensor(rng, 3, 5, scale=2) + 200 * shift)
+
+
+@lab.misconception(
+    "softmax",
+    hint="Your values are right until the scores are large: the exponential of 1000 is infinite. Adding the same "
+    "number to all scores of a row does not change their softmax; choose one that helps.",
+)
+def overflows(scores):
+    return scores.exp() / scores.exp().sum(-1, keepdim=True)
+
+
+@lab.misconception(
+    "softmax",
+    hint="You normalise along the first axis: the probabilities of one class over the images of the batch. The last "
+    "axis holds the classes.",
+)
+def first_axis(scores):
+    return torch.softmax(scores, 0)
+
+
+@lab.misconception(
+    "softmax", hint="All your values together sum to 1. Every row must do so on its own: sum along the last axis only."
+)
+def one_sum_for_all(scores):
+    return torch.softmax(scores.reshape(-1), 0).reshape(scores.shape)
+
+
+@lab.misconception(
+    "softmax",
+    hint="You subtract the largest score of the whole batch. A row far below it underflows to 0 / 0: every row needs "
+    "its own.",
+)
+def one_maximum_for_all(scores):
+    exponentials = (scores - scores.max()).exp()
+    return exponentials / exponentials.sum(-1, keepdim=True)
+
+
+@lab.misconception(
+    "softmax",
+    hint="You divide the scores by their sum; scores can be negative. Something positive has to be made of them first.",
+)
+def no_exponential(scores):
+    return scores / scores.sum(-1, keepdim=True)
+
+
+@lab.misconception("softmax", hint="These are the logarithms of the probabilities.")
+def logarithms(scores):
+    return torch.log_softmax(scores, -1)
+
+
+@lab.exercise("captionlab.convnets.predictions:top_predictions", points=1, minutes=10, difficulty=2, importance=3)
+def probe_top_predictions(top_predictions, rng):
+    for k, count, mean in (
+        (None, 9, 0.0),
+        (1, 6, 0.0),
+        (3, 8, -4.0),
+        (draw(rng, 2, 4), 10, 3.0),
+        (5, 5, 0.0),
+        (2, 11, 0.0),
+    ):
+        names = [str(name) for name in rng.permutation(NAMES)[:count]]
+        levels = torch.from_numpy(rng.permutation(count).astype(np.float32)) * 0.6
+        scores = levels + draw_tensor(rng, count, scale=0.05) + mean
+        label = f"the {k or 'default number of'} most probable of {count} classes"
+        if k is None:
+            yield label, top_predictions(scores, names)
+        elif k == 1:
+            yield label, top_predictions(scores, names, 1)
+        else:
+            yield label, top_predictions(scores=scores, categories=names, k=k)
+
+
+def _name_them(values, indices, categories):
+    return [(categories[int(index)], float(value)) for value, index in zip(values, indices, strict=True)]
+
+
+@lab.misconception(
+    "top_predictions", hint="You return scores. Turn them into probabilities: with a softmax over all classes."
+)
+def returns_scores(scores, categories, k=5):
+    return _name_them(*scores.topk(k), categories)
+
+
+@lab.misconception(
+    "top_predictions", hint="The classes are the right ones, but the least probable of them comes first."
+)
+def worst_of_the_best_first(scores, categories, k=5):
+    return _name_them(*torch.softmax(scores, -1).topk(k), categories)[::-1]
+
+
+@lab.misconception(
+    "top_predictions",
+    hint="These are the least probable classes: sorting functions put the smallest first unless told otherwise.",
+)
+def least_probable(scores, categories, k=5):
+    return _name_them(*torch.softmax(scores, -1).topk(k, largest=False), categories)
+
+
+@lab.misconception(
+    "top_predictions",
+    hint="Your probabilities sum to 1 over the classes you return. The softmax is over all classes: take it first, "
+    "choose after.",
+)
+def softmax_of_the_best(scores, categories, k=5):
+    values, indices = scores.topk(k)
+    return _name_them(torch.softmax(values, -1), indices, categories)
+
+
+@lab.misconception("top_predictions", hint="You return the number of each class; look its name up in categories.")
+def numbers_for_names(scores, categories, k=5):
+    values, indices = torch.softmax(scores, -1).topk(k)
+    return list(zip(indices.tolist(), values.tolist(), strict=True))

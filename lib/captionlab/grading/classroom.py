@@ -1,0 +1,222 @@
+"""Many submissions: finding them, grading each, losing none."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+
+from captionlab.grading.exercise import Lab, grading_seed
+from captionlab.grading.judge import Verdict
+from captionlab.grading.sandbox import Limits, Sandbox, grade_exercise
+from captionlab.grading.submission import (
+    Submission,
+    UnreadableSubmission,
+    is_notebook_of,
+    read_module,
+    read_notebook,
+)
+
+SECRET_FILE = Path(".captionlab") / "secret"
+SECRET_VARIABLE = "CAPTIONLAB_SECRET"
+SKIPPED = {"__pycache__", "__MACOSX"}
+
+
+class NothingToGrade(Exception):
+    """No submission where one was named; the message says what was looked for."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """Where one student's submission lies: a folder with the lab's files, or a single file."""
+
+    student: str
+    path: Path
+
+
+@dataclass
+class Graded:
+    """One student's verdicts on a lab.
+
+    ``notes`` are remarks for the reader; ``problem`` says why nothing could be read, where that is so.
+    """
+
+    student: str
+    lab: str
+    verdicts: list[Verdict]
+    notes: list[str] = field(default_factory=list)
+    problem: str | None = None
+
+    @property
+    def score(self) -> float:
+        return round(sum(verdict.points for verdict in self.verdicts), 2)
+
+    @property
+    def max_score(self) -> float:
+        return sum(verdict.max_points for verdict in self.verdicts)
+
+
+def course_secret(folder: Path = Path(".")) -> bytes:
+    """The secret that grading seeds are drawn from: of the environment, or of a file made on first use."""
+    given = os.environ.get(SECRET_VARIABLE)
+    if given:
+        return given.encode()
+    path = folder / SECRET_FILE
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+    secret = path.read_text().strip()
+    if not secret:
+        raise NothingToGrade(f"the secret in {path} is empty; delete the file and a new one is made")
+    return secret.encode()
+
+
+def find_submissions(paths: Iterable[Path], lab: Lab) -> list[Handed]:
+    """The submissions that ``paths`` hold, in a fixed order.
+
+    A path is a notebook or module (named after its file), a student's folder, or a folder of either.
+
+    Raises:
+        NothingToGrade: a path that is not there, or no submission at all.
+    """
+    found: list[Handed] = []
+    for path in paths:
+        if not path.exists():
+            raise NothingToGrade(f"there is no {path}")
+        found += _in_folder(path, lab) if path.is_dir() else [Handed(path.stem, path)]
+    if not found:
+        listed = ", ".join(map(str, paths))
+        raise NothingToGrade(
+            f"no submissions in {listed}: expected folders <student>/ or notebooks (.ipynb) or modules (.py)"
+        )
+    return _distinct(found)
+
+
+def _in_folder(folder: Path, lab: Lab) -> list[Handed]:
+    own = [folder / f"{lab.name}.ipynb", folder / f"{lab.name}.py", folder / lab.name]
+    if lab.module:
+        own.append(folder / lab.module)
+    if any(path.exists() for path in own):
+        return [Handed(folder.resolve().name, folder)]
+    entries = sorted(path for path in folder.iterdir() if path.name not in SKIPPED and not path.name.startswith("."))
+    return [
+        Handed(path.name if path.is_dir() else path.stem, path)
+        for path in entries
+        if path.is_dir() or path.suffix in (".ipynb", ".py")
+    ]
+
+
+def _distinct(found: list[Handed]) -> list[Handed]:
+    """Give a second submission of the same name a name of its own: none is lost."""
+    taken: dict[str, int] = {}
+    distinct = []
+    for handed in found:
+        taken[handed.student] = count = taken.get(handed.student, 0) + 1
+        distinct.append(handed if count == 1 else Handed(f"{handed.student} ({count})", handed.path))
+    return distinct
+
+
+def read_submission(handed: Handed, lab: Lab) -> Submission:
+    """Read a student's notebook and module.
+
+    Raises:
+        UnreadableSubmission: nothing in it can be graded.
+    """
+    submission = Submission(handed.student)
+    if not handed.path.is_dir():
+        files = [handed.path]
+    else:
+        folder = handed.path / lab.name if (handed.path / lab.name).is_dir() else handed.path
+        files = _lab_files(folder, lab, submission)
+    for path in files:
+        if path.is_symlink():
+            raise UnreadableSubmission(f"{path.name} is a link; hand in the file itself")
+        if path.suffix == ".ipynb":
+            read_notebook(path, lab, submission)
+        elif path.suffix == ".py":
+            read_module(path, submission)
+        else:
+            raise UnreadableSubmission(f"{path.name} is neither a notebook (.ipynb) nor a module (.py)")
+    return submission
+
+
+def _lab_files(folder: Path, lab: Lab, submission: Submission) -> list[Path]:
+    """A student's notebook, then the module: read last, the module wins."""
+    notebooks = sorted(folder.glob("*.ipynb"))
+    modules = sorted(folder.glob("*.py"))
+    notebook = _choose(notebooks, f"{lab.name}.ipynb", lab)
+    module = _choose(modules, lab.module or f"{lab.name}.py", lab)
+    files = [path for path in (notebook, module) if path]
+    if not files:
+        there = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
+        raise UnreadableSubmission(f"no notebook and no module in the folder; it holds: {there}")
+    for path in (*notebooks, *modules):
+        if path not in files:
+            submission.notes.append(f"{path.name} was not read: {' and '.join(file.name for file in files)} counted")
+    if notebook and module:
+        submission.notes.append(f"both {notebook.name} and {module.name} are there: what the module defines counts")
+    return files
+
+
+def _choose(files: list[Path], name: str, lab: Lab) -> Path | None:
+    named = [path for path in files if path.name == name]
+    stated = [path for path in files if path.suffix == ".ipynb" and is_notebook_of(path, lab)]
+    return next(iter([*named, *stated, *files]), None)
+
+
+def grade_submission(
+    handed: Handed, lab: Lab, sandbox: Sandbox, secret: bytes | None, only: list[str] | None = None
+) -> Graded:
+    """Grade one submission; where it cannot be read, every exercise is missing and the reason is said.
+
+    Without a ``secret`` the public seeds are used: that is the student's own check. ``only`` names the
+    exercises to grade where not all are wanted.
+    """
+    exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
+    try:
+        submission = read_submission(handed, lab)
+    except (UnreadableSubmission, OSError) as error:
+        verdicts = [Verdict(one.name, 0.0, one.points, "missing", str(error)) for one in exercises]
+        return Graded(handed.student, lab.name, verdicts, problem=str(error))
+    verdicts = [
+        grade_exercise(sandbox, one, submission, grading_seed(secret, one, handed.student) if secret else None)
+        for one in exercises
+    ]
+    return Graded(handed.student, lab.name, verdicts, submission.notes)
+
+
+def grade_class(
+    found: list[Handed],
+    lab: Lab,
+    secret: bytes | None,
+    jobs: int = 1,
+    limits: Limits | None = None,
+    progress: Callable[[Graded], None] = lambda graded: None,
+) -> list[Graded]:
+    """Grade many submissions with ``jobs`` workers; the results are in the order of ``found``."""
+    sandboxes: SimpleQueue[Sandbox] = SimpleQueue()
+    made = [Sandbox(lab, limits) for _ in range(max(1, min(jobs, len(found))))]
+    for sandbox in made:
+        sandboxes.put(sandbox)
+
+    def grade(handed: Handed) -> Graded:
+        sandbox = sandboxes.get()
+        try:
+            graded = grade_submission(handed, lab, sandbox, secret)
+        finally:
+            sandboxes.put(sandbox)
+        progress(graded)
+        return graded
+
+    try:
+        with ThreadPoolExecutor(len(made)) as pool:
+            return list(pool.map(grade, found))
+    finally:
+        for sandbox in made:
+            sandbox.close()

@@ -1,0 +1,166 @@
+"""What a lab asks of students: exercises, each with its probe, its points and its misconceptions.
+
+A lab file reads as a list of exercises::
+
+    lab = Lab("lab1_vgg16", title="VGG16 and its parameters", home=__name__)
+
+    @lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10)
+    def probe_conv_output_size(conv_output_size, rng):
+        for size, kernel in draw_cases(rng):
+            yield f"size {size}, kernel {kernel}", conv_output_size(size, kernel)
+
+    @lab.misconception("conv_output_size", hint="A window that does not fit is dropped: round down.")
+    def rounds_up(size, kernel, stride=1, padding=0): ...
+
+The reference is named, never imported here: a process that runs student code loads the probes and
+still holds no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+Probe = Callable[..., Iterator[tuple[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong implementation students really write, and the hint that helps them out of it."""
+
+    name: str
+    implementation: Callable
+    hint: str
+
+
+@dataclass(eq=False)  # an exercise is itself, and can key a cache
+class Exercise:
+    """A reference that students must write.
+
+    Attributes:
+        lab: name of the lab, such as ``"lab1_vgg16"``.
+        reference: ``"module:attribute"``, where the right implementation lives.
+        probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs.
+        points: points of a right answer.
+        minutes: time box for students.
+        difficulty, importance: 1 (low) to 5 (high).
+        rtol, atol: tolerances of the judge for floating-point observations.
+        check_dtype: whether an array's dtype counts.
+        written: methods students write, where the reference is a class (the rest is given).
+        start: name of the misconception students start from (a find-the-bug exercise), or None.
+    """
+
+    lab: str
+    reference: str
+    probe: Probe
+    points: float
+    minutes: int
+    difficulty: int
+    importance: int
+    rtol: float
+    atol: float
+    check_dtype: bool
+    written: tuple[str, ...]
+    start: str | None
+    misconceptions: dict[str, Misconception] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.reference.rpartition(":")[2]
+
+    def load_reference(self) -> Callable:
+        """Import and return the right implementation. Never called where student code runs."""
+        module, _, attribute = self.reference.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+class Lab:
+    """A lab's exercises, in the order of its text."""
+
+    def __init__(self, name: str, title: str, *, home: str, module: str | None = None):
+        """
+        Args:
+            name: such as ``"lab1_vgg16"``; title: as readers see it.
+            home: importable name of the Python module that holds this object as ``lab``.
+            module: file name of the module students complete, where the lab has one.
+        """
+        self.name = name
+        self.title = title
+        self.home = home
+        self.module = module
+        self.exercises: dict[str, Exercise] = {}
+
+    def __repr__(self) -> str:
+        return f"Lab({self.name!r}, {len(self.exercises)} exercises)"
+
+    @property
+    def max_points(self) -> float:
+        """Points of all automatically graded exercises (written answers are not among them)."""
+        return sum(exercise.points for exercise in self.exercises.values())
+
+    def exercise(
+        self,
+        reference: str,
+        *,
+        points: float,
+        minutes: int,
+        difficulty: int = 2,
+        importance: int = 3,
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+        check_dtype: bool = False,
+        written: tuple[str, ...] = ("forward",),
+        start: str | None = None,
+    ) -> Callable[[Probe], Probe]:
+        """Decorate a probe to make its reference an exercise of this lab (see :class:`Exercise`)."""
+
+        def register(probe: Probe) -> Probe:
+            made = Exercise(
+                lab=self.name,
+                reference=reference,
+                probe=probe,
+                points=points,
+                minutes=minutes,
+                difficulty=difficulty,
+                importance=importance,
+                rtol=rtol,
+                atol=atol,
+                check_dtype=check_dtype,
+                written=written,
+                start=start,
+            )
+            if made.name in self.exercises:
+                raise ValueError(f"{self.name} has two exercises named {made.name}; names must differ")
+            self.exercises[made.name] = made
+            return probe
+
+        return register
+
+    def misconception(self, exercise: str, *, hint: str) -> Callable[[Callable], Callable]:
+        """Decorate a wrong implementation to make it a misconception of ``exercise``, named after it."""
+
+        def register(implementation: Callable) -> Callable:
+            known = self.exercises[exercise].misconceptions
+            name = implementation.__name__
+            if name in known:
+                raise ValueError(f"{exercise} has two misconceptions named {name}; names must differ")
+            known[name] = Misconception(name, implementation, hint)
+            return implementation
+
+        return register
+
+
+def public_seed(exercise: Exercise) -> int:
+    """The seed of the check students run; the same for everyone."""
+    digest = hashlib.sha256(f"public|{exercise.lab}|{exercise.name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big")
+
+
+def grading_seed(secret: bytes, exercise: Exercise, student: str) -> int:
+    """The hidden seed of one student's exercise: HMAC-SHA256(secret, lab | exercise | student)."""
+    message = f"{exercise.lab}|{exercise.name}|{student}".encode()
+    return int.from_bytes(hmac.new(secret, message, hashlib.sha256).digest()[:8], "big")

@@ -1,0 +1,202 @@
+"""Observations: the plain values a probe yields, and how they travel between processes.
+
+A plain value is None, a bool, an int, a float, a string, a list of plain values, a NumPy array of
+numbers, or :class:`Foreign`, which stands for anything else and holds only the name of its type.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+MAX_TEXT = 10_000  # characters of a string, elements of a list
+MAX_DEPTH = 8
+DTYPES = frozenset(
+    ["bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"]
+)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A value of a type that observations do not have; only the type's name is kept."""
+
+    type_name: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One named plain value."""
+
+    label: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The exception that ended a probe: its type, its message and the line of the submission it left from."""
+
+    type_name: str
+    message: str
+    where: str = ""
+    missing_name: str = ""  # of a NameError: the name that was not there
+
+
+@dataclass(frozen=True)
+class Observed:
+    """All that a probe saw of one implementation on one seed."""
+
+    observations: tuple[Observation, ...]
+    raised: Raised | None = None
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Copy ``value`` into a plain value: tuples become lists, tensors become arrays, scalars Python numbers."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, str):
+        return str(value)[:MAX_TEXT]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _plain_array(np.array(value))
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _plain_tensor(value, torch)
+    if isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
+        return [plain(item, depth + 1) for item in list(value)[:MAX_TEXT]]
+    return Foreign(type(value).__name__[:100])
+
+
+def _plain_array(array: np.ndarray) -> Any:
+    if array.dtype.kind in "US":
+        return plain(array.tolist())
+    if array.dtype.name not in DTYPES:
+        return Foreign(f"array of {array.dtype.name}"[:100])
+    return array.item() if array.ndim == 0 else np.ascontiguousarray(array)
+
+
+def _plain_tensor(tensor: Any, torch: Any) -> Any:
+    if tensor.is_meta:
+        return Foreign("tensor on the meta device")
+    if tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    return _plain_array(tensor.detach().cpu().resolve_conj().resolve_neg().numpy().copy())
+
+
+def observe(probe: Callable, implementation: Any, seed: int) -> Observed:
+    """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``.
+
+    Observations are taken one by one, so an exception costs those that follow, not those before.
+    """
+    seen: list[Observation] = []
+    raised = None
+    try:
+        for label, value in probe(implementation, np.random.default_rng(seed)):
+            seen.append(Observation(str(label), plain(value)))
+    except KeyboardInterrupt:
+        raise  # the student's own Ctrl-C
+    except BaseException as error:  # exit() must not end the process that observes
+        raised = describe(error)
+    return Observed(tuple(seen), raised)
+
+
+def describe(error: BaseException) -> Raised:
+    """Reduce an exception to plain text, with the last line of the submission that it passed through."""
+    where = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(("cell ", "<ipython-input", "module ")) or "ipykernel_" in frame.filename:
+            place = frame.filename if frame.filename.startswith(("cell ", "module ")) else "your cell"
+            where = f"{place}, line {frame.lineno}" + (f": {frame.line}" if frame.line else "")
+    try:
+        message = str(error)[:500]
+    except Exception:  # a hostile __str__
+        message = "(its message cannot be read)"
+    missing = str(getattr(error, "name", None) or "") if isinstance(error, NameError) else ""
+    return Raised(type(error).__name__[:100], message, where[:300], missing[:100])
+
+
+def encode(value: Any) -> Any:
+    """A plain value as JSON data; arrays as dtype, shape and base64 of their little-endian bytes."""
+    if isinstance(value, np.ndarray):
+        raw = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
+        data = base64.b64encode(raw).decode("ascii")
+        return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data}
+    if isinstance(value, Foreign):
+        return {"foreign": value.type_name}
+    if isinstance(value, list):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(data: Any, depth: int = 0) -> Any:
+    """The plain value that :func:`encode` made ``data`` from.
+
+    Raises:
+        ValueError: if ``data`` is not what :func:`encode` writes; it comes from a process that ran
+            student code and is trusted in nothing.
+    """
+    if data is None or isinstance(data, (bool, int, float)):
+        return data
+    if isinstance(data, str):
+        return data[:MAX_TEXT]
+    if isinstance(data, list) and depth <= MAX_DEPTH:
+        return [decode(item, depth + 1) for item in data[:MAX_TEXT]]
+    if isinstance(data, dict) and set(data) == {"foreign"}:
+        return Foreign(str(data["foreign"])[:100])
+    if isinstance(data, dict) and set(data) == {"dtype", "shape", "data"}:
+        return _decode_array(data)
+    raise ValueError(f"not an observation: {str(data)[:80]}")
+
+
+def _decode_array(data: dict) -> np.ndarray:
+    shape = data["shape"]
+    if data["dtype"] not in DTYPES or not isinstance(shape, list) or not isinstance(data["data"], str):
+        raise ValueError("not an array: unknown dtype or malformed shape")
+    if not 1 <= len(shape) <= 32 or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
+        raise ValueError(f"not an array: shape {str(shape)[:80]}")
+    raw = base64.b64decode(data["data"], validate=True)
+    dtype = np.dtype(data["dtype"]).newbyteorder("<")
+    if math.prod(shape) * dtype.itemsize != len(raw):
+        raise ValueError(f"not an array: {len(raw)} bytes for shape {shape} of {dtype.name}")
+    return np.frombuffer(raw, dtype).reshape(shape)
+
+
+def to_lines(observed: Observed) -> Iterable[str]:
+    """JSON lines of what a probe saw, the last one saying that nothing is missing."""
+    for observation in observed.observations:
+        yield json.dumps({"label": observation.label, "value": encode(observation.value)})
+    yield json.dumps({"end": vars(observed.raised) if observed.raised else None})
+
+
+def from_lines(lines: Iterable[str]) -> Observed | None:
+    """The :class:`Observed` that :func:`to_lines` wrote, or None where the end is missing.
+
+    Raises:
+        ValueError: where a line is not one that :func:`to_lines` writes.
+    """
+    seen: list[Observation] = []
+    for line in lines:
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError("not an observation record")
+        if "end" in record:
+            raised = record["end"]
+            return Observed(tuple(seen), _decode_raised(raised) if raised is not None else None)
+        seen.append(Observation(str(record.get("label"))[:500], decode(record.get("value"))))
+    return None
+
+
+def _decode_raised(record: Any) -> Raised:
+    if not isinstance(record, dict):
+        raise ValueError("not an exception record")
+    return Raised(*(str(record.get(key, ""))[:500] for key in ("type_name", "message", "where", "missing_name")))

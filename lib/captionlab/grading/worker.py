@@ -1,0 +1,216 @@
+"""The process that runs student code, and in which nothing of the answer is.
+
+``python -m captionlab.grading.worker MODULE`` loads torch and the lab's probes, never a reference, and then
+serves requests, one JSON line each on standard input, one JSON line back on standard output. Each request
+is run in a fork of its own, so no student's code meets another's, and this parent never runs any of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import importlib
+import importlib.abc
+import json
+import linecache
+import os
+import resource
+import select
+import signal
+import sys
+import tempfile
+import time
+import types
+
+import psutil
+
+from captionlab.grading.exercise import Exercise
+from captionlab.grading.observation import Observed, Raised, describe, observe, to_lines
+
+POLL_SECONDS = 0.02
+
+
+def is_closed(module: str) -> bool:
+    """Whether graded code may not import a module: all of the library but this room, as references live there."""
+    return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
+
+
+class ClosedLibrary(importlib.abc.MetaPathFinder):
+    """Refuses imports of the rooms that hold the references."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if is_closed(fullname):
+            raise ImportError(f"{fullname} is not available to graded code: write the answer in the submission")
+        return None
+
+
+def main() -> None:
+    """Serve requests until standard input ends."""
+    import torch
+
+    torch.set_num_threads(1)  # also what makes forking safe: no thread pool exists yet
+    lab = importlib.import_module(sys.argv[1]).lab
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # a stray print must not mix with the replies
+    print(json.dumps({"ready": lab.name}), file=replies, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        reply = serve(lab.exercises[request["exercise"]], request)
+        print(json.dumps(reply), file=replies, flush=True)
+
+
+def serve(exercise: Exercise, request: dict) -> dict:
+    """Run one request in a fork and watch over it; the reply holds what the fork wrote, unparsed."""
+    with tempfile.TemporaryDirectory(prefix="captionlab-") as folder:
+        read_end, write_end = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _child(exercise, request, write_end, folder)
+        os.close(write_end)
+        try:
+            status, written = _watch(child, read_end, request["limits"])
+        finally:
+            os.close(read_end)
+    return {"status": status, "written": written.decode("utf-8", errors="replace")}
+
+
+def _watch(child: int, read_end: int, limits: dict) -> tuple[str, bytes]:
+    """Read what the fork writes until it ends or breaks a limit; then nothing of it is left running."""
+    deadline = time.monotonic() + limits["wall_seconds"]
+    written, status = bytearray(), ""
+    process = psutil.Process(child)
+    at_start = process.memory_info().rss
+    while not status:
+        if select.select([read_end], [], [], POLL_SECONDS)[0]:
+            part = os.read(read_end, 1 << 16)
+            written += part
+            if not part:
+                break
+        status = _broken_limit(process, at_start, limits, deadline, len(written))
+    _kill(process)
+    _, how = os.waitpid(child, 0)
+    if not status and os.WIFSIGNALED(how):
+        number = signal.Signals(os.WTERMSIG(how))
+        status = "timeout" if number is signal.SIGXCPU else f"died of {number.name}"
+    return status or f"ended with exit status {os.waitstatus_to_exitcode(how)}", bytes(written)
+
+
+def _broken_limit(process: psutil.Process, at_start: int, limits: dict, deadline: float, written: int) -> str:
+    if time.monotonic() > deadline:
+        return "timeout"
+    if written > limits["output_bytes"]:
+        return "too much output"
+    try:
+        family = [process, *process.children(recursive=True)]
+        if len(family) > limits["processes"]:
+            return "too many processes"
+        grown = process.memory_info().rss - at_start
+        grown += sum(member.memory_full_info().uss for member in family[1:])  # they share what torch takes
+        if grown > limits["memory_bytes"]:
+            return "out of memory"
+        if sum(sum(member.cpu_times()[:2]) for member in family) > limits["cpu_seconds"]:
+            return "timeout"
+    except psutil.Error:  # ended between two looks
+        pass
+    return ""
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        family = [*process.children(recursive=True), process]
+    except psutil.Error:
+        family = [process]
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # also those whose parent has ended
+    for member in family:
+        with contextlib.suppress(psutil.Error):
+            member.kill()
+
+
+def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> None:
+    """The fork: confine itself, load the submission, run the probe, write observations; never returns."""
+    try:
+        _confine(request["limits"], write_end, folder)
+        out = os.fdopen(write_end, "w", encoding="utf-8")
+        namespace, troubles = load_programme(request["programme"])
+        for seed in request["seeds"]:
+            for line in to_lines(run_probe(exercise, namespace, troubles, seed)):
+                print(line, file=out)
+        out.flush()
+    except BaseException:  # nothing may return into the serving loop
+        os._exit(70)
+    os._exit(0)
+
+
+def _confine(limits: dict, write_end: int, folder: str) -> None:
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    os.closerange(3, write_end)
+    os.closerange(write_end + 1, 4096)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(HOME=folder, TMPDIR=folder, MPLBACKEND="Agg", MPLCONFIGDIR=folder, OMP_NUM_THREADS="1")
+    tempfile.tempdir = folder
+    cpu = int(limits["cpu_seconds"]) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits["output_bytes"], limits["output_bytes"]))
+    sys.stdin, sys.stdout, sys.stderr = open(os.devnull), open(os.devnull, "w"), open(os.devnull, "w")
+    sys.argv = ["submission"]
+    for name in filter(is_closed, list(sys.modules)):
+        del sys.modules[name]  # the probes stay reachable through `exercise` alone
+    sys.meta_path.insert(0, ClosedLibrary())
+
+
+def load_programme(programme: list[dict]) -> tuple[dict, list[str]]:
+    """Run the statements taken from a submission, each on its own so that one failure costs one statement.
+
+    Returns:
+        the namespace they leave, and what went wrong, one line each.
+    """
+    module = types.ModuleType("submission")
+    namespace = module.__dict__
+    sys.modules["submission"] = module  # where dataclasses and the like look a class's module up
+    namespace["__builtins__"] = builtins
+    troubles: list[str] = []
+    for chunk in programme:
+        filename = chunk["origin"]
+        linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
+        tree = ast.parse(chunk["code"])
+        flags = _future_flags(tree)
+        for at in chunk["keep"]:
+            statement = tree.body[at]
+            try:
+                code = compile(ast.Module([statement], []), filename, "exec", flags=flags, dont_inherit=True)
+                exec(code, namespace)
+            except BaseException as error:
+                raised = describe(error)
+                troubles.append(f"{filename}, line {statement.lineno}: {raised.type_name}: {raised.message}"[:300])
+    return namespace, troubles
+
+
+def _future_flags(tree: ast.Module) -> int:
+    import __future__
+
+    names = [
+        a.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for a in node.names
+    ]
+    return sum(getattr(__future__, name).compiler_flag for name in names if hasattr(__future__, name))
+
+
+def run_probe(exercise: Exercise, namespace: dict, troubles: list[str], seed: int) -> Observed:
+    """Observe what the submission has under the exercise's name."""
+    if exercise.name not in namespace:
+        reason = troubles[0] if troubles else ""
+        return Observed((), Raised("Undefined", reason))
+    return observe(exercise.probe, namespace[exercise.name], seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Where marks go: nbgrader's database, and other gradebooks."""

@@ -1,0 +1,137 @@
+"""A lab's authored text and its exercises become the instructors' notebook, and that the students'.
+
+The text is a jupytext Markdown file. An empty code cell ``exercise="name"`` stands for an exercise; a
+Markdown region ``written="id" points=3`` holds a question, ``<!-- model answer -->`` and ``<!-- rubric -->``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator
+
+import jupytext
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from captionlab.grading.exercise import Exercise, Lab
+from captionlab.grading.report import number
+from captionlab.grading.submission import LAB_METADATA
+from captionlab.workbook.stub import solution_source
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+MODEL_ANSWER, RUBRIC = "<!-- model answer -->", "<!-- rubric -->"
+
+
+class TextError(ValueError):
+    """A lab's text that cannot be built; the message says what was found and what was expected."""
+
+
+def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
+    """The instructors' notebook: solutions, model answers and rubrics; a valid nbgrader source.
+
+    Raises:
+        TextError: a marker names no exercise, an exercise has no marker or two, a question is incomplete.
+    """
+    cells, placed = [], []
+    for cell in jupytext.reads(text, fmt="md").cells:
+        if "exercise" in cell.metadata:
+            name = cell.metadata["exercise"]
+            placed.append(name)
+            if name not in lab.exercises:
+                raise TextError(f"the text of {lab.name} marks an exercise {name!r} that the lab does not have")
+            cells += _exercise_cells(lab.exercises[name])
+        elif "written" in cell.metadata:
+            cells += _written_cells(cell)
+        else:
+            cells.append(new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(cell.source))
+    if sorted(placed) != sorted(lab.exercises):
+        absent = [name for name in lab.exercises if name not in placed]
+        twice = sorted({name for name in placed if placed.count(name) > 1})
+        raise TextError(
+            f"the text of {lab.name} must mark each exercise once; not marked: {absent}, marked twice: {twice}"
+        )
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL, LAB_METADATA: {"lab": lab.name}})
+    _give_ids(notebook)
+    return notebook
+
+
+def _exercise_cells(exercise: Exercise) -> Iterator[nbformat.NotebookNode]:
+    yield new_markdown_cell(
+        f"### Exercise: `{exercise.name}`\n\n"
+        f"**{number(exercise.points)} points** · difficulty {_dots(exercise.difficulty)} · "
+        f"importance {_dots(exercise.importance)} · about {exercise.minutes} minutes"
+    )
+    yield new_code_cell(solution_source(exercise), metadata=_nbgrader(exercise.name, solution=True))
+    yield new_code_cell(
+        f'check("{exercise.name}")',
+        metadata=_nbgrader(f"{exercise.name}-check", grade=True, locked=True, points=exercise.points),
+    )
+
+
+def _dots(level: int) -> str:
+    return "●" * level + "○" * (5 - level)
+
+
+def _written_cells(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNode]:
+    identifier, points = f"written-{cell.metadata['written']}", cell.metadata.get("points")
+    question, answer_marker, rest = cell.source.partition(MODEL_ANSWER)
+    answer, rubric_marker, rubric = rest.partition(RUBRIC)
+    if not (answer_marker and rubric_marker and question.strip() and answer.strip() and rubric.strip() and points):
+        raise TextError(
+            f"the question {identifier!r} needs points, a text, {MODEL_ANSWER} with text and {RUBRIC} with text"
+        )
+    kind = "Bonus written answer" if cell.metadata.get("bonus") else "Written answer"
+    heading = f"### {kind} · {number(points)} points · marked by hand\n\n"
+    yield new_markdown_cell(heading + question.strip(), metadata=_nbgrader(f"{identifier}-question", locked=True))
+    yield new_markdown_cell(
+        f"**Model answer.** {answer.strip()}\n\n**Rubric.**\n\n{rubric.strip()}",
+        metadata=_nbgrader(identifier, grade=True, solution=True, points=points),
+    )
+
+
+def _nbgrader(grade_id: str, *, grade=False, solution=False, locked=False, points=None) -> dict:
+    settings = {
+        "grade": grade,
+        "grade_id": grade_id,
+        "locked": locked,
+        "schema_version": 3,
+        "solution": solution,
+        "task": False,
+    }
+    return {"nbgrader": settings | ({"points": points} if points is not None else {})}
+
+
+def _give_ids(notebook: nbformat.NotebookNode) -> None:
+    """Cell ids that stay when other cells change, so that notebooks can be compared."""
+    taken: set[str] = set()
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id") or cell.cell_type
+        identifier = re.sub(r"[^\w-]", "-", name)[:50] if name != cell.cell_type else ""
+        if not identifier:
+            identifier = hashlib.sha256(cell.source.encode()).hexdigest()[:12]
+        base, count = identifier, 1
+        while identifier in taken:
+            count += 1
+            identifier = f"{base}-{count}"
+        taken.add(identifier)
+        cell["id"] = identifier
+
+
+def release_notebook(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The students' notebook, by the very steps of nbgrader's ``generate_assignment`` but its database."""
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.preprocessors import IncludeHeaderFooter, InstantiateTests, SaveCells
+
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
+    released, resources = nbformat.from_dict(source), {}
+    for step in GenerateAssignment.class_traits()["preprocessors"].default():
+        if step not in (IncludeHeaderFooter, InstantiateTests, SaveCells):
+            released, resources = step().preprocess(released, resources)
+    return released
+
+
+def to_text(notebook: nbformat.NotebookNode) -> str:
+    """A notebook file's text; the same notebook gives the same bytes."""
+    return nbformat.writes(notebook, version=4) + "\n"

@@ -1,0 +1,71 @@
+"""Sources of implementations: references with the part that is cut for students, and definitions that stand alone."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+
+from captionlab.grading.exercise import Exercise
+from captionlab.grading.submission import names_bound
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's markers
+
+
+def solution_source(exercise: Exercise) -> str:
+    """Source of the reference with the part students write between nbgrader's markers.
+
+    Signature and docstring stay outside. Of a class, the methods in ``exercise.written`` are marked.
+    """
+    source = textwrap.dedent(inspect.getsource(exercise.load_reference())).rstrip()
+    definition = ast.parse(source).body[0]
+    if isinstance(definition, ast.ClassDef):
+        marked = [one for one in definition.body if getattr(one, "name", None) in exercise.written]
+        absent = set(exercise.written) - {one.name for one in marked}
+        if absent:
+            raise ValueError(f"{exercise.name} has no method {', '.join(sorted(absent))} for students to write")
+    else:
+        marked = [definition]
+    lines = source.split("\n")
+    for function in reversed(marked):
+        _mark(lines, function)
+    return "\n".join(lines)
+
+
+def _mark(lines: list[str], function: ast.FunctionDef) -> None:
+    """Put the markers around the body, docstring apart; comments above the first statement go with it."""
+    has_docstring = ast.get_docstring(function) is not None
+    if has_docstring and len(function.body) == 1:
+        raise ValueError(f"{function.name} has a docstring and no body: there is nothing for students to write")
+    start = function.body[0].end_lineno if has_docstring else function.body[0].lineno - 1
+    indent = " " * function.body[0].col_offset
+    lines.insert(function.end_lineno, indent + END)
+    lines.insert(start, indent + BEGIN)
+
+
+def standalone_source(implementation: Callable, name: str) -> str:
+    """Source of a function or class under another name, behind the imports, constants and helpers it uses.
+
+    Decorators are dropped: they are what made it a misconception, not part of what a student writes.
+    """
+    body = ast.parse(inspect.getsource(sys.modules[implementation.__module__])).body
+    makers = {bound: at for at, statement in enumerate(body) for bound in names_bound(statement)}
+    own = makers[implementation.__name__]
+    needed, open_ends = set(), [own]
+    while open_ends:
+        at = open_ends.pop()
+        if at not in needed:
+            needed.add(at)
+            used = {node.id for node in ast.walk(_undecorated(body[at])) if isinstance(node, ast.Name)}
+            open_ends += [makers[one] for one in used if one in makers]
+    definition = _undecorated(body[own])
+    definition.name = name
+    return "\n\n".join(ast.unparse(body[at] if at != own else definition) for at in sorted(needed))
+
+
+def _undecorated(statement: ast.stmt) -> ast.stmt:
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        statement.decorator_list = []
+    return statement

@@ -1,0 +1,186 @@
+"""What a submission does costs its own points only, and the reason is in the verdict."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from captionlab.grading.exercise import grading_seed, public_seed
+from captionlab.grading.sandbox import grade_exercise
+
+RIGHT = "def add(a, b):\n    return a + b"
+
+
+@pytest.fixture
+def verdict(toy, sandbox, submit):
+    """Grade cells on ``add`` (or another exercise) with a hidden seed."""
+
+    def grade(*cells: str, exercise: str = "add"):
+        chosen = toy.exercises[exercise]
+        return grade_exercise(sandbox, chosen, submit(*cells), grading_seed(b"secret", chosen, "someone"))
+
+    return grade
+
+
+def test_right_answer_gets_all_points(verdict):
+    found = verdict(RIGHT)
+    assert (found.outcome, found.points) == ("right", 2)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("    while True: pass", "timeout"),
+        ("    import time; time.sleep(60)", "timeout"),
+        ("    import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\n    while True: pass", "timeout"),
+        ("    import numpy; return numpy.ones(10**9).sum()", "out of memory"),
+        ("    exit(0)", "wrong"),
+        ("    import os; os._exit(0)", "crashed"),
+        ("    import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "crashed"),
+        ("    import ctypes; ctypes.string_at(0)", "crashed"),
+        ("    import os\n    while True: os.fork()", "crashed"),
+        ("    import os; os.close(3); os.closerange(3, 100)", "crashed"),
+        ("    return 'x' * 10**9", "out of memory"),
+        ("    return [[0] * 10**4] * 10**4", "out of memory|crashed|timeout"),
+        ("    raise NotImplementedError()", "missing"),
+        ("    raise KeyboardInterrupt", "crashed"),
+        ("    return add(a, b)", "wrong"),
+    ],
+)
+def test_misbehaviour_costs_its_own_points(verdict, body, outcome):
+    found = verdict("def add(a, b):\n" + body)
+    assert found.outcome in outcome.split("|"), found
+    assert found.points == 0
+    assert found.message
+    assert verdict(RIGHT).outcome == "right"  # the worker is as good as new
+
+
+def test_nothing_is_left_running(verdict):
+    verdict("def add(a, b):\n    import subprocess; subprocess.Popen(['sleep', '4711']); return a + b")
+    left = [process for process in psutil.process_iter() if _cmdline(process) == ["sleep", "4711"]]
+    _, alive = psutil.wait_procs(left, timeout=3)  # a killed process takes a moment to go
+    assert not alive
+
+
+def _cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_a_killed_worker_is_started_again(verdict, sandbox):
+    os.kill(sandbox._worker.pid, signal.SIGKILL)
+    sandbox._worker.wait()
+    assert verdict(RIGHT).outcome == "crashed"
+    assert verdict(RIGHT).outcome == "right"
+
+
+def test_forged_equality_and_patched_comparisons_earn_nothing(verdict):
+    forged = """
+class Equal(float):
+    def __eq__(self, other): return True
+    __ne__ = lambda self, other: False
+def add(a, b):
+    return Equal(1.0)
+"""
+    assert verdict(forged).points == 0
+    patched = "import numpy, math\nnumpy.isclose = numpy.allclose = math.isclose = lambda *a, **k: True\n"
+    assert verdict(patched + "def add(a, b):\n    return 1.0").points == 0
+
+
+def test_forged_records_on_the_result_pipe_are_no_answer(verdict):
+    forging = """
+def add(a, b):
+    import os
+    for fd in range(3, 64):
+        try:
+            os.write(fd, b'{"label": "x", "value": {"dtype": "object", "shape": [1], "data": ""}}\\n')
+        except OSError:
+            pass
+    os._exit(0)
+"""
+    found = verdict(forging)
+    assert (found.outcome, found.points) == ("crashed", 0)
+
+
+def test_the_reference_cannot_be_imported(verdict):
+    found = verdict("def add(a, b):\n    from captionlab.convnets import arithmetic\n    return a + b")
+    assert found.outcome == "refused"
+    assert "write the answer" in found.message
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("from operator import add", "imported"),
+        ("import operator\nadd = operator.add", "assigned"),
+        ("from operator import add as plus\nadd = plus", "imported"),
+        ("import functools\nadd = functools.partial(sum)", "assigned"),
+    ],
+)
+def test_an_answer_not_written_there_is_refused(verdict, code, reason):
+    found = verdict(code)
+    assert found.outcome == "refused"
+    assert reason in found.message
+
+
+@pytest.mark.parametrize("code", ["add = lambda a, b: a + b", "def plus(a, b): return a + b\nadd = plus"])
+def test_an_answer_by_another_name_of_ones_own_counts(verdict, code):
+    assert verdict(code).outcome == "right"
+
+
+def test_a_misconception_gets_its_hint_and_an_example_of_the_public_seed(verdict, toy):
+    found = verdict("def add(a, b):\n    return a - b")
+    assert (found.outcome, found.misconception, found.points) == ("wrong", "subtracts", 0)
+    assert "sign" in found.hint
+    import numpy as np
+
+    a, b = np.random.default_rng(public_seed(toy.exercises["add"])).integers(10, 1000, 2)
+    assert found.example.expected == str(a + b)
+    assert found.example.got == str(a - b)
+
+
+def test_messages_hold_no_hidden_value(verdict, toy):
+    import numpy as np
+
+    found = verdict("def add(a, b):\n    raise ValueError(f'{a} {b}')")
+    hidden = np.random.default_rng(grading_seed(b"secret", toy.exercises["add"], "someone")).integers(10, 1000, 2)
+    for number in hidden:
+        assert str(number) not in found.message
+
+
+def test_an_answer_that_fits_the_public_seed_only_is_told_so(verdict, toy):
+    import numpy as np
+
+    rng = np.random.default_rng(public_seed(toy.exercises["add"]))
+    table = {(int(a), int(b)): int(a + b) for a, b in (rng.integers(10, 1000, 2) for _ in range(4))}
+    found = verdict(f"TABLE = {table}\ndef add(a, b):\n    return TABLE.get((a, b), 0)")
+    assert found.points == 0
+    assert "shown cases only" in found.message
+
+
+def test_a_lost_name_is_reported_with_the_cell_that_makes_it(verdict):
+    found = verdict("offset = len([])", "def add(a, b):\n    return a + b + offset")
+    assert "offset is computed in cell 1" in found.message
+
+
+def test_experiments_are_not_run_and_own_cells_are_taken_whole(verdict):
+    assert verdict("while True:\n    pass", RIGHT).outcome == "right"
+    assert verdict("zero = sum([])\n" + RIGHT.replace("a + b", "a + b + zero")).outcome == "right"
+    assert verdict(RIGHT + "\nprint(add(1, 2) / 0)").outcome == "right"
+
+
+def test_an_endless_answer_cell_costs_its_own_exercise_only(verdict):
+    cells = (RIGHT + "\nwhile True: pass", "def halves(number):\n    return number // 2")
+    assert verdict(*cells).outcome == "timeout"
+    assert verdict(*cells, exercise="halves").misconception == "halves_odd"
+
+
+def test_an_exception_costs_what_follows_not_what_was_before(verdict):
+    found = verdict("def halves(number):\n    if number % 2: raise KeyError\n    return number // 2", exercise="halves")
+    assert found.outcome == "partial"
+    assert 0 < found.points < 1

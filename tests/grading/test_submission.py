@@ -1,0 +1,152 @@
+"""Reading what students hand in: definitions, magics, broken cells, and files that are no notebooks."""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+import pytest
+
+from captionlab.grading.classroom import Handed, NothingToGrade, find_submissions, read_submission
+from captionlab.grading.submission import MAX_BYTES, UnreadableSubmission
+
+
+@pytest.fixture
+def read(toy):
+    return lambda path: read_submission(Handed("someone", path), toy)
+
+
+def test_a_broken_cell_is_named_and_the_rest_is_kept(submit):
+    submission = submit("def add(a, b:\n  pass", "def add(a, b):\n    return a + b")
+    assert submission.defining("add").origin == "cell 2"
+    assert submission.notes == [submission.notes[0]]
+    assert "cell 1 is not valid Python (line 1" in submission.notes[0]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%matplotlib inline\n!pip install something\ndef add(a, b):\n    return a + b\nadd?",
+        "%%time\ndef add(a, b):\n    return a + b",
+        "files = !ls\ndef add(a, b):\n    return a + b",
+        "def add(a, b):\n    total = (a\n             + b\n             % 10**9)\n    return total",
+    ],
+)
+def test_magics_are_tolerated(submit, cell):
+    submission = submit(cell)
+    assert submission.notes == []
+    assert submission.defining("add")
+    kept = submission.programme("add")[0]
+    import ast
+
+    body = ast.parse(kept["code"]).body
+    assert all("get_ipython" not in ast.unparse(body[at]) for at in kept["keep"])
+
+
+def test_a_cell_in_another_language_is_left_out(submit):
+    assert submit("%%bash\nrm -rf something").notes == []
+
+
+def test_only_definitions_are_taken_from_cells_that_do_not_answer(submit):
+    submission = submit(
+        "import math\nSIZE = 3\nMEAN = (0.1, -2)\nslow = math.factorial(10)\nprint(slow)\nclass A: pass"
+    )
+    assert submission.chunks[0].definitions() == [0, 1, 2, 5]
+
+
+def test_the_last_of_two_definitions_counts_and_it_is_said(submit):
+    submission = submit("def add(a, b): return 1", "def add(a, b): return 2")
+    assert submission.defining("add").origin == "cell 2"
+    assert submission.notes == ["add is defined in cell 1 and again in cell 2: the last counts"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"hello", "not a notebook: it starts with 'hello'"),
+        (b"", "it is empty"),
+        (b"[1, 2]", "not a notebook"),
+        (b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a notebook"),
+        (b'{"nbformat": 99}', "not a notebook"),
+        (b"\xff\xfe\x00caf\xe9", "is not UTF-8"),
+        (b'{"cells": [' * 100_000, "not a notebook"),
+    ],
+)
+def test_files_that_are_no_notebooks(read, tmp_path, content, reason):
+    path = tmp_path / "toy.ipynb"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableSubmission, match=r"toy\.ipynb") as caught:
+        read(path)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_huge_file_is_not_read(read, tmp_path):
+    path = tmp_path / "toy.ipynb"
+    with path.open("wb") as file:
+        file.truncate(10**9)  # sparse: takes no room
+    with pytest.raises(UnreadableSubmission, match=rf"1000 MB; at most {MAX_BYTES // 10**6} MB"):
+        read(path)
+
+
+def test_links_and_other_files_are_refused(read, tmp_path):
+    (tmp_path / "other.py").write_text("def add(a, b): return a + b")
+    (tmp_path / "link.py").symlink_to(tmp_path / "other.py")
+    with pytest.raises(UnreadableSubmission, match="is a link"):
+        read(tmp_path / "link.py")
+    (tmp_path / "answers.txt").write_text("x")
+    with pytest.raises(UnreadableSubmission, match="neither a notebook"):
+        read(tmp_path / "answers.txt")
+
+
+def test_an_old_notebook_is_converted(read, tmp_path):
+    old = nbformat.v3.new_notebook(
+        worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell("def add(a, b): return a + b")])]
+    )
+    path = tmp_path / "toy.ipynb"
+    path.write_text(nbformat.v3.writes_json(old))
+    assert read(path).defining("add")
+
+
+def test_the_notebook_of_another_lab_is_refused(read, tmp_path, notebook_text):
+    other = json.loads(notebook_text("def other(): ..."))
+    other["metadata"]["captionlab"] = {"lab": "lab1_vgg16"}
+    path = tmp_path / "toy.ipynb"
+    path.write_text(json.dumps(other))
+    with pytest.raises(UnreadableSubmission, match="notebook of lab1_vgg16, not of toy"):
+        read(path)
+
+
+def test_a_folder_with_notebook_and_module(read, tmp_path, notebook_text):
+    (tmp_path / "toy.ipynb").write_text(notebook_text("def add(a, b): return 1", "def halves(n): return 1"))
+    (tmp_path / "answers.py").write_text("def add(a, b):\n    return a + b\n")
+    (tmp_path / "scratch.py").write_text("x = 1")
+    submission = read(tmp_path)
+    assert submission.defining("add").origin == "module answers.py"
+    assert submission.defining("halves").origin == "cell 2"
+    assert any("what the module defines counts" in note for note in submission.notes)
+    assert any("scratch.py was not read" in note for note in submission.notes)
+
+
+def test_an_empty_folder_says_so(read, tmp_path):
+    with pytest.raises(UnreadableSubmission, match="it holds: nothing"):
+        read(tmp_path)
+
+
+def test_submissions_are_found_as_folders_files_and_nbgrader_trees(toy, tmp_path, notebook_text):
+    text = notebook_text("def add(a, b): return a + b")
+    for place in ("ada/toy.ipynb", "bob/toy/toy.ipynb", "cleo.ipynb", "dan.py", ".hidden/toy.ipynb"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text if place.endswith("b") else "def add(a, b): return 1")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("")
+    assert [one.student for one in find_submissions([tmp_path], toy)] == ["ada", "bob", "cleo", "dan", "empty"]
+    assert [one.student for one in find_submissions([tmp_path / "ada"], toy)] == ["ada"]
+    assert [one.student for one in find_submissions([tmp_path / "ada", tmp_path / "ada"], toy)] == ["ada", "ada (2)"]
+
+
+def test_nothing_to_grade_is_an_error(toy, tmp_path):
+    with pytest.raises(NothingToGrade, match="there is no"):
+        find_submissions([tmp_path / "absent"], toy)
+    with pytest.raises(NothingToGrade, match="no submissions in"):
+        find_submissions([tmp_path], toy)
