@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "build": "captionlab.commands.build:build",
     "check": "captionlab.commands.check:check",
+    "data": "captionlab.commands.data:data",
     "demo": "captionlab.commands.demo:demo",
     "experiment": "captionlab.commands.experiment:experiment",
     "grade": "captionlab.commands.grade:grade",
@@ -17,6 +18,7 @@ COMMANDS = {
 SUMMARIES = {
     "build": "Make the notebooks of students and instructors from the labs' texts.",
     "check": "Check your own work on a lab.",
+    "data": "Fetch and check the real data sets.",
     "demo": "Grade a small sample class, offline.",
     "experiment": "Run an experiment of a lab; it writes a table and a figure.",
     "grade": "Grade submissions of a lab.",
@@ -27,8 +29,9 @@ SUMMARIES = {
 class LazyGroup(click.Group):
     """A group whose commands are known by name and imported on use."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
+    def __init__(self, **settings) -> None:
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(COMMANDS)  # names only: click suggests the nearest of them
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:

@@ -1,0 +1,9 @@
+"""Fetch the real data sets of the labs: the same as `captionlab data fetch`, for those who look among the scripts.
+
+python data_scripts/fetch_data.py hymenoptera scene15 flickr8k [--mirror FOLDER|URL] [--root FOLDER]
+"""
+
+from captionlab.commands.data import fetch
+
+if __name__ == "__main__":
+    fetch()

@@ -1,0 +1,236 @@
+"""Data sets on this machine: `locate` finds one, `fetch` brings one, whole or not at all.
+
+A data set is unpacked in a hidden folder beside its place and then renamed into it, which the file system does at one
+blow: whenever the work is broken off, even by kill -9, the data set is there as a whole or is not there. The next
+fetch clears away what was left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from captionlab.datasets import scene15
+from captionlab.datasets.archives import CHUNK, unpack
+from captionlab.datasets.catalogue import Archive, Dataset, get
+from captionlab.datasets.disk import remove, require_space, said_plainly, write
+from captionlab.datasets.download import Retry
+from captionlab.datasets.errors import DamagedFile, DataError, NotFetched, UnsafeArchive
+from captionlab.datasets.places import Mirror, data_root, find_mirror
+from captionlab.datasets.progress import Bars, Quiet
+from captionlab.datasets.sources import Errand, Obtained, with_sums
+
+RECORD = ".captionlab.json"  # in a data set's folder: which files it was made from
+WAIT = 3600.0  # seconds a fetch waits for another one of the same data set
+
+
+def locate(name: str, root: str | Path | None = None, mirror: str | Path | None = None) -> Path:
+    """The folder of a data set that has been fetched.
+
+    Args:
+        name: as in the catalogue, such as "hymenoptera".
+        root: the folder of all data sets; by default CAPTIONLAB_DATA, else the platform's cache folder.
+        mirror: named in the command that the error message gives.
+
+    Raises:
+        NotFetched: it is not there; the message gives the command that fetches it.
+    """
+    dataset = get(name)
+    target = data_root(root) / dataset.folder
+    if is_whole(dataset, target):
+        return target
+    options = "".join(f" {option} {shlex.quote(str(value))}" for option, value in _given(root, mirror))
+    state = "incomplete" if target.exists() else "not"
+    raise NotFetched(f"{dataset.title} is {state} in {target}; fetch it with: captionlab data fetch {name}{options}")
+
+
+def fetch(
+    name: str,
+    root: str | Path | None = None,
+    mirror: str | Path | None = None,
+    *,
+    keep_archive: bool = False,
+    force: bool = False,
+    wait: float = WAIT,
+    retry: Retry | None = None,
+    report: Quiet | None = None,
+) -> Path:
+    """Bring a data set to its folder; does nothing if it is there.
+
+    Args:
+        name: as in the catalogue.
+        root: the folder of all data sets; by default CAPTIONLAB_DATA, else the platform's cache folder.
+        mirror: folder or URL that holds the archives, asked first; by default CAPTIONLAB_MIRROR, else none.
+        keep_archive: keep the downloaded archives, below `<root>/.downloads`.
+        force: fetch anew and put it in the place of what is there.
+        wait: seconds to wait while another fetch of the same data set is under way.
+        retry: patience of the downloads.
+        report: is told the progress; by default bars on the standard error stream.
+
+    Returns:
+        the data set's folder.
+
+    Raises:
+        DataError: with one line that says what went wrong and what to do.
+    """
+    dataset, folder = get(name), data_root(root)
+    target = folder / dataset.folder
+    report = report if report is not None else Bars()
+    if is_whole(dataset, target) and not force:
+        return target
+    found = find_mirror(mirror)
+    with said_plainly(f"making {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder, dataset, wait, report):
+        _tidy(folder, dataset)
+        if is_whole(dataset, target) and not force:
+            return target
+        if target.exists() and not force:
+            raise DataError(
+                f"{target} is there but is not {dataset.title} (it lacks {_lacking(dataset, target)[0]}); move it "
+                "away, or replace it with --force"
+            )
+        _obtain_and_build(dataset, folder, found, keep_archive, retry or Retry(), report)
+    return target
+
+
+def _obtain_and_build(
+    dataset: Dataset, folder: Path, mirror: Mirror | None, keep_archive: bool, retry: Retry, report: Quiet
+) -> None:
+    """The work of a fetch, under the lock: all archives first, for those survive a failure, then the unpacking."""
+    downloads = folder / ".downloads" / dataset.name
+    with said_plainly(f"making {downloads}"):
+        downloads.mkdir(parents=True, exist_ok=True)
+    errand = Errand(downloads, with_sums(mirror, downloads, retry, report), retry, report)
+    obtained = [(archive, errand.obtain(archive)) for archive in dataset.archives]
+    _build(dataset, obtained, folder, report)
+    if not keep_archive:
+        remove(downloads)
+
+
+def is_whole(dataset: Dataset, target: Path) -> bool:
+    """Whether a folder holds the data set, as far as its entries tell (`captionlab data verify` looks closer)."""
+    return target.is_dir() and not _lacking(dataset, target)
+
+
+def _lacking(dataset: Dataset, target: Path) -> list[str]:
+    return [entry for entry in dataset.entries if not (target / entry).exists()]
+
+
+def _given(root: str | Path | None, mirror: str | Path | None) -> list[tuple[str, str | Path]]:
+    return [(option, value) for option, value in (("--root", root), ("--mirror", mirror)) if value]
+
+
+@contextmanager
+def _alone(folder: Path, dataset: Dataset, wait: float, report: Quiet) -> Iterator[None]:
+    """Hold the data set's lock; the system frees it when a process ends, however it ends."""
+    from filelock import FileLock, Timeout
+
+    path = folder / f".{dataset.name}.lock"
+    lock = FileLock(path)
+    with said_plainly(f"locking {path}"):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            report.note(f"another fetch of {dataset.name} is under way in {folder}; waiting for it")
+            try:
+                lock.acquire(timeout=wait)
+            except Timeout as error:
+                raise DataError(
+                    f"another fetch of {dataset.name} in {folder} was still under way after {wait:.0f} s; wait for it "
+                    "to end and run the same command again"
+                ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _old(folder: Path, dataset: Dataset) -> Path:
+    """Where the data set lies for the moment in which a new one takes its place."""
+    return folder / f".{dataset.name}.old"
+
+
+def _tidy(folder: Path, dataset: Dataset) -> None:
+    """Clear away what a fetch that was killed has left; to be called under the lock."""
+    for stage in folder.glob(f".{dataset.name}-*.stage"):
+        remove(stage)
+    old, target = _old(folder, dataset), folder / dataset.folder
+    if old.exists() and not target.exists():
+        with said_plainly(f"restoring {target}"):
+            os.replace(old, target)
+    remove(old)
+
+
+def _build(dataset: Dataset, obtained: list[tuple[Archive, Obtained]], folder: Path, report: Quiet) -> None:
+    """Unpack everything beside the data set's place and rename it there."""
+    with said_plainly(f"unpacking {dataset.title}"):
+        stage = Path(tempfile.mkdtemp(prefix=f".{dataset.name}-", suffix=".stage", dir=folder))
+        try:
+            stage.chmod(0o755)  # mkdtemp's folders are closed to others; a data folder may be shared
+            for archive, source in obtained:
+                _place(archive, source, stage, report)
+            if dataset.name == "scene15":
+                scene15.arrange(stage)
+            made = stage / dataset.inside
+            if lacking := _lacking(dataset, made):
+                raise DamagedFile(
+                    f"{', '.join(source.origin for _, source in obtained)}: unpacked, there is no {lacking[0]}, which "
+                    f"{dataset.title} must have; take another copy"
+                )
+            record = {
+                "dataset": dataset.name,
+                "sources": [{"from": source.origin, "checksum": source.checksum} for _, source in obtained],
+            }
+            (made / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+            _swap_in(made, folder, dataset)
+        finally:
+            remove(stage)
+
+
+def _place(archive: Archive, source: Obtained, stage: Path, report: Quiet) -> None:
+    """Unpack an archive into the stage, or put the file there."""
+    try:
+        if archive.is_zip:
+            unpack(source.path, stage / archive.into, limit=archive.limit, keep=archive.keep, report=report)
+            return
+    except UnsafeArchive as error:
+        source.discard()
+        raise UnsafeArchive(f"{source.origin}: {error}") from error
+    except DamagedFile as error:
+        source.discard()
+        raise DamagedFile(f"{source.origin}: {error}; run the same command again, or take another source") from error
+    target = stage / archive.into
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if source.borrowed:
+            raise OSError("a link would let changes here reach the mirror's file")
+        os.link(source.path, target)  # no second copy of gigabytes where the file system can do without
+    except OSError:
+        require_space(stage, source.path.stat().st_size, f"to copy {archive.name}")
+        _copy(source.path, target, report)
+
+
+def _copy(source: Path, target: Path, report: Quiet) -> None:
+    report.begin(f"copying {source.name}", source.stat().st_size)
+    try:
+        with source.open("rb") as stream, target.open("xb") as out:
+            while chunk := stream.read(CHUNK):
+                write(out, chunk)
+                report.advance(len(chunk))
+    finally:
+        report.end()
+
+
+def _swap_in(made: Path, folder: Path, dataset: Dataset) -> None:
+    """Give the finished folder its name; one that is in its place steps aside first and is removed last."""
+    target, old = folder / dataset.folder, _old(folder, dataset)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(made, target)
+    remove(old)

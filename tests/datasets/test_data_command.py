@@ -1,0 +1,84 @@
+"""`captionlab data`: what a user sees, one line for every mistake, and the exit status."""
+
+import pytest
+from click.testing import CliRunner
+
+from captionlab.commands.data import data
+from captionlab.datasets import store
+from captionlab.datasets.catalogue import DATASETS
+from captionlab.datasets.progress import Bars
+
+
+@pytest.fixture
+def run():
+    def run(*arguments):
+        result = CliRunner().invoke(data, arguments)
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        return result
+
+    return run
+
+
+def test_fetch_list_verify(tiny, run, tmp_path):
+    fetched = run("fetch", "tiny")
+    assert fetched.exit_code == 0
+    assert fetched.stdout.strip() == str(tmp_path / "data/tiny_data")
+    assert "Tiny. Free." in fetched.stderr
+    listed = run("list").output
+    assert all(name in listed for name in DATASETS)
+    assert "yes: tiny_data" in listed
+    verified = run("verify", "tiny")
+    assert verified.exit_code == 0
+    assert verified.output.rstrip().endswith("good")
+
+
+def test_verify_says_what_is_wrong(tiny, run, tmp_path):
+    run("fetch", "tiny")
+    (tmp_path / "data/tiny_data/train/a/0.jpg").write_bytes(b"")
+    result = run("verify")
+    assert result.exit_code == 1
+    assert "3  WRONG, expected 4" in result.output
+    assert "left out: train/a/0.jpg (empty file)" in result.output
+    assert "captionlab data fetch tiny --force" in result.stderr
+    assert run("fetch", "tiny", "--force").exit_code == 0
+    assert run("verify", "--quick").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fetch", "nope"], "no data set is called 'nope'"),
+        (["fetch", "tiny", "nope"], "no data set is called 'nope'"),
+        (["verify", "nope"], "no data set is called 'nope'"),
+        (["verify", "coco"], "captionlab data fetch coco"),
+        (["verify"], "no data set is in"),
+        (["fetch", "tiny", "--mirror", "/no/such/folder"], "no folder here"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(tiny, run, arguments, message, host):
+    result = run(*arguments)
+    assert result.exit_code == 1
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert message in line
+    assert host.requests == []
+
+
+def test_stopped_by_the_user(tiny, run, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store, "_build", stop)
+    result = run("fetch", "tiny")
+    assert result.exit_code == 1
+    assert "stopped; run the same command again" in result.stderr
+
+
+def test_bars_outside_a_terminal_write_notes_only(capsys):
+    bars = Bars()
+    bars.begin("downloading x", 10)
+    bars.advance(10)
+    bars.begin("reading", 3, unit="files")
+    bars.end()
+    bars.end()
+    bars.note("a note [with brackets]")
+    assert capsys.readouterr().err.strip() == "a note [with brackets]"

@@ -1,0 +1,60 @@
+"""The real archives, from the mirror that CAPTIONLAB_MIRROR names; skipped where it names none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from captionlab.datasets import scene15
+from captionlab.datasets.catalogue import get
+from captionlab.datasets.folders import read_split
+from captionlab.datasets.places import find_mirror
+from captionlab.datasets.progress import Quiet
+from captionlab.datasets.store import RECORD, fetch
+from captionlab.datasets.verify import verify
+
+pytestmark = pytest.mark.realdata
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    root = tmp_path_factory.mktemp("real")
+    for name in ("hymenoptera", "scene15", "flickr8k"):
+        fetch(name, root, report=Quiet())
+    return root
+
+
+@pytest.mark.parametrize("name", ["hymenoptera", "scene15", "flickr8k"])
+def test_everything_is_there_and_readable(real, name):
+    findings = verify(name, real, quick=name == "flickr8k")
+    assert findings.problems == []
+    record = (real / get(name).folder / RECORD).read_text("utf-8")
+    sums = find_mirror().sums
+    assert all(sums[archive.name] in record for archive in get(name).archives)
+
+
+def test_bees_and_ants(real):
+    train, val = read_split("hymenoptera", "train", real), read_split("hymenoptera", "val", real)
+    assert (len(train), len(val)) == (244, 153)
+    assert train.classes == ["ants", "bees"]
+    assert [path.name for path, _ in train.left_out] == ["imageNotFound.gif"]
+    assert val.left_out == []
+
+
+def test_scenes(real):
+    train, test = (read_split("scene15", split, real, decode=False) for split in ("train", "test"))
+    assert (len(train), len(test), len(train.classes)) == (1500, 2985, 15)
+    for split, images in (("train", train), ("test", test)):
+        listed = {(path.parent.name, path.name) for path in images.paths}
+        numbers = {name: parts[split] for name, parts in scene15.split().items()}
+        assert listed == {(name, scene15.image_name(n)) for name, group in numbers.items() for n in group}
+
+
+def test_committed_split_is_the_mirrors(root):
+    archive = Path(os.environ["CAPTIONLAB_MIRROR"]) / "15-Scene.zip"
+    if not archive.is_file():
+        pytest.skip("the mirror is no folder")
+    script = root / "data_scripts" / "make_scene15_split.py"
+    subprocess.run([sys.executable, str(script), str(archive), "--check"], check=True)

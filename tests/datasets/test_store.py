@@ -1,0 +1,368 @@
+"""Fetching whole data sets: from the host, from mirrors, two at once, killed half-way. Good data or a clear error."""
+
+import errno
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from captionlab.datasets import archives, scene15, store
+from captionlab.datasets.catalogue import Archive
+from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, NotFetched, UnsafeArchive
+from captionlab.datasets.places import data_root, read_sums
+from captionlab.datasets.store import fetch, locate
+
+
+@pytest.fixture
+def get(tiny, patience, report, tmp_path):
+    def get(**options):
+        return fetch("tiny", tmp_path, **{"retry": patience, "report": report, **options})
+
+    return get
+
+
+def images(folder):
+    return len(list(folder.rglob("*.jpg")))
+
+
+def leftovers(root):
+    """What lies in the data root beside data sets, locks and parts of downloads."""
+    return [p.name for p in root.iterdir() if p.name.endswith((".stage", ".old"))]
+
+
+@pytest.fixture
+def mirror(tmp_path, tiny_zip):
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    (folder / "tiny.zip").write_bytes(tiny_zip)
+    (folder / "SHA256SUMS").write_text(f"{hashlib.sha256(tiny_zip).hexdigest()}  tiny.zip\n")
+    return folder
+
+
+# --- from the public home ---------------------------------------------------------------------------------------------
+
+
+def test_fetch_then_nothing_to_do(get, host, tmp_path):
+    folder = get()
+    assert folder == tmp_path / "tiny_data" == locate("tiny", tmp_path)
+    assert images(folder) == 16
+    assert not (tmp_path / ".downloads/tiny").exists()
+    started = time.perf_counter()
+    get()
+    assert time.perf_counter() - started < 0.05
+    assert len(host.requests) == 1
+
+
+def test_locate_gives_the_command(tiny, tmp_path):
+    with pytest.raises(NotFetched, match=r"captionlab data fetch tiny$"):
+        locate("tiny")
+    with pytest.raises(NotFetched, match=r"captionlab data fetch tiny --root '.*a b' --mirror http://m$"):
+        locate("tiny", tmp_path / "a b", "http://m")
+    with pytest.raises(DataError, match="no data set is called 'nope'; there are: hymenoptera, scene15"):
+        locate("nope")
+
+
+def test_keep_archive_and_force(get, host, tmp_path):
+    get(keep_archive=True)
+    (kept,) = (tmp_path / ".downloads/tiny").iterdir()
+    assert kept.name.endswith("-tiny.zip")
+    (tmp_path / "tiny_data/train/a/0.jpg").unlink()
+    assert images(get(force=True)) == 16
+    assert len(host.requests) == 1
+    assert leftovers(tmp_path) == []
+
+
+def test_second_home_when_the_first_lacks_it(tiny, enlist, host, get, report):
+    enlist(replace(tiny.archives[0], urls=(f"{host.url}/gone.zip", *tiny.archives[0].urls)))
+    assert images(get()) == 16
+    assert any("404" in note and "next home" in note for note in report.notes)
+
+
+def test_missing_everywhere(get, host):
+    host.files.clear()
+    with pytest.raises(MissingAtSource, match="404"):
+        get()
+
+
+def test_unknown_checksum_is_said(tiny, enlist, get, report):
+    enlist(replace(tiny.archives[0], checksum=None))
+    get()
+    assert "tiny.zip: checksum not known for this source: size/structure checked" in report.notes
+
+
+def test_page_in_place_of_the_archive(tiny, enlist, get, host, tmp_path):
+    """A captive portal answers 200 with a page; without a checksum the structure tells."""
+    enlist(replace(tiny.archives[0], checksum=None, exact=False))
+    good, host.files["/tiny.zip"] = host.files["/tiny.zip"], b"<!DOCTYPE html> please log in"
+    with pytest.raises(DamagedFile, match=r"expected a whole \.zip file, found 29 bytes .* thrown away"):
+        get()
+    host.files["/tiny.zip"] = good
+    assert images(get()) == 16
+
+
+def test_file_that_is_no_zip_is_put_in_its_place(host, enlist, patience, report, tmp_path):
+    host.files["/p.parquet"] = b"PAR1....PAR1"
+    shard = Archive(name="p.parquet", urls=(f"{host.url}/p.parquet",), size=12, limit=99, into="x/train.parquet")
+    enlist(shard, inside="", entries=("x/train.parquet",))
+    folder = fetch("tiny", tmp_path, retry=patience, report=report)
+    assert (folder / "x/train.parquet").read_bytes() == b"PAR1....PAR1"
+
+
+def test_archive_without_what_must_be_in_it(tiny, enlist, get, tmp_path):
+    enlist(*tiny.archives, entries=("train/a", "test/a"))
+    with pytest.raises(DamagedFile, match=r"there is no test/a, which Tiny must have"):
+        get()
+    assert not (tmp_path / "tiny_data").exists()
+    assert leftovers(tmp_path) == []
+
+
+def test_unsafe_archive_leaves_nothing(enlist, host, patience, report, tmp_path, make_zip):
+    host.files["/tiny.zip"] = make_zip({"tiny/train/a/0.jpg": b"1", "../../evil": b"2"})
+    enlist(Archive(name="tiny.zip", urls=(f"{host.url}/tiny.zip",), size=1, limit=999))
+    with pytest.raises(UnsafeArchive, match="climbs out"):
+        fetch("tiny", tmp_path / "data", retry=patience, report=report)
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+    assert [p for p in (tmp_path / "data").rglob("*") if p.is_file() and p.suffix != ".lock"] == []
+
+
+def test_disk_full_while_unpacking(get, tmp_path, monkeypatch):
+    def full(stream, chunk):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archives, "write", full)
+        with pytest.raises(DataError, match="the disk is full"):
+            get()
+    assert not (tmp_path / "tiny_data").exists()
+    assert leftovers(tmp_path) == []
+    assert images(get()) == 16
+
+
+def test_folder_in_the_way_is_not_touched(get, tmp_path):
+    (tmp_path / "tiny_data").mkdir()
+    (tmp_path / "tiny_data/mine.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"is there but is not Tiny \(it lacks train/a\); move it away"):
+        get()
+    with pytest.raises(NotFetched, match="incomplete"):
+        locate("tiny", tmp_path)
+    assert (tmp_path / "tiny_data/mine.txt").read_text() == "mine"
+    assert images(get(force=True)) == 16
+
+
+def test_root_that_cannot_be_made(tiny, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"making .* failed"):
+        fetch("tiny", tmp_path / "file" / "data", report=store.Quiet())
+
+
+# --- mirrors ----------------------------------------------------------------------------------------------------------
+
+
+def test_folder_mirror_is_used_where_it_lies(get, host, mirror, tmp_path):
+    mirror.joinpath("tiny.zip").chmod(0o444)
+    assert images(get(mirror=mirror)) == 16
+    assert host.requests == []
+    assert sorted(p.name for p in mirror.iterdir()) == ["SHA256SUMS", "tiny.zip"]
+
+
+def test_mirror_from_the_environment(get, host, mirror, monkeypatch):
+    monkeypatch.setenv("CAPTIONLAB_MIRROR", str(mirror))
+    get()
+    assert host.requests == []
+
+
+def test_mirror_copy_is_measured_by_the_mirror_alone(get, mirror, make_zip, make_picture, report):
+    """Its copy differs from the public one, whose size and checksum say nothing about it."""
+    other = make_zip({f"tiny/{part}/{kind}/1.jpg": make_picture(1) for part in ("train", "val") for kind in "ab"})
+    (mirror / "tiny.zip").write_bytes(other)
+    with pytest.raises(DamagedFile, match=r"says the mirror's own SHA256SUMS; .* fetch without a mirror"):
+        get(mirror=mirror)
+    (mirror / "SHA256SUMS").write_text(f"{hashlib.sha256(other).hexdigest()}  tiny.zip\n")
+    assert images(get(mirror=mirror)) == 4
+    (mirror / "SHA256SUMS").unlink()
+    get(mirror=mirror, force=True)
+    assert "tiny.zip: checksum not known for this source: size/structure checked" in report.notes
+
+
+def test_mirror_that_lacks_it(get, host, mirror, report):
+    (mirror / "tiny.zip").unlink()
+    assert images(get(mirror=mirror)) == 16
+    assert any("has no tiny.zip; taking it from its public home" in note for note in report.notes)
+    assert host.paths() == ["/tiny.zip"]
+
+
+def test_mirror_folder_that_is_not_there(get, tmp_path):
+    with pytest.raises(DataError, match=r"--mirror names .*nowhere, which is no folder here"):
+        get(mirror=tmp_path / "nowhere")
+
+
+def test_mirror_over_http(get, host, tiny_zip):
+    host.files["/m/tiny.zip"] = tiny_zip
+    host.files["/m/SHA256SUMS"] = f"{hashlib.sha256(tiny_zip).hexdigest()} *tiny.zip\n".encode()
+    assert images(get(mirror=f"{host.url}/m/")) == 16
+    assert host.paths() == ["/m/SHA256SUMS", "/m/tiny.zip"]
+    host.files["/m/SHA256SUMS"] = f"{'0' * 64}  tiny.zip\n".encode()
+    with pytest.raises(DamagedFile, match="should be 000000000000"):
+        get(mirror=f"{host.url}/m", force=True)
+
+
+def test_mirror_over_http_that_lacks_it(get, host, report):
+    assert images(get(mirror=f"{host.url}/m")) == 16
+    assert host.paths() == ["/m/SHA256SUMS", "/m/tiny.zip", "/tiny.zip"]
+    assert any("has no tiny.zip" in note for note in report.notes)
+
+
+def test_mirror_over_http_that_is_down(get, patience, report):
+    get(mirror="http://127.0.0.1:9", retry=replace(patience, attempts=1))
+    assert any("the mirror cannot be reached, taking the public homes" in note for note in report.notes)
+
+
+def test_read_sums():
+    digest = "0123456789abcdef" * 4
+    text = f"{digest}  a.zip\n{digest.upper()} *./b/c.zip\nnot a sum\n\n{digest[:-1]}  short.zip\n"
+    assert read_sums(text) == {"a.zip": f"sha256:{digest}", "b/c.zip": f"sha256:{digest}"}
+
+
+def test_data_root(monkeypatch, tmp_path):
+    assert data_root("x").is_absolute()
+    assert data_root() == tmp_path / "data"
+    monkeypatch.delenv("CAPTIONLAB_DATA")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if sys.platform.startswith("linux"):
+        assert data_root() == tmp_path / "cache/captionlab/data"
+
+
+# --- two at once, and killed ------------------------------------------------------------------------------------------
+
+
+def test_two_fetches_at_once_download_once(get, host):
+    host.faults = [lambda handler, body: (time.sleep(0.2), handler.reply(200, body))]
+    found, threads = [], []
+    for _ in range(3):
+        threads.append(threading.Thread(target=lambda: found.append(images(get(retry=None)))))
+        threads[-1].start()
+    for thread in threads:
+        thread.join()
+    assert found == [16, 16, 16]
+    assert host.paths() == ["/tiny.zip"]
+
+
+def test_second_fetch_does_not_wait_for_ever(get, host, report):
+    host.faults = [lambda handler, body: (time.sleep(0.4), handler.reply(200, body))]
+    first = threading.Thread(target=lambda: get(retry=None))
+    first.start()
+    while not host.requests:
+        time.sleep(0.01)
+    with pytest.raises(DataError, match=r"another fetch of tiny .* was still under way after 0 s"):
+        get(wait=0.05)
+    first.join()
+    assert any("waiting for it" in note for note in report.notes)
+
+
+CHILD = """
+import sys, time
+from captionlab.datasets import archives, catalogue, disk, store
+from captionlab.datasets.catalogue import Archive, Dataset
+
+root, url, where = sys.argv[1:]
+archive = Archive(name="tiny.zip", urls=(url,), size=1, limit=10_000_000)
+catalogue.DATASETS["tiny"] = Dataset(
+    name="tiny", title="Tiny", what="", folder="tiny_data", inside="tiny", entries=("train/a", "val/b"),
+    archives=(archive,), layout=(), home="", terms="", papers=(), mirrored="",
+)
+calls = 0
+def slow(*arguments):
+    global calls
+    calls += 1
+    if calls == 6 or where != "write":
+        print("now", flush=True)
+        time.sleep(60)
+    return keep(*arguments)
+
+if where == "write":
+    keep, archives.write = archives.write, slow
+elif where == "before":
+    keep, store._swap_in = store._swap_in, slow
+elif where == "between":  # the old one stands aside, the new one is not in its place yet
+    keep, calls_of = store.os.replace, []
+    def replace(source, target):
+        if str(target).endswith("tiny_data"):
+            slow()
+        keep(source, target)
+    store.os.replace = replace
+store.fetch("tiny", root, force=where == "between", report=store.Quiet())
+"""
+
+
+@pytest.mark.parametrize("where", ["write", "before", "between"])
+def test_killed(get, host, tmp_path, where):
+    if where == "between":
+        get()
+    command = [sys.executable, "-c", textwrap.dedent(CHILD), str(tmp_path), f"{host.url}/tiny.zip", where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "now\n"
+        os.kill(child.pid, signal.SIGKILL)
+    assert not (tmp_path / "tiny_data").exists()
+    assert leftovers(tmp_path) != []
+    assert images(get()) == 16
+    assert leftovers(tmp_path) == []
+
+
+# --- 15-Scene ---------------------------------------------------------------------------------------------------------
+
+
+def test_split_of_15_scene():
+    split = scene15.split()
+    assert len(split) == 15
+    assert sum(len(parts["train"]) for parts in split.values()) == 1500
+    assert sum(len(parts["test"]) for parts in split.values()) == 2985
+    assert all(not set(parts["train"]) & set(parts["test"]) for parts in split.values())
+    assert {scene15.class_name(public) for public in scene15.PUBLIC} == set(split)
+    assert scene15.class_name("CALsuburb") == "suburb"
+    assert scene15.class_name("MITinsidecity") == "insidecity"
+    assert scene15.class_name("store") == "store"
+
+
+def test_public_15_scene_is_split(tmp_path, make_zip, report, monkeypatch):
+    """On the first few images of every part, for speed; the real list is checked above."""
+    few = {name: {part: numbers[:3] for part, numbers in parts.items()} for name, parts in scene15.split().items()}
+    monkeypatch.setattr(scene15, "split", lambda: few)
+    members = {
+        f"scene_categories/{public}/{scene15.image_name(number)}": f"{public} {number}".encode()
+        for public in scene15.PUBLIC
+        for numbers in few[scene15.class_name(public)].values()
+        for number in numbers
+    }
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "scene_categories.zip").write_bytes(make_zip({**members, "scene_categories/store/odd.txt": b"x"}))
+    folder = fetch("scene15", tmp_path / "data", mirror, report=report)
+    for name, parts in few.items():
+        for part, numbers in parts.items():
+            found = sorted(path.name for path in (folder / part / name).iterdir())
+            assert found == [scene15.image_name(number) for number in numbers]
+    first = few["coast"]["train"][0]
+    assert (folder / f"train/coast/{scene15.image_name(first)}").read_text() == f"MITcoast {first}"
+    assert sorted(p.name for p in folder.iterdir()) == [store.RECORD, "test", "train"]
+
+
+def test_public_15_scene_with_missing_images(tmp_path):
+    """Here without a folder around the classes', as some copies have it."""
+    stage = tmp_path / "stage"
+    for public in scene15.PUBLIC:
+        (stage / public).mkdir(parents=True)
+    with pytest.raises(DamagedFile, match=r"lacks 4485 of 4485 images, the first CALsuburb/image_"):
+        scene15.arrange(stage)
+
+
+def test_neither_layout_of_15_scene(tmp_path):
+    (tmp_path / "kitchen").mkdir()
+    with pytest.raises(DamagedFile, match="holds kitchen; expected 15-Scene/train"):
+        scene15.arrange(tmp_path)
