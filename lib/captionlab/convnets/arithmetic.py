@@ -189,8 +189,8 @@ def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]
 def receptive_field(layers: list[tuple[int, int]]) -> int:
     """Receptive field of a stack of convolution and pooling layers.
 
-    The receptive field is the part of the input image that one value of the last layer can depend on, far from the
-    borders. It is a square; padding does not change its size.
+    The receptive field of a value of the last layer is the smallest square of the image that holds all pixels the
+    value can depend on, far from the borders. Padding does not change its size.
 
     Args:
         layers: ``(kernel, stride)`` of each layer in pixels of that layer's own input, in the order the image passes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -13,7 +14,7 @@ from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import Foreign, Observation, Observed, Raised, observe
 
 SYMBOLS = {"right": "✔", "partial": "◐", "wrong": "✘", "missing": "○"}  # any other outcome: "!"
-OUTCOMES = ("right", "partial", "wrong", "missing", "timeout", "out of memory", "crashed", "refused")
+VALUE_DIFFERS = "value differs"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Difference:
 class Verdict:
     """What one exercise of one submission earned, and why.
 
+    ``outcome`` is right, partial, wrong, missing, timeout, out of memory, crashed or refused.
+
     ``message`` holds no hidden value and may be shown to the student. ``example`` is the first
     difference on the public seed, where there is one.
     """
@@ -45,15 +48,14 @@ class Verdict:
 
     def help_lines(self) -> list[str]:
         """The example of the public seed and the hint, as lines of text."""
-        lines = []
+        rows = []
         if self.example:
-            lines = [
-                f"  for       {self.example.label}",
-                f"  differs   {self.example.reason}",
-                f"  expected  {self.example.expected}",
-                f"  got       {self.example.got}",
-            ]
-        return lines + ([f"  hint      {self.hint}"] if self.hint else [])
+            rows = [("for", self.example.label), ("expected", self.example.expected), ("got", self.example.got)]
+            if self.example.reason != VALUE_DIFFERS:  # which expected and got show by themselves
+                rows.insert(1, ("differs", self.example.reason))
+        if self.hint:
+            rows += zip(["hint", *[""] * len(self.hint)], textwrap.wrap(self.hint, 76), strict=False)
+        return [f"  {name:<8}  {text}" for name, text in rows]
 
 
 class Expectation:
@@ -138,7 +140,7 @@ def _differs(exercise: Exercise, expected: Any, got: Any) -> str | None:
         return _lists_differ(exercise, expected, got)
     if _kind(expected) == "a number":
         return _numbers_differ(exercise, expected, got)
-    return None if expected == got else "value differs"
+    return None if expected == got else VALUE_DIFFERS
 
 
 def _kind(value: Any) -> str:
@@ -163,11 +165,11 @@ def _lists_differ(exercise: Exercise, expected: list, got: list) -> str | None:
 
 def _numbers_differ(exercise: Exercise, expected: float, got: float) -> str | None:
     if isinstance(expected, int):  # counts and sizes are exact; 7.0 for 7 is right
-        return None if expected == got else "value differs"
+        return None if expected == got else VALUE_DIFFERS
     if math.isfinite(expected) != math.isfinite(got):
         return f"finiteness: expected {_finiteness(expected)}, got {_finiteness(got)}"
     close = math.isclose(expected, got, rel_tol=exercise.rtol, abs_tol=exercise.atol)
-    return None if close or (math.isnan(expected) and math.isnan(got)) else "value differs"
+    return None if close or (math.isnan(expected) and math.isnan(got)) else VALUE_DIFFERS
 
 
 def _finiteness(number: float) -> str:
@@ -243,8 +245,11 @@ def judge(expectation: Expectation, got: Observed) -> Verdict:
 
 
 def recognise(expectation: Expectation, got: Observed) -> str | None:
-    """The misconception whose observations ``got`` equals, if there is one."""
-    for name, observed in expectation.misconceptions.items():
+    """The misconception whose observations ``got`` equals, if there is one.
+
+    Where nothing was observed, nothing is recognised: failing at once has too many causes.
+    """
+    for name, observed in expectation.misconceptions.items() if got.observations else ():
         if same(expectation.exercise, observed, got):
             return name
     return None
@@ -280,4 +285,4 @@ def _first_trouble(expectation: Expectation, got: Observed) -> str:
     if difference is None:
         return "it yields more than was asked for"
     kind = difference.reason.split(":")[0]
-    return {"values": "the values of an array differ", "value differs": "a value differs"}.get(kind, f"{kind} differs")
+    return {"values": "the values of an array differ", VALUE_DIFFERS: "a value differs"}.get(kind, f"{kind} differs")

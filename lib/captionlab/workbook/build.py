@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from captionlab.exercises import LABS, load_lab
-from captionlab.workbook.notebook import TextError, release_notebook, source_notebook, to_text
+from captionlab.workbook.notebook import TextError, source_notebook, to_text
+from captionlab.workbook.release import release_notebook
 
 
 def built_files(root: Path, lab_name: str) -> dict[Path, str]:

@@ -7,7 +7,6 @@ Markdown region ``written="id" points=3`` holds a question, ``<!-- model answer 
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Iterator
 
@@ -117,19 +116,6 @@ def _give_ids(notebook: nbformat.NotebookNode) -> None:
             identifier = f"{base}-{count}"
         taken.add(identifier)
         cell["id"] = identifier
-
-
-def release_notebook(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The students' notebook, by the very steps of nbgrader's ``generate_assignment`` but its database."""
-    from nbgrader.converters import GenerateAssignment
-    from nbgrader.preprocessors import IncludeHeaderFooter, InstantiateTests, SaveCells
-
-    logging.getLogger("traitlets").setLevel(logging.WARNING)
-    released, resources = nbformat.from_dict(source), {}
-    for step in GenerateAssignment.class_traits()["preprocessors"].default():
-        if step not in (IncludeHeaderFooter, InstantiateTests, SaveCells):
-            released, resources = step().preprocess(released, resources)
-    return released
 
 
 def to_text(notebook: nbformat.NotebookNode) -> str:

@@ -45,6 +45,19 @@ def _mark(lines: list[str], function: ast.FunctionDef) -> None:
     lines.insert(start, indent + BEGIN)
 
 
+def start_source(exercise: Exercise) -> str:
+    """What students receive of a find-the-bug exercise: its misconception under the reference's docstring."""
+    wrong = inspect.getsource(exercise.misconceptions[exercise.start].implementation)
+    wrong = textwrap.dedent(wrong).rstrip()
+    definition = ast.parse(wrong).body[0]
+    lines = wrong.split("\n")
+    body = "\n".join(lines[definition.body[0].lineno - 1 :])
+    if ast.get_docstring(definition) is not None:
+        body = "\n".join(lines[definition.body[0].end_lineno :])
+    head = solution_source(exercise).partition(BEGIN)[0].rstrip()
+    return f"{head}\n    # There is a bug below: find it, explain it, repair it.\n{body}"
+
+
 def standalone_source(implementation: Callable, name: str) -> str:
     """Source of a function or class under another name, behind the imports, constants and helpers it uses.
 

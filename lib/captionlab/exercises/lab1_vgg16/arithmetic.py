@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
 from captionlab.grading.probing import outcome_of
 
 
-def fit(rng: np.random.Generator, kernel: int, stride: int, padding: int, left_over: int = 0) -> int:
-    """An input size on which the kernel has at least five positions and leaves so many pixels over."""
-    return (draw(rng, 6, 20) - 1) * stride + kernel + left_over - 2 * padding
+def fit(positions: int, kernel: int, stride: int, padding: int, left_over: int = 0) -> int:
+    """The input size on which the kernel has so many positions and leaves so many pixels over."""
+    return (positions - 1) * stride + kernel + left_over - 2 * padding
 
 
 @lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10, difficulty=1, importance=5)
 def probe_conv_output_size(conv_output_size, rng):
     kernel = draw(rng, 2, 7)
-    size = fit(rng, kernel, 1, 0)
+    positions = draw_different(rng, 6, 20, 6)
+    size = fit(positions.pop(), kernel, 1, 0)
     yield f"size {size}, kernel {kernel}", conv_output_size(size, kernel)
     padding = draw(rng, 1, 3)
-    size = draw(rng, 10, 60)
+    size = draw(rng, 25, 60)
     label = f"size {size}, kernel {2 * padding + 1}, padding {padding}"
     yield label, conv_output_size(size, kernel=2 * padding + 1, padding=padding)
     cases = []  # stride above 1 in all of them: without and with padding, with and without pixels left over
@@ -34,7 +33,7 @@ def probe_conv_output_size(conv_output_size, rng):
     ):
         kernel = draw(rng, 3, 7)
         padding = draw(rng, 1, kernel // 2) * padded
-        cases.append((fit(rng, kernel, stride, padding, left_over), kernel, stride, padding))
+        cases.append((fit(positions.pop(), kernel, stride, padding, left_over), kernel, stride, padding))
     for case in cases:
         label = "size {}, kernel {}, stride {}, padding {}".format(*case)
         yield label, conv_output_size(*case)
@@ -117,7 +116,7 @@ def probe_conv_output_shape(conv_output_shape, rng):
         (7, draw(rng, 3, 4), draw(rng, 1, 3), 2),
     ):
         channels, filters = draw_different(rng, 2, 9, 2)
-        height = fit(rng, kernel, stride, padding, left_over)
+        height = fit(draw(rng, 6, 20), kernel, stride, padding, left_over)
         width = height + stride * draw(rng, 1, 5)
         if rng.random() < 0.5:
             height, width = width, height
@@ -176,16 +175,17 @@ def rounds_shape_up(shape, filters, kernel, stride=1, padding=0):
 
 @lab.exercise("captionlab.convnets.arithmetic:same_padding", points=1, minutes=10, difficulty=2, importance=3)
 def probe_same_padding(same_padding, rng):
-    small, large = sorted(draw_different(rng, 1, 6, 2))
+    small, large = sorted(draw_different(rng, 7, 9, 2))
     yield f"kernel {2 * small + 1}", same_padding(2 * small + 1)
     yield f"kernel {2 * large + 1}, dilation 1", same_padding(2 * large + 1, 1)
-    for kernel, dilation in ((3, draw(rng, 2, 5)), (2 * draw(rng, 2, 4) + 1, 3)):
+    for kernel, dilation in ((3, 2 * draw(rng, 1, 2)), (2 * draw(rng, 5, 7) + 1, 3)):
         yield f"kernel {kernel}, dilation {dilation}", same_padding(kernel, dilation=dilation)
-    for kernel, dilation in ((2, 2 * draw(rng, 1, 4)), (2 * draw(rng, 2, 4), 4)):  # even, and yet it can be done
+    for kernel, dilation in ((2, 2), (2 * draw(rng, 2, 3), 4)):  # even, and yet it can be done
         label = f"kernel {kernel}, dilation {dilation}"
         yield label, outcome_of(same_padding, kernel=kernel, dilation=dilation)
-    for kernel, dilation in ((2 * draw(rng, 1, 4), 1), (2 * draw(rng, 1, 4), 3)):
-        yield f"kernel {kernel}, dilation {dilation}", outcome_of(same_padding, kernel, dilation)
+    even, other = 2 * draw(rng, 1, 4), 2 * draw(rng, 1, 4)
+    label = f"kernel {even}; then kernel {other}, dilation 3"
+    yield label, [outcome_of(same_padding, even), outcome_of(same_padding, other, 3)]
 
 
 @lab.misconception(
@@ -247,7 +247,7 @@ def probe_pool_output_shape(pool_output_shape, rng):
         (3, 2, 1, 0),
         (draw(rng, 4, 5), None, draw(rng, 1, 2), 1),
     ):
-        height = fit(rng, kernel, stride or kernel, padding, left_over)
+        height = fit(draw(rng, 6, 20), kernel, stride or kernel, padding, left_over)
         width = height + (stride or kernel) * draw(rng, 1, 5)
         shape = (draw(rng, 6, 64), *((width, height) if rng.random() < 0.5 else (height, width)))
         label = f"shape {shape}, kernel {kernel}, stride {stride}, padding {padding}"

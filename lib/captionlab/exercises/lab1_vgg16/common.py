@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import nn
 
 from captionlab.grading.exercise import Lab
 
@@ -35,3 +36,19 @@ def torch_seed(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
+
+
+def run(layer: nn.Module, maps: torch.Tensor) -> torch.Tensor:
+    """The output for a copy of ``maps``; dropout that is active by mistake drops the same values every time."""
+    with torch_seed(0), torch.no_grad():
+        return layer(maps.clone())
+
+
+def draw_linear(rng: np.random.Generator, inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+    """A linear layer with drawn weights, and biases where it has any."""
+    dense = nn.Linear(inputs, outputs, bias=bias)
+    with torch.no_grad():
+        dense.weight.copy_(draw_tensor(rng, outputs, inputs, scale=inputs**-0.5))
+        if bias:
+            dense.bias.copy_(draw_tensor(rng, outputs))
+    return dense

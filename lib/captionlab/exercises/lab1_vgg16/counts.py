@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
 
@@ -201,19 +200,19 @@ def probe_vgg_parameters(vgg_parameters, rng):
         yield label, vgg_parameters(blocks, dense, image_size=image_size, channels=channels)
 
 
-def _count_vgg(blocks, channels, dense, inputs, bias=1):
-    chain = [channels, *(filters for block in blocks for filters in block)]
-    convolutional = sum(9 * before * after + bias * after for before, after in pairwise(chain))
-    ends = [inputs, *dense]
-    return convolutional, sum((before + bias) * after for before, after in pairwise(ends))
-
-
 @lab.misconception(
     "vgg_parameters", hint="You count weights only. Every filter and every fully connected unit has a bias as well."
 )
 def biases_forgotten(blocks, dense, image_size=224, channels=3):
-    side = image_size // 2 ** len(blocks)
-    return _count_vgg(blocks, channels, dense, blocks[-1][-1] * side * side, bias=0)
+    convolutional, maps = 0, channels
+    for filters in [filters for block in blocks for filters in block]:
+        convolutional += 9 * maps * filters
+        maps = filters
+    fully_connected, inputs = 0, maps * (image_size // 2 ** len(blocks)) ** 2
+    for outputs in dense:
+        fully_connected += inputs * outputs
+        inputs = outputs
+    return convolutional, fully_connected
 
 
 @lab.misconception(
@@ -221,7 +220,15 @@ def biases_forgotten(blocks, dense, image_size=224, channels=3):
     hint="Your first fully connected layer has one input for each of the last maps. It sees every pixel of them.",
 )
 def pixels_forgotten(blocks, dense, image_size=224, channels=3):
-    return _count_vgg(blocks, channels, dense, blocks[-1][-1])
+    convolutional, maps = 0, channels
+    for filters in [filters for block in blocks for filters in block]:
+        convolutional += (9 * maps + 1) * filters
+        maps = filters
+    fully_connected, inputs = 0, maps
+    for outputs in dense:
+        fully_connected += (inputs + 1) * outputs
+        inputs = outputs
+    return convolutional, fully_connected
 
 
 @lab.misconception(
@@ -229,8 +236,15 @@ def pixels_forgotten(blocks, dense, image_size=224, channels=3):
     hint="Your last maps are twice as large as they should be: a pooling follows every block, the last one too.",
 )
 def last_pooling_forgotten(blocks, dense, image_size=224, channels=3):
-    side = image_size // 2 ** (len(blocks) - 1)
-    return _count_vgg(blocks, channels, dense, blocks[-1][-1] * side * side)
+    convolutional, maps = 0, channels
+    for filters in [filters for block in blocks for filters in block]:
+        convolutional += (9 * maps + 1) * filters
+        maps = filters
+    fully_connected, inputs = 0, maps * (image_size // 2 ** (len(blocks) - 1)) ** 2
+    for outputs in dense:
+        fully_connected += (inputs + 1) * outputs
+        inputs = outputs
+    return convolutional, fully_connected
 
 
 @lab.misconception(
@@ -239,7 +253,15 @@ def last_pooling_forgotten(blocks, dense, image_size=224, channels=3):
     "their size from what you are given.",
 )
 def always_seven_by_seven(blocks, dense, image_size=224, channels=3):
-    return _count_vgg(blocks, channels, dense, blocks[-1][-1] * 49)
+    convolutional, maps = 0, channels
+    for filters in [filters for block in blocks for filters in block]:
+        convolutional += (9 * maps + 1) * filters
+        maps = filters
+    fully_connected, inputs = 0, maps * 7 * 7
+    for outputs in dense:
+        fully_connected += (inputs + 1) * outputs
+        inputs = outputs
+    return convolutional, fully_connected
 
 
 @lab.misconception(
@@ -248,9 +270,14 @@ def always_seven_by_seven(blocks, dense, image_size=224, channels=3):
     "block makes.",
 )
 def block_sees_its_own_maps(blocks, dense, image_size=224, channels=3):
-    side = image_size // 2 ** len(blocks)
-    convolutional = 0
+    convolutional, maps = 0, channels
     for index, block in enumerate(blocks):
-        chain = [block[0] if index else channels, *block]
-        convolutional += sum((9 * before + 1) * after for before, after in pairwise(chain))
-    return convolutional, _count_vgg(blocks, channels, dense, blocks[-1][-1] * side * side)[1]
+        for position, filters in enumerate(block):
+            maps = filters if index and position == 0 else maps
+            convolutional += (9 * maps + 1) * filters
+            maps = filters
+    fully_connected, inputs = 0, maps * (image_size // 2 ** len(blocks)) ** 2
+    for outputs in dense:
+        fully_connected += (inputs + 1) * outputs
+        inputs = outputs
+    return convolutional, fully_connected

@@ -29,23 +29,22 @@ def probe_pool2d(pool2d, rng):
     yield 'mode "median"', outcome_of(pool2d, draw_tensor(rng, 2, 4, 4), 2, 2, "median")
 
 
-def _pool(maps, kernel, stride, mode):
-    if mode not in ("max", "average"):
-        raise ValueError(mode)
-    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
-    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
-
-
 @lab.misconception(
     "pool2d", hint="Your window moves by its own size, whatever the stride. Overlapping windows are allowed."
 )
 def stride_is_kernel_size(maps, kernel, stride, mode="max"):
-    return _pool(maps, kernel, kernel, mode)
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, kernel).unfold(2, kernel, kernel)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
 
 
 @lab.misconception("pool2d", hint="Your window visits every pixel, whatever the stride.")
 def visits_every_pixel(maps, kernel, stride, mode="max"):
-    return _pool(maps, kernel, 1, mode)
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, 1).unfold(2, kernel, 1)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
 
 
 @lab.misconception(
@@ -54,8 +53,11 @@ def visits_every_pixel(maps, kernel, stride, mode="max"):
     "must leave the channels apart.",
 )
 def pools_across_maps(maps, kernel, stride, mode="max"):
-    pooled = _pool(maps, kernel, stride, mode)
-    return (pooled.amax(0) if mode == "max" else pooled.mean(0)).expand_as(pooled)
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    pooled = windows.amax((0, 3, 4)) if mode == "max" else windows.mean((0, 3, 4))
+    return pooled.expand(len(maps), -1, -1)
 
 
 @lab.misconception(
@@ -63,17 +65,26 @@ def pools_across_maps(maps, kernel, stride, mode="max"):
     hint="Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
 )
 def starts_from_zero(maps, kernel, stride, mode="max"):
-    return _pool(maps, kernel, stride, mode).clamp(min=0 if mode == "max" else None, max=None if mode == "max" else 1e9)
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)).clamp(min=0) if mode == "max" else windows.mean((3, 4))
 
 
 @lab.misconception("pool2d", hint="Your average is a sum divided by too little: how many pixels are there in a window?")
 def divides_by_one_side(maps, kernel, stride, mode="max"):
-    return _pool(maps, kernel, stride, mode) * (kernel if mode == "average" else 1)
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)) if mode == "max" else windows.sum((3, 4)) / kernel
 
 
 @lab.misconception("pool2d", hint="You always take the largest value: mode decides between the largest and the mean.")
 def always_max(maps, kernel, stride, mode="max"):
-    return _pool(maps, kernel, stride, "median" if mode == "median" else "max")
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4))
 
 
 @lab.misconception(
@@ -82,7 +93,8 @@ def always_max(maps, kernel, stride, mode="max"):
     "ValueError, or a typing error passes for an average.",
 )
 def accepts_any_mode(maps, kernel, stride, mode="max"):
-    return _pool(maps, kernel, stride, "max" if mode == "max" else "average")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
 
 
 class _Scaled(nn.Module):
@@ -117,22 +129,19 @@ def probe_parameters_by_layer(parameters_by_layer, rng):
         yield label, parameters_by_layer(model)
 
 
-def _count_layers(model, count):
-    return [(name, count(module)) for name, module in model.named_modules() if count(module)]
-
-
 @lab.misconception(
     "parameters_by_layer",
     hint="You list containers with all they hold, so that the sum counts everything more than once. Look up the "
     "argument `recurse` of Module.parameters.",
 )
 def counts_containers_too(model):
-    return _count_layers(model, lambda module: sum(each.numel() for each in module.parameters()))
+    sizes = [(name, sum(each.numel() for each in module.parameters())) for name, module in model.named_modules()]
+    return [(name, size) for name, size in sizes if size]
 
 
 @lab.misconception("parameters_by_layer", hint="You count weights only. Layers have biases as well.")
 def weights_only(model):
-    return _count_layers(model, lambda module: module.weight.numel() if hasattr(module, "weight") else 0)
+    return [(name, each.weight.numel()) for name, each in model.named_modules() if hasattr(each, "weight")]
 
 
 @lab.misconception(
@@ -141,13 +150,14 @@ def weights_only(model):
     "learned.",
 )
 def counts_buffers_too(model):
-    seen = set()
-
-    def count(module):
-        own = {id(each): each.numel() for each in (*module.parameters(recurse=False), *module.buffers(recurse=False))}
-        return sum(own[key] for key in own if key not in seen and not seen.add(key))
-
-    return [(name, number) for name, module in model.named_modules() if (number := count(module))]
+    counted, layers = set(), []
+    for name, module in model.named_modules():
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        own = [each for each in own if id(each) not in counted]
+        counted.update(map(id, own))
+        if own:
+            layers.append((name, sum(each.numel() for each in own)))
+    return layers
 
 
 @lab.misconception(
@@ -185,4 +195,5 @@ def trainable_only(model):
     "parameters_by_layer", hint="A parameter that two layers share is one parameter of the model; you count it twice."
 )
 def counts_shared_twice(model):
-    return _count_layers(model, lambda module: sum(each.numel() for each in module.parameters(recurse=False)))
+    sizes = [(name, sum(each.numel() for each in one.parameters(recurse=False))) for name, one in model.named_modules()]
+    return [(name, size) for name, size in sizes if size]

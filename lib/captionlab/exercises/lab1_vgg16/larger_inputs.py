@@ -2,127 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import math
 
 import torch
 from torch import nn
 
-from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab, torch_seed
+from captionlab.exercises.lab1_vgg16.common import draw, draw_linear, draw_tensor, lab, run
 from captionlab.grading.probing import outcome_of
-
-
-def _run(layer, maps: torch.Tensor):
-    """The output for a copy of ``maps``; dropout that is active by mistake drops the same values every time."""
-    with torch_seed(0), torch.no_grad():
-        return layer(maps.clone())
-
-
-def _linear(rng, inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
-    dense = nn.Linear(inputs, outputs, bias=bias)
-    with torch.no_grad():
-        dense.weight.copy_(draw_tensor(rng, outputs, inputs, scale=inputs**-0.5))
-        if bias:
-            dense.bias.copy_(draw_tensor(rng, outputs))
-    return dense
-
-
-@lab.exercise(
-    "captionlab.convnets.fully_convolutional:dense_to_conv",
-    points=3,
-    minutes=20,
-    difficulty=3,
-    importance=5,
-    rtol=1e-3,
-    atol=1e-5,
-)
-def probe_dense_to_conv(dense_to_conv, rng):
-    def convert(dense, *args, **kwargs):
-        with torch_seed(0):  # weights that nobody sets are the same every time
-            return dense_to_conv(dense, *args, **kwargs)
-
-    channels, height = draw(rng, 2, 4), draw(rng, 2, 4)
-    width, outputs = height + draw(rng, 1, 2), draw(rng, 3, 6)
-    dense = _linear(rng, channels * height * width, outputs)
-    made = convert(copy.deepcopy(dense), channels, height, width)
-    shape = list(made.weight.shape) if isinstance(made, nn.Conv2d) else None
-    yield f"made for maps of {(channels, height, width)}, {outputs} outputs: the convolution's weights", shape
-    maps = draw_tensor(rng, 3, channels, height, width)
-    yield "outputs for three maps of that size", _run(made, maps)
-    yield "outputs for a larger map", _run(made, draw_tensor(rng, 1, channels, height + 3, width + draw(rng, 1, 3)))
-    dense = _linear(rng, channels * height * width, outputs)
-    made = convert(dense, channels=channels, height=width, width=height)
-    yield (
-        "the layer, and what is made of it: outputs",
-        [_run(made, draw_tensor(rng, 2, channels, width, height)), dense.weight],
-    )
-    made = convert(_linear(rng, 12, outputs), 12, 1, 1)
-    yield "a layer made for maps of one pixel: outputs", _run(made, draw_tensor(rng, 2, 12, 2, 3))
-    made = convert(_linear(rng, 4 * height * height, outputs, bias=False), 4, height, height)
-    label = "a layer without bias: whether the convolution has one, and outputs"
-    yield label, [made.bias is not None, _run(made, draw_tensor(rng, 2, 4, height, height + 2))]
-
-
-def _conv(dense, weight, bias=True):
-    made = nn.Conv2d(weight.shape[1], weight.shape[0], weight.shape[2:], bias=dense.bias is not None)
-    with torch.no_grad():
-        made.weight.copy_(weight)
-        if bias and dense.bias is not None:
-            made.bias.copy_(dense.bias)
-    return made
-
-
-@lab.misconception(
-    "dense_to_conv",
-    hint="You take the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
-    "of the axes: channels, height, width.",
-)
-def flattened_channels_last(dense, channels, height, width):
-    return _conv(dense, dense.weight.detach().reshape(-1, height, width, channels).permute(0, 3, 1, 2))
-
-
-@lab.misconception(
-    "dense_to_conv",
-    hint="The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
-)
-def forgets_to_copy_biases(dense, channels, height, width):
-    return _conv(dense, dense.weight.detach().reshape(-1, channels, height, width), bias=False)
-
-
-@lab.misconception(
-    "dense_to_conv", hint="Your convolution has no bias; the linear layer has one, and adds it at every position."
-)
-def has_no_bias(dense, channels, height, width):
-    made = _conv(dense, dense.weight.detach().reshape(-1, channels, height, width))
-    made.bias = None
-    return made
-
-
-@lab.misconception(
-    "dense_to_conv",
-    hint="Your kernel is 1 by 1, with the whole flattened map as its channels. It has to see the map as it is: which "
-    "kernel covers it exactly once?",
-)
-def one_by_one_kernel(dense, channels, height, width):
-    return _conv(dense, dense.weight.detach()[:, :, None, None])
-
-
-@lab.misconception(
-    "dense_to_conv",
-    hint="Height and width of the kernel are swapped. nn.Conv2d takes a pair (height, width), in the order of the "
-    "map's axes.",
-)
-def swaps_height_and_width(dense, channels, height, width):
-    return _conv(dense, dense.weight.detach().reshape(-1, channels, width, height))
-
-
-@lab.misconception(
-    "dense_to_conv",
-    hint="The shape of your convolution is right, but its weights are the random ones it was made with: copy the "
-    "linear layer's into it.",
-)
-def random_weights(dense, channels, height, width):
-    return nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
 
 
 class _SmallVGG(nn.Module):
@@ -137,8 +23,8 @@ class _SmallVGG(nn.Module):
         )
         self.avgpool = nn.AdaptiveAvgPool2d((side, side))
         self.classifier = nn.Sequential(
-            *(_linear(rng, maps * side * side, hidden), nn.ReLU(inplace=True), nn.Dropout(0.5)),
-            *(_linear(rng, hidden, last), nn.ReLU(inplace=True), nn.Dropout(0.5), _linear(rng, last, classes)),
+            *(draw_linear(rng, maps * side * side, hidden), nn.ReLU(inplace=True), nn.Dropout(0.5)),
+            *(draw_linear(rng, hidden, last), nn.ReLU(inplace=True), nn.Dropout(0.5), draw_linear(rng, last, classes)),
         )
         with torch.no_grad():
             for layer in (self.features[0], self.features[3]):
@@ -179,37 +65,22 @@ def probe_fully_convolutional(fully_convolutional, rng):
     vgg, convert = _SmallVGG(rng, maps, side).eval(), _Convert()
     network = fully_convolutional(vgg, convert)
     size = 4 * side
-    yield f"{maps} maps of {side} by {side}: what convert is called with", sorted(convert.calls)
-    yield "scores for two images of the network's own size", _run(network, draw_tensor(rng, 2, 3, size, size))
-    yield "scores for a larger image", _run(network, draw_tensor(rng, 1, 3, size + 12, size + 12))
+    label = f"{maps} maps of {side} by {side}: inputs of the layer, channels, height, width in each call of convert"
+    yield label, sorted(convert.calls)
+    yield "scores for two images of the network's own size", run(network, draw_tensor(rng, 2, 3, size, size))
+    yield "scores for a larger image", run(network, draw_tensor(rng, 1, 3, size + 12, size + 12))
     wide = draw_tensor(rng, 1, 3, size + 4, size + 4 * draw(rng, 2, 4))
-    yield "scores for a wide image", _run(network, wide)
+    yield "scores for a wide image", run(network, wide)
     small = draw_tensor(rng, 1, 3, size, size)
     label = "scores for another image, then what the original model gives for it"
-    yield label, [_run(network, small), outcome_of(_run, vgg, small)]
+    yield label, [run(network, small), outcome_of(run, vgg, small)]
     side = 5 - side
     vgg = _SmallVGG(rng, draw(rng, 5, 8), side).train()
     network = fully_convolutional(vgg=vgg, convert=_Convert())
     image = draw_tensor(rng, 1, 3, 4 * side + 4, 4 * side + 8)
-    yield "a model in training mode: scores", _run(network, image)
+    yield "a model in training mode: scores", run(network, image)
     label = "scores again, then whether the original model is in training mode still"
-    yield label, [_run(network, image), [module.training for module in vgg.modules()]]
-
-
-def _sides(vgg):
-    maps = vgg.features[3].out_channels
-    return maps, math.isqrt(vgg.classifier[0].in_features // maps)
-
-
-def _converted(vgg, convert, other=copy.deepcopy):
-    """The classifier's layers, the linear ones converted, the others as ``other`` gives them."""
-    maps, side = _sides(vgg)
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            yield convert(layer, maps, side, side)
-            maps, side = layer.out_features, 1
-        else:
-            yield other(layer)
+    yield label, [run(network, image), [module.training for module in vgg.modules()]]
 
 
 @lab.misconception(
@@ -218,7 +89,18 @@ def _converted(vgg, convert, other=copy.deepcopy):
     "it out.",
 )
 def keeps_adaptive_pooling(vgg, convert):
-    return copy.deepcopy(nn.Sequential(vgg.features, vgg.avgpool, *_converted(vgg, convert))).eval()
+    import copy
+
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    layers = [copy.deepcopy(vgg.features), copy.deepcopy(vgg.avgpool)]
+    for layer in vgg.classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(convert(layer, maps, side, side))
+            maps, side = layer.out_features, 1
+        else:
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers).eval()
 
 
 @lab.misconception(
@@ -227,8 +109,16 @@ def keeps_adaptive_pooling(vgg, convert):
     "three layers are one.",
 )
 def loses_relus(vgg, convert):
-    layers = _converted(vgg, convert, other=lambda layer: nn.Identity())
-    return nn.Sequential(copy.deepcopy(vgg.features), *layers).eval()
+    import copy
+
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    layers = [copy.deepcopy(vgg.features)]
+    for layer in vgg.classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(convert(layer, maps, side, side))
+            maps, side = layer.out_features, 1
+    return nn.Sequential(*layers).eval()
 
 
 @lab.misconception(
@@ -237,10 +127,18 @@ def loses_relus(vgg, convert):
     "mode.",
 )
 def drops_out(vgg, convert):
-    def new(layer):
-        return nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else nn.ReLU()
+    import copy
 
-    return nn.Sequential(copy.deepcopy(vgg.features), *_converted(vgg, convert, other=new))
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    layers = [copy.deepcopy(vgg.features)]
+    for layer in vgg.classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(convert(layer, maps, side, side))
+            maps, side = layer.out_features, 1
+        else:
+            layers.append(nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else nn.ReLU())
+    return nn.Sequential(*layers)
 
 
 @lab.misconception(
@@ -249,7 +147,18 @@ def drops_out(vgg, convert):
     "network in evaluation mode.",
 )
 def keeps_the_mode(vgg, convert):
-    return nn.Sequential(copy.deepcopy(vgg.features), *_converted(vgg, convert))
+    import copy
+
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    layers = [copy.deepcopy(vgg.features)]
+    for layer in vgg.classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(convert(layer, maps, side, side))
+            maps, side = layer.out_features, 1
+        else:
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
 
 
 @lab.misconception(
@@ -258,7 +167,16 @@ def keeps_the_mode(vgg, convert):
     "layers you keep.",
 )
 def switches_the_original(vgg, convert):
-    return nn.Sequential(vgg.features, *_converted(vgg, convert, other=lambda layer: layer)).eval()
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    layers = [vgg.features]
+    for layer in vgg.classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(convert(layer, maps, side, side))
+            maps, side = layer.out_features, 1
+        else:
+            layers.append(layer)
+    return nn.Sequential(*layers).eval()
 
 
 @lab.misconception(
@@ -267,8 +185,12 @@ def switches_the_original(vgg, convert):
     "nn.Sequential.",
 )
 def replaces_in_place(vgg, convert):
-    for index, layer in enumerate(list(_converted(vgg, convert, other=lambda layer: layer))):
-        vgg.classifier[index] = layer
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    for index, layer in enumerate(vgg.classifier):
+        if isinstance(layer, nn.Linear):
+            vgg.classifier[index] = convert(layer, maps, side, side)
+            maps, side = layer.out_features, 1
     return nn.Sequential(vgg.features, vgg.classifier).eval()
 
 
@@ -278,12 +200,16 @@ def replaces_in_place(vgg, convert):
     "the inputs of its first linear layer.",
 )
 def assumes_vgg16(vgg, convert):
-    layers, shape = [vgg.features], (512, 7, 7)
+    import copy
+
+    layers, shape = [copy.deepcopy(vgg.features)], (512, 7, 7)
     for layer in vgg.classifier:
-        linear = isinstance(layer, nn.Linear)
-        layers.append(convert(layer, *shape) if linear else layer)
-        shape = (4096, 1, 1) if linear else shape
-    return copy.deepcopy(nn.Sequential(*layers)).eval()
+        if isinstance(layer, nn.Linear):
+            layers.append(convert(layer, *shape))
+            shape = (4096, 1, 1)
+        else:
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers).eval()
 
 
 @lab.misconception(
@@ -292,10 +218,20 @@ def assumes_vgg16(vgg, convert):
     "layer: what is checked here is what you do with it.",
 )
 def ignores_convert(vgg, convert):
-    def own(dense, channels, height, width):
-        return _conv(dense, dense.weight.detach().reshape(-1, channels, height, width))
+    import copy
 
-    return nn.Sequential(copy.deepcopy(vgg.features), *_converted(vgg, own)).eval()
+    maps = vgg.features[-3].out_channels
+    side = math.isqrt(vgg.classifier[0].in_features // maps)
+    layers = [copy.deepcopy(vgg.features)]
+    for layer in vgg.classifier:
+        if isinstance(layer, nn.Linear):
+            made = nn.Conv2d(maps, layer.out_features, side)
+            made.load_state_dict({"weight": layer.weight.view_as(made.weight), "bias": layer.bias})
+            layers.append(made)
+            maps, side = layer.out_features, 1
+        else:
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers).eval()
 
 
 @lab.exercise(

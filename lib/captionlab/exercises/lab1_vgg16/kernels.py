@@ -1,0 +1,117 @@
+"""A fully connected layer as one large kernel: probe and misconceptions."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from captionlab.exercises.lab1_vgg16.common import draw, draw_linear, draw_tensor, lab, run, torch_seed
+
+
+@lab.exercise(
+    "captionlab.convnets.fully_convolutional:dense_to_conv",
+    points=3,
+    minutes=20,
+    difficulty=3,
+    importance=5,
+    rtol=1e-3,
+    atol=1e-5,
+)
+def probe_dense_to_conv(dense_to_conv, rng):
+    def convert(dense, *args, **kwargs):
+        with torch_seed(0):  # weights that nobody sets are the same every time
+            return dense_to_conv(dense, *args, **kwargs)
+
+    channels, height = draw(rng, 2, 4), draw(rng, 2, 4)
+    width, outputs = height + draw(rng, 1, 2), draw(rng, 3, 6)
+    dense = draw_linear(rng, channels * height * width, outputs)
+    made = convert(copy.deepcopy(dense), channels, height, width)
+    shape = list(made.weight.shape) if isinstance(made, nn.Conv2d) else None
+    yield f"made for maps of {(channels, height, width)}, {outputs} outputs: the convolution's weights", shape
+    maps = draw_tensor(rng, 3, channels, height, width)
+    yield "outputs for three maps of that size", run(made, maps)
+    yield "outputs for a larger map", run(made, draw_tensor(rng, 1, channels, height + 3, width + draw(rng, 1, 3)))
+    dense = draw_linear(rng, channels * height * width, outputs)
+    made = convert(dense, channels=channels, height=width, width=height)
+    label = f"made for maps of {(channels, width, height)}: outputs, then the linear layer's own weights"
+    yield label, [run(made, draw_tensor(rng, 2, channels, width, height)), dense.weight]
+    made = convert(draw_linear(rng, 12, outputs), 12, 1, 1)
+    yield "a layer made for maps of one pixel: outputs", run(made, draw_tensor(rng, 2, 12, 2, 3))
+    made = convert(draw_linear(rng, 4 * height * height, outputs, bias=False), 4, height, height)
+    label = "a layer without bias: whether the convolution has one, and outputs"
+    yield label, [made.bias is not None, run(made, draw_tensor(rng, 2, 4, height, height + 2))]
+
+
+@lab.misconception(
+    "dense_to_conv",
+    hint="You take the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
+    "of the axes: channels, height, width.",
+)
+def flattened_channels_last(dense, channels, height, width):
+    made = nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
+    weight = dense.weight.reshape(dense.out_features, height, width, channels).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        made.weight.copy_(weight)
+        if dense.bias is not None:
+            made.bias.copy_(dense.bias)
+    return made
+
+
+@lab.misconception(
+    "dense_to_conv",
+    hint="The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
+)
+def forgets_to_copy_biases(dense, channels, height, width):
+    made = nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
+    with torch.no_grad():
+        made.weight.copy_(dense.weight.view_as(made.weight))
+    return made
+
+
+@lab.misconception(
+    "dense_to_conv", hint="Your convolution has no bias; the linear layer has one, and adds it at every position."
+)
+def has_no_bias(dense, channels, height, width):
+    made = nn.Conv2d(channels, dense.out_features, (height, width), bias=False)
+    with torch.no_grad():
+        made.weight.copy_(dense.weight.view_as(made.weight))
+    return made
+
+
+@lab.misconception(
+    "dense_to_conv",
+    hint="Your kernel is 1 by 1, with the whole flattened map as its channels. It has to see the map as it is: which "
+    "kernel covers it exactly once?",
+)
+def one_by_one_kernel(dense, channels, height, width):
+    made = nn.Conv2d(dense.in_features, dense.out_features, 1, bias=dense.bias is not None)
+    with torch.no_grad():
+        made.weight.copy_(dense.weight[:, :, None, None])
+        if dense.bias is not None:
+            made.bias.copy_(dense.bias)
+    return made
+
+
+@lab.misconception(
+    "dense_to_conv",
+    hint="Height and width of the kernel are swapped. nn.Conv2d takes a pair (height, width), in the order of the "
+    "map's axes.",
+)
+def swaps_height_and_width(dense, channels, height, width):
+    made = nn.Conv2d(channels, dense.out_features, (width, height), bias=dense.bias is not None)
+    with torch.no_grad():
+        made.weight.copy_(dense.weight.view_as(made.weight))
+        if dense.bias is not None:
+            made.bias.copy_(dense.bias)
+    return made
+
+
+@lab.misconception(
+    "dense_to_conv",
+    hint="The shape of your convolution is right, but its weights are the random ones it was made with: copy the "
+    "linear layer's into it.",
+)
+def random_weights(dense, channels, height, width):
+    return nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)

@@ -1,0 +1,41 @@
+"""The students' notebook, by nbgrader's own steps: ``nbgrader generate_assignment`` and our build give the same."""
+
+from __future__ import annotations
+
+import logging
+
+import nbformat
+from nbgrader.converters import GenerateAssignment
+from nbgrader.preprocessors import ClearSolutions, IncludeHeaderFooter, InstantiateTests, SaveCells
+
+from captionlab.exercises import load_lab
+from captionlab.grading.submission import LAB_METADATA
+from captionlab.workbook.stub import start_source
+
+
+class StubSolutions(ClearSolutions):
+    """Cuts the solutions; a find-the-bug exercise is left with the code it starts from."""
+
+    def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
+        nb, resources = super().preprocess(nb, resources)
+        starting = {one.name: one for one in load_lab(nb.metadata[LAB_METADATA]["lab"]).exercises.values() if one.start}
+        for cell in nb.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if name in starting:
+                cell.source = start_source(starting[name])
+        return nb, resources
+
+
+_STANDARD = GenerateAssignment.class_traits()["preprocessors"].default()
+RELEASE_STEPS = [StubSolutions if step is ClearSolutions else step for step in _STANDARD]
+_NOT_OURS = (IncludeHeaderFooter, InstantiateTests, SaveCells)  # they need nbgrader's folders or its database
+
+
+def release_notebook(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The students' notebook of an instructors' notebook."""
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
+    released, resources = nbformat.from_dict(source), {}
+    for step in RELEASE_STEPS:
+        if step not in _NOT_OURS:
+            released, resources = step().preprocess(released, resources)
+    return released

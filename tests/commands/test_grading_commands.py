@@ -1,0 +1,162 @@
+"""``captionlab grade``, ``check``, ``labs`` and help, as users meet them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from captionlab.cli import main
+from captionlab.exercises import load_lab
+from captionlab.workbook.sample import write_sample_class
+
+RIGHT = (
+    "def conv_output_size(size, kernel, stride=1, padding=0):\n"
+    "    if size + 2 * padding < kernel:\n        raise ValueError('does not fit')\n"
+    "    return (size + 2 * padding - kernel) // stride + 1\n"
+)
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Run in an empty folder with a known secret."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CAPTIONLAB_SECRET", "of the test")
+
+
+def test_help_does_not_import_torch():
+    code = "import sys; from captionlab.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    done = subprocess.run([sys.executable, "-c", code + "print(sorted(sys.modules))"], capture_output=True, text=True)
+    assert "Usage" in done.stdout
+    for heavy in ("'torch'", "'numpy'", "'nbformat'", "'rich'"):
+        assert heavy not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["build", "check", "demo", "experiment", "grade", "labs"])
+def test_every_command_has_help(command):
+    done = invoke(command, "--help")
+    assert done.exit_code == 0
+    assert "Usage" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("grade", ".", "--lab", "lab7"), "there is no lab 'lab7'; did you mean 'lab1'?"),
+        (("grade", "absent", "--lab", "lab1"), "there is no absent"),
+        (("grade", ".", "--lab", "lab1"), "no submissions in"),
+        (("check", "lab1"), "name your notebook"),
+        (("check", "lab1", "absent.ipynb"), "there is no absent.ipynb"),
+        (("check", "lab1", "-e", "softmaxx"), "did you mean 'softmax'?"),
+        (("frade",), "No such command"),
+    ],
+)
+def test_mistakes_get_one_line_and_a_status(arguments, said):
+    done = invoke(*arguments)
+    assert done.exit_code != 0
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
+def test_where_nothing_could_be_read_the_status_says_so_and_reports_are_kept():
+    Path("ada.ipynb").write_text("no notebook")
+    Path("bob").mkdir()
+    done = invoke("grade", ".", "--lab", "lab1", "--out", "out")
+    assert done.exit_code == 1
+    assert "ada.ipynb is not a notebook: it starts with 'no notebook'" in done.output
+    rows = list(csv.DictReader(Path("out/grades.csv").open()))
+    assert [(row["student_id"], row["score"]) for row in rows] == [("ada", "0"), ("bob", "0")]
+
+
+def test_grade_writes_gradebook_verdicts_and_feedback():
+    Path("=cmd.py").write_text("x = 1")
+    Path("ada.py").write_text(RIGHT)
+    Path("<b>bob.py").write_text(RIGHT.replace("//", "/"))
+    Path("broken.ipynb").write_bytes(b"\xff\xfe")
+    done = invoke("grade", ".", "--lab", "lab1", "--out", "out", "--jobs", "2")
+    assert done.exit_code == 0, done.output
+    lab = load_lab("lab1")
+    rows = {row["student_id"]: row for row in csv.DictReader(Path("out/grades.csv").open())}
+    assert list(rows["ada"]) == ["student_id", "lab", "score", "max_score", *lab.exercises]
+    assert float(rows["ada"]["conv_output_size"]) == lab.exercises["conv_output_size"].points
+    assert float(rows["ada"]["max_score"]) == lab.max_points
+    assert "'=cmd" in rows
+    verdicts = json.loads(Path("out/verdicts.json").read_text())
+    first = next(one for one in verdicts if one["student_id"] == "<b>bob")["verdicts"][0]
+    assert set(first) == {"exercise", "points", "max_points", "outcome", "misconception", "message"}
+    assert first["outcome"] in ("partial", "wrong")
+    pages = sorted(path.name for path in Path("out/feedback").iterdir())
+    assert len(pages) == 4
+    page = Path("out/feedback/_b_bob.html").read_text()
+    assert "&lt;b&gt;bob" in page
+    assert "<b>bob" not in page
+
+
+def test_the_same_submissions_give_the_same_bytes():
+    Path("ada.py").write_text(RIGHT)
+    Path("bob.py").write_text("def softmax(scores):\n    return scores.exp() / scores.exp().sum(-1, keepdim=True)\n")
+    written = []
+    for jobs in (1, 2):
+        assert invoke("grade", ".", "--lab", "lab1", "--out", f"../out{jobs}", "--jobs", jobs).exit_code == 0
+        files = sorted(path for path in Path(f"../out{jobs}").rglob("*") if path.is_file())
+        written.append([path.read_bytes() for path in files])
+    assert written[0] == written[1]
+
+
+def test_a_secret_is_made_on_first_use_and_kept(monkeypatch):
+    monkeypatch.delenv("CAPTIONLAB_SECRET")
+    Path("ada.py").write_text(RIGHT)
+    assert invoke("grade", "ada.py", "--lab", "lab1", "--out", "out").exit_code == 0
+    secret = Path(".captionlab/secret")
+    first = secret.read_text()
+    assert len(first.strip()) == 64
+    assert os.stat(secret).st_mode & 0o077 == 0
+    assert invoke("grade", "ada.py", "--lab", "lab1", "--out", "out").exit_code == 0
+    assert secret.read_text() == first
+
+
+def test_check_shows_the_hint_and_says_hidden_seeds_remain():
+    Path("me.py").write_text(RIGHT.replace("return (", "return -(-(").replace("stride + 1", "stride) + 1"))
+    done = invoke("check", "lab1", "me.py", "-e", "conv_output_size")
+    assert done.exit_code == 1
+    assert "expected" in done.output
+    assert "hidden seeds" in done.output
+    Path("me.py").write_text(RIGHT)
+    assert invoke("check", "lab1", "me.py", "-e", "conv_output_size").exit_code == 0
+
+
+def test_labs_lists_the_exercises():
+    done = invoke("labs")
+    assert "conv_output_size" in done.output
+
+
+@pytest.mark.slow
+def test_every_misconception_of_the_sample_class_is_recognised(tmp_path):
+    """The demonstration's class, graded from notebooks as handed in."""
+    lab = load_lab("lab1")
+    write_sample_class(tmp_path / "class", lab)
+    assert invoke("grade", tmp_path / "class", "--lab", "lab1", "--out", "out", "--wall", 5).exit_code == 0
+    graded = {one["student_id"]: one for one in json.loads(Path("out/verdicts.json").read_text())}
+    assert graded["all-right"]["score"] == lab.max_points
+    assert graded["not-begun"]["score"] == 0
+    assert graded["endless-loop"]["verdicts"][0]["outcome"] == "timeout"
+    assert "SystemExit" in graded["calls-exit"]["verdicts"][0]["message"]
+    assert any("not valid Python" in note for note in graded["broken-cell"]["notes"])
+    seen = {
+        (verdict["exercise"], verdict["misconception"])
+        for one in graded.values()
+        for verdict in one["verdicts"]
+        if verdict["misconception"]
+    }
+    every = {(one.name, name) for one in lab.exercises.values() for name in one.misconceptions}
+    assert seen == every

@@ -1,0 +1,254 @@
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+
+from captionlab.convnets import classifiers
+from captionlab.convnets.classifiers import Classifier, known_networks, load_classifier, recognise
+from captionlab.convnets.embedded import CATEGORIES
+
+NETWORK = "squeezenet1_1"  # the smallest of torchvision's
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    """No mirror, an empty cache: what this machine happens to hold must not decide a test."""
+    monkeypatch.delenv("CAPTIONLAB_MIRROR", raising=False)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+
+
+@pytest.fixture(scope="module")
+def state():
+    torch.manual_seed(0)
+    return models.squeezenet1_1(weights=None).state_dict()
+
+
+@pytest.fixture
+def weights(tmp_path, state):
+    path = tmp_path / f"{NETWORK}-0000.pth"
+    torch.save(state, path)
+    return path
+
+
+def cached(network, state):
+    folder = classifiers.Path(torch.hub.get_dir()) / "checkpoints"
+    folder.mkdir(parents=True)
+    path = folder / models.get_model_weights(network).DEFAULT.url.rpartition("/")[2]
+    torch.save(state, path)
+    return path
+
+
+# --- which network is taken ---
+
+
+def test_without_anything_the_embedded_network_is_taken_and_said():
+    classifier = load_classifier()
+    assert classifier.name == "tiny_vgg"
+    assert classifier.categories == CATEGORIES
+    assert classifier.input_size == 64
+    assert "ImageNet weights of VGG16 were not found" in classifier.describe()
+    assert "--weights" in classifier.describe()
+
+
+def test_an_embedded_network_asked_for_is_not_called_a_stopgap():
+    classifier = load_classifier("tiny_resnet")
+    assert classifier.name == "tiny_resnet"
+    assert "not found" not in classifier.describe()
+
+
+@pytest.mark.parametrize("network", [None, NETWORK])
+def test_a_weight_file_is_taken(weights, state, network):
+    classifier = load_classifier(network, weights)
+    assert classifier.name == NETWORK
+    assert len(classifier.categories) == 1000
+    assert classifier.categories[0] == "tench"
+    assert classifier.input_size == 224
+    assert not classifier.model.training
+    taken = classifier.model.state_dict()
+    assert all(torch.equal(taken[name], tensor) for name, tensor in state.items())
+    assert weights.name in classifier.describe()
+    assert str(weights.parent) not in classifier.describe()
+
+
+def test_safetensors_are_taken_and_halves_become_float32(tmp_path, state):
+    path = tmp_path / "mine.safetensors"
+    save_file({name: tensor.half() for name, tensor in state.items()}, path)
+    classifier = load_classifier(NETWORK, path)
+    assert {parameter.dtype for parameter in classifier.model.parameters()} == {torch.float32}
+
+
+def test_cached_weights_of_the_network_asked_for(state):
+    path = cached(NETWORK, state)
+    assert path.name in load_classifier(NETWORK).describe()
+    assert load_classifier().name == "tiny_vgg"  # VGG16's are still missing
+
+
+def test_the_mirrors_file_is_taken_where_it_fits(monkeypatch, tmp_path):
+    torch.save(models.mobilenet_v2(weights=None).state_dict(), tmp_path / "mobilenet_v2-imagenet-int8.pth")
+    monkeypatch.setenv("CAPTIONLAB_MIRROR", str(tmp_path))
+    for network in (None, "mobilenet_v2"):
+        classifier = load_classifier(network)
+        assert classifier.name == "mobilenet_v2"
+        assert "CAPTIONLAB_MIRROR" in classifier.describe()
+        assert str(tmp_path) not in classifier.describe()
+    assert load_classifier("tiny_vgg").name == "tiny_vgg"
+    with pytest.raises(FileNotFoundError, match="no weights of resnet18"):
+        load_classifier("resnet18")
+
+
+def test_nothing_is_downloaded_unasked(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("downloads")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    assert load_classifier().name == "tiny_vgg"
+    with pytest.raises(FileNotFoundError, match="download=True"):
+        load_classifier(NETWORK)
+
+
+def test_a_download_goes_through_the_cache(monkeypatch, state):
+    entry = models.get_model_weights(NETWORK).DEFAULT
+    monkeypatch.setattr(type(entry), "get_state_dict", lambda self, **options: cached(NETWORK, state))
+    assert "torch hub's cache" in load_classifier(NETWORK, download=True).describe()
+
+
+def test_a_download_that_fails_says_what_to_do(monkeypatch):
+    def unreachable(self, **options):
+        raise classifiers.URLError("no route")
+
+    monkeypatch.setattr(type(models.get_model_weights(NETWORK).DEFAULT), "get_state_dict", unreachable)
+    with pytest.raises(ConnectionError, match=r"cannot be fetched.*no route.*--weights"):
+        load_classifier(NETWORK, download=True)
+
+
+# --- errors ---
+
+
+@pytest.mark.parametrize(("wrong", "near"), [("vgg_16", "vgg16"), ("ResNet18", "resnet18"), ("tinyvgg", "tiny_vgg")])
+def test_an_unknown_network_is_answered_with_the_nearest(wrong, near):
+    with pytest.raises(ValueError, match=f"no network '{wrong}': did you mean .*{near}"):
+        load_classifier(wrong)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no weight file vgg16\.pth"):
+        load_classifier("vgg16", tmp_path / "vgg16.pth")
+
+
+def test_a_folder_is_no_weight_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no weight file"):
+        load_classifier("vgg16", tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not weights at all", b"PK\x03\x04 cut short"])
+def test_a_damaged_file(tmp_path, suffix, content):
+    path = tmp_path / f"{NETWORK}{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"{path.name} cannot be read as weights"):
+        load_classifier(None, path)
+
+
+def test_a_truncated_file(weights):
+    weights.write_bytes(weights.read_bytes()[:-5000])
+    with pytest.raises(ValueError, match="cannot be read as weights"):
+        load_classifier(None, weights)
+
+
+class Evil:
+    def __reduce__(self):
+        return (exec, ("raise SystemExit('code from the file was run')",))
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    path = tmp_path / f"{NETWORK}.pth"
+    path.write_bytes(pickle.dumps({"x": Evil()}, protocol=2))
+    with pytest.raises(ValueError, match="cannot be read as weights"):
+        load_classifier(None, path)
+
+
+def test_a_training_checkpoint_is_told_from_a_state_dict(tmp_path, state):
+    path = tmp_path / f"{NETWORK}.pth"
+    torch.save({"epoch": 3, "model": state}, path)
+    with pytest.raises(ValueError, match=r"holds a dict with epoch, model, expected named tensors"):
+        load_classifier(None, path)
+
+
+def test_another_networks_weights(weights):
+    with pytest.raises(ValueError, match=r"is not for alexnet: .*found .*, expected .*--network"):
+        load_classifier("alexnet", weights)
+
+
+def test_another_number_of_categories(tmp_path):
+    path = tmp_path / f"{NETWORK}.pth"
+    torch.save(models.squeezenet1_1(weights=None, num_classes=2).state_dict(), path)
+    with pytest.raises(
+        ValueError, match=r"classifier\.1\.weight: found \(2, 512, 1, 1\), expected \(1000, 512, 1, 1\)"
+    ):
+        load_classifier(None, path)
+
+
+def test_another_normalisation_than_the_courses_is_refused(weights):
+    with pytest.raises(ValueError, match="normalised in another way"):
+        load_classifier("efficientnet_v2_l", weights)
+
+
+def test_a_mirror_that_is_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("CAPTIONLAB_MIRROR", str(tmp_path / "missing"))
+    with pytest.raises(FileNotFoundError, match="CAPTIONLAB_MIRROR names"):
+        load_classifier()
+
+
+# --- names and predictions ---
+
+
+@pytest.mark.parametrize(
+    ("file", "network"),
+    [
+        ("vgg16-397923af.pth", "vgg16"),
+        ("vgg16_bn-6c64b313.pth", "vgg16_bn"),
+        ("mobilenet_v2-imagenet-int8.pth", "mobilenet_v2"),
+        ("resnet101-x.safetensors", "resnet101"),
+        ("tiny_vgg.safetensors", "tiny_vgg"),
+    ],
+)
+def test_a_file_is_recognised_by_its_name(file, network):
+    assert recognise(classifiers.Path(file)) == network
+
+
+def test_a_name_that_says_nothing():
+    with pytest.raises(ValueError, match="--network"):
+        recognise(classifiers.Path("weights.pth"))
+
+
+def test_known_networks_are_classifiers_only():
+    assert {"vgg16", "tiny_vgg", "tiny_resnet", "mobilenet_v2"} <= set(known_networks())
+    assert "fcn_resnet50" not in known_networks()
+
+
+@pytest.fixture
+def toy():
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(3 * 4 * 4, 2)).eval()
+    return Classifier(model, ("a", "b"), input_size=4, name="toy", weights_source="none")
+
+
+def test_probabilities_do_not_depend_on_the_batch(toy):
+    images = torch.rand(5, 3, 4, 4)
+    probabilities = toy.predict(images, batch_size=2)
+    assert probabilities.shape == (5, 2)
+    assert torch.allclose(probabilities.sum(dim=1), torch.ones(5))
+    assert torch.allclose(probabilities, toy.model(images).softmax(dim=1))
+    assert not probabilities.requires_grad
+
+
+def test_no_images_give_no_rows(toy):
+    assert toy.predict(torch.zeros(0, 3, 4, 4)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (1, 3, 5, 4), (1, 1, 4, 4)])
+def test_other_shapes_are_refused(toy, shape):
+    with pytest.raises(ValueError, match=r"expected \(batch, 3, 4, 4\)"):
+        toy.predict(torch.zeros(shape))

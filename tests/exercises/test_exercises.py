@@ -1,0 +1,148 @@
+"""Tests of the graders that write themselves: for every exercise of every lab, over many seeds.
+
+The reference earns all points and answers without work earn none; each misconception is told from the
+reference and from the others; probes are quick, repeat themselves for a seed and vary between seeds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from captionlab.exercises import LABS, load_lab
+from captionlab.grading.exercise import Exercise, grading_seed, public_seed
+from captionlab.grading.judge import Expectation, expect, judge
+from captionlab.grading.observation import observe, to_lines
+
+EXERCISES = [exercise for lab in LABS for exercise in load_lab(lab).exercises.values()]
+STUDENTS = [f"student {number}" for number in range(19)]
+
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=[f"{one.lab}-{one.name}" for one in EXERCISES])
+
+
+def seeds(exercise: Exercise) -> list[int]:
+    """Twenty seeds: the public one, and those of some students under some secret."""
+    return [public_seed(exercise), *(grading_seed(b"for tests only", exercise, student) for student in STUDENTS)]
+
+
+def expectations(exercise: Exercise) -> Iterator[Expectation]:
+    return (expect(exercise, seed) for seed in seeds(exercise))
+
+
+def observed_bytes(exercise: Exercise, implementation: Callable, seed: int) -> list[str]:
+    return list(to_lines(observe(exercise.probe, implementation, seed)))
+
+
+def stub(*args, **kwargs):
+    raise NotImplementedError
+
+
+def always(value) -> Callable:
+    return lambda *args, **kwargs: value
+
+
+def first_argument(*args, **kwargs):
+    return args[0] if args else next(iter(kwargs.values()))
+
+
+def answers_without_work(expectation: Expectation) -> dict[str, Callable]:
+    first = expectation.reference.observations[0].value
+    constants = {repr(value): always(value) for value in (None, 0, 1, True, -1, 3, "x", [], "raises ValueError")}
+    return {**constants, "the first expected value": always(first), "the first argument": first_argument}
+
+
+@every_exercise
+def test_the_reference_earns_all_points(exercise):
+    reference = exercise.load_reference()
+    for expectation in expectations(exercise):
+        verdict = judge(expectation, observe(exercise.probe, reference, expectation.seed))
+        assert (verdict.outcome, verdict.points) == ("right", exercise.points)
+
+
+@every_exercise
+def test_an_unwritten_stub_is_missing(exercise):
+    for expectation in expectations(exercise):
+        verdict = judge(expectation, observe(exercise.probe, stub, expectation.seed))
+        assert (verdict.outcome, verdict.points) == ("missing", 0)
+
+
+@every_exercise
+def test_answers_without_work_earn_nothing(exercise):
+    for expectation in expectations(exercise):
+        for name, answer in answers_without_work(expectation).items():
+            verdict = judge(expectation, observe(exercise.probe, answer, expectation.seed))
+            assert (verdict.outcome, verdict.points) == ("wrong", 0), f"{name}, seed {expectation.seed}"
+
+
+@every_exercise
+def test_little_can_be_had_without_work(exercise):
+    for expectation in expectations(exercise):
+        assert expectation.unearned <= len(expectation.reference.observations) / 2
+
+
+@every_exercise
+def test_each_misconception_is_recognised_by_its_own_name(exercise):
+    for expectation in expectations(exercise):
+        for name, observed in expectation.misconceptions.items():
+            verdict = judge(expectation, observed)
+            assert verdict.misconception == name, f"seed {expectation.seed}: {verdict}"
+            assert verdict.hint == exercise.misconceptions[name].hint
+            assert verdict.outcome in ("partial", "wrong")
+            assert verdict.points < exercise.points
+
+
+@every_exercise
+def test_no_misconception_is_known_by_an_exception_alone(exercise):
+    """Any answer that fails at once with the same type of exception would get its hint."""
+    for expectation in expectations(exercise):
+        silent = [name for name, observed in expectation.misconceptions.items() if not observed.observations]
+        assert not silent
+
+
+@every_exercise
+def test_there_are_misconceptions_with_hints(exercise):
+    hints = [one.hint for one in exercise.misconceptions.values()]
+    assert len(hints) >= 2
+    assert all(20 < len(hint) < 400 and hint.rstrip().endswith((".", "?")) for hint in hints)
+    assert len(set(hints)) == len(hints)
+
+
+@every_exercise
+def test_a_probe_repeats_itself_for_a_seed_and_varies_between_seeds(exercise):
+    reference = exercise.load_reference()
+    first = [observed_bytes(exercise, reference, seed) for seed in seeds(exercise)[:6]]
+    again = [observed_bytes(exercise, reference, seed) for seed in seeds(exercise)[:6]]
+    assert first == again
+    assert len({tuple(lines) for lines in first}) > 1
+
+
+@every_exercise
+def test_labels_do_not_depend_on_the_answer(exercise):
+    for expectation in expectations(exercise):
+        labels = [one.label for one in expectation.reference.observations]
+        assert len(set(labels)) == len(labels)
+        for observed in expectation.misconceptions.values():
+            assert [one.label for one in observed.observations] == labels[: len(observed.observations)]
+
+
+@every_exercise
+def test_a_probe_is_quick(exercise):
+    reference = exercise.load_reference()
+
+    def seconds(seed: int) -> float:
+        start = time.process_time()
+        observe(exercise.probe, reference, seed)
+        return time.process_time() - start
+
+    assert min(seconds(seed) for seed in seeds(exercise)[:3]) < 0.5
+
+
+@every_exercise
+def test_points_and_ratings_are_stated(exercise):
+    assert exercise.points > 0
+    assert exercise.minutes > 0
+    assert exercise.difficulty in range(1, 6)
+    assert exercise.importance in range(1, 6)
+    assert exercise.load_reference().__doc__

@@ -1,0 +1,165 @@
+"""The built notebooks: the same bytes twice, nothing of the solutions in a release, clear errors in a text."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from captionlab.commands.build import build as build_command
+from captionlab.exercises import LABS, load_lab
+from captionlab.grading.exercise import Lab
+from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.observation import observe
+from captionlab.workbook import CheckFailed, check
+from captionlab.workbook.build import built_files, outdated
+from captionlab.workbook.notebook import TextError, source_notebook
+from captionlab.workbook.stub import BEGIN, END, solution_source, standalone_source, start_source
+
+HEADER = "# A lab\n\n"
+MARKER = '```python exercise="conv_output_size"\n```\n'
+WRITTEN = """<!-- #region written="why" points=2 -->
+Why?
+<!-- model answer -->
+So.
+<!-- rubric -->
+- 2: so
+<!-- #endregion -->
+"""
+
+
+@pytest.fixture
+def one_exercise() -> Lab:
+    """Lab 1 with its first exercise only."""
+    lab = Lab("lab1_vgg16", "Lab 1", home="x")
+    lab.exercises["conv_output_size"] = load_lab("lab1").exercises["conv_output_size"]
+    return lab
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_building_twice_gives_the_same_bytes(root, lab):
+    assert built_files(root, lab) == built_files(root, lab)
+
+
+def test_committed_notebooks_are_what_a_build_gives(root):
+    assert outdated(root) == []
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_release_holds_no_solution(root, lab):
+    source, release = (nbformat.reads(text, as_version=4) for text in built_files(root, lab).values())
+    text = json.dumps(release)
+    for word in ("BEGIN SOLUTION", "Model answer", "Rubric", "model answer -->"):
+        assert word not in text
+    assert all(not cell.get("outputs") for cell in release.cells)
+    released = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
+    for cell in source.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            stub = released[cell.metadata.nbgrader.grade_id].source
+            if cell.cell_type == "markdown":
+                assert stub == "YOUR ANSWER HERE"
+                continue
+            body = cell.source.split(BEGIN)[1].split(END)[0].strip()
+            assert body not in stub
+            start = load_lab(lab).exercises[cell.metadata.nbgrader.grade_id].start
+            assert ("There is a bug below" if start else "raise NotImplementedError()") in stub
+            compile(stub, "stub", "exec")
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_exercises_and_written_answers_have_stable_ids_and_points(root, lab):
+    source, _ = (nbformat.reads(text, as_version=4) for text in built_files(root, lab).values())
+    nbformat.validate(source)
+    ids = [cell.metadata.nbgrader.grade_id for cell in source.cells if "nbgrader" in cell.metadata]
+    assert len(ids) == len(set(ids))
+    for exercise in load_lab(lab).exercises.values():
+        check = next(cell for cell in source.cells if cell.id == f"{exercise.name}-check")
+        assert check.source == f'check("{exercise.name}")'
+        assert check.metadata.nbgrader.points == exercise.points
+        assert check.metadata.nbgrader.locked
+
+
+def test_a_written_answer_becomes_a_question_and_a_marked_cell(one_exercise):
+    notebook = source_notebook(one_exercise, HEADER + MARKER + WRITTEN)
+    question, answer = notebook.cells[-2:]
+    assert question.metadata.nbgrader.locked
+    assert question.source.endswith("Why?")
+    assert answer.metadata.nbgrader.grade_id == "written-why"
+    assert answer.metadata.nbgrader.points == 2
+    assert "So." in answer.source
+    assert "- 2: so" in answer.source
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (HEADER, r"not marked: \['conv_output_size'\]"),
+        (HEADER + MARKER + MARKER, r"marked twice: \['conv_output_size'\]"),
+        (HEADER + MARKER.replace("size", "sise"), "'conv_output_sise' that the lab does not have"),
+        (HEADER + MARKER + WRITTEN.replace("<!-- rubric -->", ""), "'written-why' needs points"),
+        (HEADER + MARKER + WRITTEN.replace(" points=2", ""), "'written-why' needs points"),
+    ],
+)
+def test_an_incomplete_text_is_refused(one_exercise, text, reason):
+    with pytest.raises(TextError, match=reason):
+        source_notebook(one_exercise, text)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_solutions_keep_signature_and_docstring_outside_the_markers(lab):
+    for exercise in load_lab(lab).exercises.values():
+        head = solution_source(exercise).split(BEGIN)[0]
+        assert exercise.name in head
+        assert head.count('"""') >= 2, exercise.name
+        compile(head.rstrip() + "\n    pass", "head", "exec")
+
+
+def test_a_find_the_bug_exercise_starts_from_its_misconception(one_exercise):
+    exercise = replace(one_exercise.exercises["conv_output_size"], start="rounds_up")
+    source = start_source(exercise)
+    assert "def conv_output_size(" in source
+    assert "Dumoulin" in source  # the reference's docstring
+    assert "find it, explain it, repair it" in source
+    namespace: dict = {"math": math}
+    exec(source, namespace)
+    with pytest.raises(CheckFailed, match="checks are right"):
+        check("conv_output_size", namespace["conv_output_size"])
+    assert same(
+        exercise, expect(exercise, 5).misconceptions["rounds_up"], observe(exercise.probe, namespace[exercise.name], 5)
+    )
+    assert judge(expect(exercise, 5), observe(exercise.probe, namespace[exercise.name], 5)).points == 0
+
+
+def test_a_misconception_stands_alone_under_the_exercises_name():
+    for exercise in load_lab("lab1").exercises.values():
+        for misconception in exercise.misconceptions.values():
+            namespace: dict = {}
+            exec(standalone_source(misconception.implementation, exercise.name), namespace)
+            assert callable(namespace[exercise.name])
+
+
+def test_build_command_writes_then_checks(root, tmp_path):
+    runner = CliRunner()
+    text = root / "solutions" / "lab1_vgg16" / "lab1_vgg16.md"
+    target = tmp_path / "solutions" / "lab1_vgg16" / "lab1_vgg16.md"
+    target.parent.mkdir(parents=True)
+    target.write_bytes(text.read_bytes())
+    asked = ["lab1", "--root", str(tmp_path)]
+    missing = runner.invoke(build_command, [*asked, "--check"])
+    assert missing.exit_code == 1
+    assert "not what a build gives" in missing.output
+    assert runner.invoke(build_command, asked).exit_code == 0
+    assert runner.invoke(build_command, [*asked, "--check"]).exit_code == 0
+    built = tmp_path / "labs" / "lab1_vgg16" / "lab1_vgg16.ipynb"
+    built.write_text(built.read_text() + "\n")
+    assert runner.invoke(build_command, [*asked, "--check"]).exit_code == 1
+
+
+def test_build_command_elsewhere_says_what_to_do(tmp_path):
+    done = CliRunner().invoke(build_command, ["--root", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "run this in the course's folder" in done.output
