@@ -182,7 +182,7 @@ def test_offline_it_draws_and_recognises_synthetic_images(tmp_path, capsys):
     record, best = top(paths)
     assert record["network"] == "tiny_vgg"
     assert record["seed"] == 0
-    assert record["command"] == "captionlab experiment classify --limit 12 --out results"
+    assert record["command"] == "captionlab experiment classify --network tiny_vgg --limit 12 --out results"
     right = sum(best[image["file"]] == image["label"] for image in record["images"])
     assert right >= 9
     assert "tiny_vgg" in capsys.readouterr().out

@@ -65,9 +65,9 @@ def spoils_its_arguments(implementation):
 
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
     assert list(LAB.exercises) == [
-        *("conv_output_size", "conv_output_shape", "same_padding", "pool_output_shape"),
+        *("conv_output_size", "conv_output_shape", "same_padding", "pool_output_shape", "pool2d"),
         *("conv_parameters", "dense_parameters", "receptive_field", "vgg_parameters"),
-        *("pool2d", "parameters_by_layer", "prepare_image", "softmax", "top_predictions"),
+        *("parameters_by_layer", "prepare_image", "softmax", "top_predictions"),
         *("dense_to_conv", "fully_convolutional", "class_heat_map"),
     ]
     assert LAB.max_points == 30

@@ -81,17 +81,19 @@ class Exercise:
 class Lab:
     """A lab's exercises, in the order of its text."""
 
-    def __init__(self, name: str, title: str, *, home: str, module: str | None = None):
+    def __init__(self, name: str, title: str, *, home: str, module: str | None = None, preload: tuple[str, ...] = ()):
         """
         Args:
             name: such as ``"lab1_vgg16"``; title: as readers see it.
             home: importable name of the Python module that holds this object as ``lab``.
             module: file name of the module students complete, where the lab has one.
+            preload: libraries that the lab's notebook imports: a worker loads them once, not for each exercise.
         """
         self.name = name
         self.title = title
         self.home = home
         self.module = module
+        self.preload = preload
         self.exercises: dict[str, Exercise] = {}
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import gc
 import importlib
 import importlib.abc
 import json
@@ -51,6 +52,9 @@ def main() -> None:
 
     torch.set_num_threads(1)  # also what makes forking safe: no thread pool exists yet
     lab = importlib.import_module(sys.argv[1]).lab
+    for library in lab.preload:
+        importlib.import_module(library)
+    gc.freeze()  # what is loaded stays shared with the forks
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # a stray print must not mix with the replies
     print(json.dumps({"ready": lab.name}), file=replies, flush=True)

@@ -45,11 +45,12 @@ def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
             cells += _written_cells(cell)
         else:
             cells.append(new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(cell.source))
-    if sorted(placed) != sorted(lab.exercises):
+    if placed != list(lab.exercises):
         absent = [name for name in lab.exercises if name not in placed]
         twice = sorted({name for name in placed if placed.count(name) > 1})
         raise TextError(
-            f"the text of {lab.name} must mark each exercise once; not marked: {absent}, marked twice: {twice}"
+            f"the text of {lab.name} must mark each exercise once, in the order {list(lab.exercises)}; "
+            f"not marked: {absent}, marked twice: {twice}"
         )
     notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL, LAB_METADATA: {"lab": lab.name}})
     _give_ids(notebook)

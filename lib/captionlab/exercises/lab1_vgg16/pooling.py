@@ -1,0 +1,94 @@
+"""Pooling, written out. Probe and misconceptions."""
+
+from __future__ import annotations
+
+from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab
+from captionlab.grading.probing import outcome_of
+
+
+@lab.exercise("captionlab.convnets.pooling:pool2d", points=2, minutes=20, difficulty=3, importance=3)
+def probe_pool2d(pool2d, rng):
+    for kernel, stride, mode, left_over, mean in (
+        (2, 2, "max", 0, 0.0),
+        (2, 2, "average", 0, 0.0),
+        (3, 2, "max", 1, 0.0),
+        (3, 2, "average", 1, 2.0),
+        (draw(rng, 2, 3), 1, "max", 0, -9.0),  # nothing but negative numbers
+        (2, 3, "average", draw(rng, 1, 2), 0.0),
+    ):
+        rows, columns = (kernel + stride * draw(rng, 1, 2), kernel + stride * 3)
+        maps = draw_tensor(rng, draw(rng, 2, 3), rows + left_over, columns + left_over, mean=mean)
+        label = f"{mode} pooling of maps of shape {tuple(maps.shape)}, kernel {kernel}, stride {stride}"
+        if mode == "max":
+            yield label, pool2d(maps, kernel, stride)
+        else:
+            yield label, pool2d(maps, kernel=kernel, stride=stride, mode=mode)
+    yield 'mode "median"', outcome_of(pool2d, draw_tensor(rng, 2, 4, 4), 2, 2, "median")
+
+
+@lab.misconception(
+    "pool2d", hint="Your window moves by its own size, whatever the stride. Overlapping windows are allowed."
+)
+def stride_is_kernel_size(maps, kernel, stride, mode="max"):
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, kernel).unfold(2, kernel, kernel)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
+
+
+@lab.misconception("pool2d", hint="Your window visits every pixel, whatever the stride.")
+def visits_every_pixel(maps, kernel, stride, mode="max"):
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, 1).unfold(2, kernel, 1)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
+
+
+@lab.misconception(
+    "pool2d",
+    hint="All your maps come out equal: you pool over the maps too. Look at the dimensions of your max or mean: it "
+    "must leave the channels apart.",
+)
+def pools_across_maps(maps, kernel, stride, mode="max"):
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    pooled = windows.amax((0, 3, 4)) if mode == "max" else windows.mean((0, 3, 4))
+    return pooled.expand(len(maps), -1, -1)
+
+
+@lab.misconception(
+    "pool2d",
+    hint="Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
+)
+def starts_from_zero(maps, kernel, stride, mode="max"):
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)).clamp(min=0) if mode == "max" else windows.mean((3, 4))
+
+
+@lab.misconception("pool2d", hint="Your average is a sum divided by too little: how many pixels are there in a window?")
+def divides_by_one_side(maps, kernel, stride, mode="max"):
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)) if mode == "max" else windows.sum((3, 4)) / kernel
+
+
+@lab.misconception("pool2d", hint="You always take the largest value: mode decides between the largest and the mean.")
+def always_max(maps, kernel, stride, mode="max"):
+    if mode not in ("max", "average"):
+        raise ValueError(f"unknown mode {mode}")
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4))
+
+
+@lab.misconception(
+    "pool2d",
+    hint='The numbers are right. What is missing is the error: any mode but "max" and "average" must raise a '
+    "ValueError, or a typing error passes for an average.",
+)
+def accepts_any_mode(maps, kernel, stride, mode="max"):
+    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
+    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))

@@ -1,0 +1,50 @@
+"""The instructors' notebooks run from top to bottom, headless and offline; the students' stop at the first check."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from captionlab.exercises import LABS, load_lab
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def run(path, folder) -> nbformat.NotebookNode:
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    return notebook
+
+
+def texts(notebook: nbformat.NotebookNode) -> str:
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    return "".join(output.get("text", "") for output in outputs)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_solutions_run_offline_on_embedded_data(lab, root, tmp_path, monkeypatch):
+    monkeypatch.delenv("CAPTIONLAB_MIRROR", raising=False)
+    monkeypatch.setenv("CAPTIONLAB_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    done = run(root / "solutions" / lab / f"{lab}.ipynb", tmp_path)
+    said = texts(done)
+    for exercise in load_lab(lab).exercises:
+        assert f"✔ {exercise}: right" in said
+    pictures = [
+        output for cell in done.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) >= 5
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("lab", LABS)
+def test_solutions_run_with_the_mirror(lab, root, tmp_path):
+    run(root / "solutions" / lab / f"{lab}.ipynb", tmp_path)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_students_notebook_stops_at_the_first_unwritten_exercise(lab, root, tmp_path):
+    with pytest.raises(CellExecutionError, match=r"not written yet|NotImplementedError|checks are right"):
+        run(root / "labs" / lab / f"{lab}.ipynb", tmp_path)
