@@ -79,6 +79,42 @@ def test_a_killed_worker_is_started_again(verdict, sandbox):
     assert verdict(RIGHT).outcome == "right"
 
 
+def test_killing_the_worker_leaves_nothing_behind(verdict):
+    killing = "def add(a, b):\n    import os, time; os.kill(os.getppid(), 9); time.sleep(4712)"
+    before = set(psutil.pids())
+    assert verdict(killing).outcome == "crashed"
+    left = [process for process in psutil.process_iter() if process.pid not in before and _ran_here(process)]
+    _, alive = psutil.wait_procs(left, timeout=3)
+    assert not alive
+    assert verdict(RIGHT).outcome == "right"
+
+
+def _ran_here(process: psutil.Process) -> bool:
+    return "captionlab.grading.worker" in _cmdline(process)
+
+
+@pytest.mark.parametrize("answer", ["10**400", "-(10**5000)", "float('nan')", "'\\ud800'", "[[[[[[[[[[[[1]]]]]]]]]]]]"])
+def test_values_of_no_use_are_judged_like_any_other(verdict, answer):
+    found = verdict(f"def add(a, b):\n    return {answer}")
+    assert (found.outcome, found.points) == ("wrong", 0)
+    assert found.example.got
+
+
+def test_messages_hold_nothing_a_terminal_or_a_file_stumbles_over(verdict):
+    found = verdict("def add(a, b):\n    raise ValueError('\\x1b[2J \\ud800')")
+    text = found.message + "".join(found.help_lines())
+    assert "\x1b" not in text
+    text.encode("utf-8")
+
+
+def test_a_definition_that_fails_is_told_with_its_own_reason(verdict):
+    found = verdict("from captionlab.workbook import check", "def add(a: Tensor, b):\n    return a + b")
+    assert found.outcome == "missing"
+    assert "NameError: name 'Tensor'" in found.message
+    found = verdict("from captionlab.convnets import pictures", "def add(a, b):\n    return pictures.sum(a, b)")
+    assert "the import of pictures in cell 1 fails where it is graded" in found.message
+
+
 def test_forged_equality_and_patched_comparisons_earn_nothing(verdict):
     forged = """
 class Equal(float):

@@ -7,7 +7,7 @@ import json
 import nbformat
 import pytest
 
-from captionlab.grading.classroom import Handed, NothingToGrade, find_submissions, read_submission
+from captionlab.grading.classroom import Handed, NothingToGrade, find_submissions, grade_submission, read_submission
 from captionlab.grading.submission import MAX_BYTES, UnreadableSubmission
 
 
@@ -51,7 +51,7 @@ def test_only_definitions_are_taken_from_cells_that_do_not_answer(submit):
     submission = submit(
         "import math\nSIZE = 3\nMEAN = (0.1, -2)\nslow = math.factorial(10)\nprint(slow)\nclass A: pass"
     )
-    assert submission.chunks[0].definitions() == [0, 1, 2, 5]
+    assert submission.chunks[0].definitions == [0, 1, 2, 5]
 
 
 def test_the_last_of_two_definitions_counts_and_it_is_said(submit):
@@ -131,6 +131,27 @@ def test_a_folder_with_notebook_and_module(read, tmp_path, notebook_text):
 def test_an_empty_folder_says_so(read, tmp_path):
     with pytest.raises(UnreadableSubmission, match="it holds: nothing"):
         read(tmp_path)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(read, tmp_path):
+    (tmp_path / "me.py").write_bytes(b"\xef\xbb\xbfdef add(a, b):\r\n    return a + b\r\n")
+    submission = read(tmp_path / "me.py")
+    assert submission.defining("add")
+    assert submission.notes == []
+
+
+@pytest.mark.parametrize(
+    "code", ["x = " + "1+" * 20_000 + "1", "x = " + "(" * 5_000 + ")" * 5_000, "x = " + "-" * 100_000 + "1"]
+)
+def test_code_nested_beyond_reason_costs_no_more_than_itself(toy, tmp_path, notebook_text, sandbox, code):
+    (tmp_path / "toy.ipynb").write_text(notebook_text(code, "def add(a, b):\n    return a + b"))
+    graded = grade_submission(Handed("someone", tmp_path), toy, sandbox, b"secret")
+    assert graded.verdicts[0].outcome == "right"
+
+
+def test_a_notebook_of_many_cells_is_read_in_time_linear_in_them(submit):
+    submission = submit(*(f"def helper{at}(): return {at}" for at in range(5000)), "def add(a, b): return 1")
+    assert submission.defining("add").origin == "cell 5001"
 
 
 def test_submissions_are_found_as_folders_files_and_nbgrader_trees(toy, tmp_path, notebook_text):

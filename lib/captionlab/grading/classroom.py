@@ -12,6 +12,7 @@ from queue import SimpleQueue
 
 from captionlab.grading.exercise import Lab, grading_seed
 from captionlab.grading.judge import Verdict
+from captionlab.grading.observation import printable
 from captionlab.grading.sandbox import Limits, Sandbox, grade_exercise
 from captionlab.grading.submission import (
     Submission,
@@ -117,8 +118,9 @@ def _distinct(found: list[Handed]) -> list[Handed]:
     taken: dict[str, int] = {}
     distinct = []
     for handed in found:
-        taken[handed.student] = count = taken.get(handed.student, 0) + 1
-        distinct.append(handed if count == 1 else Handed(f"{handed.student} ({count})", handed.path))
+        student = printable(handed.student)
+        taken[student] = count = taken.get(student, 0) + 1
+        distinct.append(Handed(student if count == 1 else f"{student} ({count})", handed.path))
     return distinct
 
 
@@ -181,14 +183,15 @@ def grade_submission(
     exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
     try:
         submission = read_submission(handed, lab)
-    except (UnreadableSubmission, OSError) as error:
-        verdicts = [Verdict(one.name, 0.0, one.points, "missing", str(error)) for one in exercises]
-        return Graded(handed.student, lab.name, verdicts, problem=str(error))
+    except (UnreadableSubmission, OSError, RecursionError, MemoryError) as error:
+        problem = printable(str(error)) if str(error) else f"it cannot be read ({type(error).__name__})"
+        verdicts = [Verdict(one.name, 0.0, one.points, "missing", problem) for one in exercises]
+        return Graded(handed.student, lab.name, verdicts, problem=problem)
     verdicts = [
         grade_exercise(sandbox, one, submission, grading_seed(secret, one, handed.student) if secret else None)
         for one in exercises
     ]
-    return Graded(handed.student, lab.name, verdicts, submission.notes)
+    return Graded(handed.student, lab.name, verdicts, [printable(note) for note in submission.notes])
 
 
 def grade_class(

@@ -62,7 +62,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int(value)
+        number = int(value)
+        return number if number.bit_length() < 1000 else Foreign(f"int of {number.bit_length()} bits")
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
@@ -145,8 +146,10 @@ def decode(data: Any, depth: int = 0) -> Any:
         ValueError: if ``data`` is not what :func:`encode` writes; it comes from a process that ran
             student code and is trusted in nothing.
     """
-    if data is None or isinstance(data, (bool, int, float)):
+    if data is None or isinstance(data, (bool, float)):
         return data
+    if isinstance(data, int):
+        return plain(data)
     if isinstance(data, str):
         return data[:MAX_TEXT]
     if isinstance(data, list) and depth <= MAX_DEPTH:
@@ -199,4 +202,9 @@ def from_lines(lines: Iterable[str]) -> Observed | None:
 def _decode_raised(record: Any) -> Raised:
     if not isinstance(record, dict):
         raise ValueError("not an exception record")
-    return Raised(*(str(record.get(key, ""))[:500] for key in ("type_name", "message", "where", "missing_name")))
+    return Raised(*(printable(str(record.get(key, ""))) for key in ("type_name", "message", "where", "missing_name")))
+
+
+def printable(text: str, limit: int = 500) -> str:
+    """Text that is safe to print and to write: control characters (terminal escapes) and lone surrogates replaced."""
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text[:limit])

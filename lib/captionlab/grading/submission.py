@@ -11,6 +11,7 @@ import json
 import re
 import warnings
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import nbformat
@@ -20,7 +21,6 @@ from nbformat.reader import NotJSONError
 from captionlab.grading.exercise import Lab
 
 MAX_BYTES = 20_000_000
-DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 LAB_METADATA = "captionlab"  # key of the notebook metadata that names the lab
 
 
@@ -36,18 +36,16 @@ class Chunk:
     code: str
     tree: ast.Module = field(repr=False, compare=False)
 
+    @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
         """Top-level names this chunk binds, each with the statement that binds it last."""
-        bound: dict[str, ast.stmt] = {}
-        for statement in self.tree.body:
-            for name in names_bound(statement):
-                bound[name] = statement
-        return bound
+        return {name: statement for statement in self.tree.body for name in names_bound(statement)}
 
     def statements(self) -> list[int]:
         """Positions of all statements but IPython's magics."""
         return [at for at, statement in enumerate(self.tree.body) if not _is_magic(statement)]
 
+    @cached_property
     def definitions(self) -> list[int]:
         """Positions of the statements that are taken from a cell that is no answer."""
         return [at for at, statement in enumerate(self.tree.body) if _is_definition(statement)]
@@ -60,13 +58,23 @@ class Submission:
     student: str
     chunks: list[Chunk] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _last: dict[str, Chunk] = field(default_factory=dict)
+
+    def add(self, chunk: Chunk) -> None:
+        """Add a chunk behind the others; a definition that is there already is noted."""
+        for name, statement in chunk.bindings.items():
+            earlier = self.defining(name)
+            if earlier and _defines(statement) and _defines(earlier.bindings[name]):
+                self.notes.append(f"{name} is defined in {earlier.origin} and again in {chunk.origin}: the last counts")
+            self._last[name] = chunk
+        self.chunks.append(chunk)
 
     def defining(self, name: str) -> Chunk | None:
         """The last chunk that binds ``name`` at top level."""
-        return next((chunk for chunk in reversed(self.chunks) if name in chunk.bindings()), None)
+        return self._last.get(name)
 
     def programme(self, name: str) -> list[dict]:
-        """What a worker runs to get ``name``: per chunk its code and the statements to run.
+        """What a worker runs to get ``name``: per chunk its code, the statements to run, and the one that binds it.
 
         The cell that answers is taken whole, unless it is a module.
         """
@@ -74,8 +82,9 @@ class Submission:
         programme = []
         for chunk in self.chunks:
             whole = chunk is answer and chunk.origin.startswith("cell ")
-            keep = chunk.statements() if whole else chunk.definitions()
-            programme.append({"origin": chunk.origin, "code": chunk.code, "keep": keep})
+            keep = chunk.statements() if whole else chunk.definitions
+            binds = chunk.tree.body.index(chunk.bindings[name]) if chunk is answer else None
+            programme.append({"origin": chunk.origin, "code": chunk.code, "keep": keep, "binds": binds})
         return programme
 
     def why_refused(self, name: str) -> str | None:
@@ -87,8 +96,8 @@ class Submission:
             chunk = self.defining(wanted)
             if chunk is None:
                 return f"{name} is another name for {wanted}, which this submission does not define"
-            statement = chunk.bindings()[wanted]
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            statement = chunk.bindings[wanted]
+            if _defines(statement):
                 return None
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 return f"{name} is imported ({chunk.origin}); write the definition itself"
@@ -105,6 +114,8 @@ class Submission:
         chunk = self.defining(name)
         if chunk is None:
             return f"no cell defines {name}"
+        if isinstance(chunk.bindings[name], (ast.Import, ast.ImportFrom)):
+            return f"the import of {name} in {chunk.origin} fails where it is graded: the answer must do without it"
         return (
             f"{name} is computed in {chunk.origin}, which was not run: only imports, definitions and literal "
             f"constants are taken from cells other than the answer; move it into the answer cell"
@@ -113,7 +124,7 @@ class Submission:
 
 def names_bound(statement: ast.stmt) -> list[str]:
     """Names a top-level statement binds."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+    if _defines(statement):
         return [statement.name]
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
         return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
@@ -125,8 +136,12 @@ def names_bound(statement: ast.stmt) -> list[str]:
     return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
 
 
+def _defines(statement: ast.stmt) -> bool:
+    return isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+
+
 def _is_definition(statement: ast.stmt) -> bool:
-    if isinstance(statement, DEFINITIONS):
+    if _defines(statement) or isinstance(statement, (ast.Import, ast.ImportFrom)):
         return True
     if isinstance(statement, ast.Try):  # `try: import x / except ImportError: x = None`
         handled = [inner for handler in statement.handlers for inner in handler.body]
@@ -161,7 +176,7 @@ def read_text(path: Path) -> str:
                 f"{path.name} has {size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read. "
                 "Clear the outputs (Kernel > Restart and clear output) and hand it in again"
             )
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
     except UnicodeDecodeError as error:
         raise UnreadableSubmission(
             f"{path.name} is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x}); save it as UTF-8"
@@ -180,7 +195,7 @@ def read_module(path: Path, submission: Submission) -> None:
     except SyntaxError as error:
         submission.notes.append(f"module {path.name} is not valid Python (line {error.lineno}: {error.msg}); left out")
         return
-    _add(submission, Chunk(f"module {path.name}", text, tree))
+    submission.add(Chunk(f"module {path.name}", text, tree))
 
 
 def read_notebook(path: Path, lab: Lab, submission: Submission) -> None:
@@ -208,7 +223,7 @@ def add_cells(notebook: nbformat.NotebookNode, submission: Submission) -> None:
         except SyntaxError as error:
             submission.notes.append(f"{origin} is not valid Python (line {error.lineno}: {error.msg}); left out")
             continue
-        _add(submission, Chunk(origin, code, tree))
+        submission.add(Chunk(origin, code, tree))
 
 
 def load_notebook(path: Path) -> nbformat.NotebookNode:
@@ -247,18 +262,6 @@ def _parse(code: str) -> ast.Module:
         raise SyntaxError(f"cannot be parsed ({type(error).__name__})") from None
 
 
-def _add(submission: Submission, chunk: Chunk) -> None:
-    for name, statement in chunk.bindings().items():
-        earlier = submission.defining(name)
-        if earlier and isinstance(statement, DEFINITIONS[2:]):
-            was = earlier.bindings()[name]
-            if isinstance(was, DEFINITIONS[2:]):
-                submission.notes.append(
-                    f"{name} is defined in {earlier.origin} and again in {chunk.origin}: the last counts"
-                )
-    submission.chunks.append(chunk)
-
-
 def _parse_cell(code: str) -> tuple[str, ast.Module]:
     """A cell's Python, with IPython's magics and shell commands made calls; line numbers stay."""
     first, _, _ = code.lstrip("\n").partition("\n")
@@ -274,7 +277,10 @@ def _parse_cell(code: str) -> tuple[str, ast.Module]:
 
 
 def _is_magic(statement: ast.stmt) -> bool:
-    return isinstance(statement, (ast.Expr, ast.Assign)) and ast.unparse(statement.value).startswith("get_ipython()")
+    call = getattr(statement, "value", None)  # get_ipython().run_line_magic(...), by itself or assigned
+    method = call.func if isinstance(call, ast.Call) else None
+    maker = method.value if isinstance(method, ast.Attribute) else None
+    return isinstance(maker, ast.Call) and isinstance(maker.func, ast.Name) and maker.func.id == "get_ipython"
 
 
 def is_notebook_of(path: Path, lab: Lab) -> bool:

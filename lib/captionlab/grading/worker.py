@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.abc
@@ -137,9 +138,9 @@ def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> No
     try:
         _confine(request["limits"], write_end, folder)
         out = os.fdopen(write_end, "w", encoding="utf-8")
-        namespace, troubles = load_programme(request["programme"])
+        namespace, trouble = load_programme(request["programme"])
         for seed in request["seeds"]:
-            for line in to_lines(run_probe(exercise, namespace, troubles, seed)):
+            for line in to_lines(run_probe(exercise, namespace, trouble, seed)):
                 print(line, file=out)
         out.flush()
     except BaseException:  # nothing may return into the serving loop
@@ -149,6 +150,7 @@ def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> No
 
 def _confine(limits: dict, write_end: int, folder: str) -> None:
     os.setsid()
+    _end_with_parent()
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -169,17 +171,23 @@ def _confine(limits: dict, write_end: int, folder: str) -> None:
     sys.meta_path.insert(0, ClosedLibrary())
 
 
-def load_programme(programme: list[dict]) -> tuple[dict, list[str]]:
+def _end_with_parent() -> None:
+    """Have the kernel end this process with its parent, should student code kill that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def load_programme(programme: list[dict]) -> tuple[dict, str]:
     """Run the statements taken from a submission, each on its own so that one failure costs one statement.
 
     Returns:
-        the namespace they leave, and what went wrong, one line each.
+        the namespace they leave, and why the statement that binds the answer failed, if it did.
     """
     module = types.ModuleType("submission")
     namespace = module.__dict__
     sys.modules["submission"] = module  # where dataclasses and the like look a class's module up
     namespace["__builtins__"] = builtins
-    troubles: list[str] = []
+    trouble = ""
     for chunk in programme:
         filename = chunk["origin"]
         linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
@@ -191,9 +199,10 @@ def load_programme(programme: list[dict]) -> tuple[dict, list[str]]:
                 code = compile(ast.Module([statement], []), filename, "exec", flags=flags, dont_inherit=True)
                 exec(code, namespace)
             except BaseException as error:
-                raised = describe(error)
-                troubles.append(f"{filename}, line {statement.lineno}: {raised.type_name}: {raised.message}"[:300])
-    return namespace, troubles
+                if at == chunk["binds"]:
+                    raised = describe(error)
+                    trouble = f"{filename}, line {statement.lineno}: {raised.type_name}: {raised.message}"
+    return namespace, trouble
 
 
 def _future_flags(tree: ast.Module) -> int:
@@ -208,11 +217,10 @@ def _future_flags(tree: ast.Module) -> int:
     return sum(getattr(__future__, name).compiler_flag for name in names if hasattr(__future__, name))
 
 
-def run_probe(exercise: Exercise, namespace: dict, troubles: list[str], seed: int) -> Observed:
+def run_probe(exercise: Exercise, namespace: dict, trouble: str, seed: int) -> Observed:
     """Observe what the submission has under the exercise's name."""
     if exercise.name not in namespace:
-        reason = troubles[0] if troubles else ""
-        return Observed((), Raised("Undefined", reason))
+        return Observed((), Raised("Undefined", trouble))
     return observe(exercise.probe, namespace[exercise.name], seed)
 
 
