@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 import click
 
@@ -48,3 +49,6 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="captionlab")
 def main() -> None:
     """captionlab: a lab workbook with autograded exercises, from VGG16 to Show, Attend and Tell."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without ✔ shows ?, and nothing is lost

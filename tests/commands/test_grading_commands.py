@@ -160,3 +160,13 @@ def test_every_misconception_of_the_sample_class_is_recognised(tmp_path):
     }
     every = {(one.name, name) for one in lab.exercises.values() for name in one.misconceptions}
     assert seen == every
+
+
+@pytest.mark.slow
+def test_the_demonstration_grades_its_class_and_names_the_reports(monkeypatch):
+    monkeypatch.delenv("CAPTIONLAB_SECRET")
+    done = invoke("demo", "--out", "demo")
+    assert done.exit_code == 0, done.output
+    assert "demo/grades.csv" in done.output
+    assert len(list(Path("demo/feedback").iterdir())) == len(json.loads(Path("demo/verdicts.json").read_text()))
+    assert not Path(".captionlab").exists()

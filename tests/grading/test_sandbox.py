@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 import pytest
@@ -113,6 +114,83 @@ def test_a_definition_that_fails_is_told_with_its_own_reason(verdict):
     assert "NameError: name 'Tensor'" in found.message
     found = verdict("from captionlab.convnets import pictures", "def add(a, b):\n    return pictures.sum(a, b)")
     assert "the import of pictures in cell 1 fails where it is graded" in found.message
+
+
+def test_a_worker_that_is_held_is_replaced(verdict, sandbox, monkeypatch):
+    monkeypatch.setattr("captionlab.grading.sandbox.START_SECONDS", 1.0)
+    assert verdict("def add(a, b):\n    import os; os.kill(os.getppid(), 19); return 1").outcome == "crashed"
+    monkeypatch.undo()
+    assert verdict(RIGHT).outcome == "right"
+
+
+def test_a_forged_reply_costs_its_own_points_only(verdict):
+    forging = """
+def add(a, b):
+    import glob, os
+    for path in glob.glob(f"/proc/{os.getppid()}/fd/*"):
+        try:
+            with open(path, "w") as file:
+                file.write('{"status": "forged", "written": ""}\\n')
+        except OSError:
+            pass
+    return 1
+"""
+    assert verdict(forging).points == 0
+    assert verdict(RIGHT).outcome == "right"
+    assert verdict(RIGHT).outcome == "right"
+
+
+def test_the_secret_is_not_in_the_workers_environment(verdict, sandbox, monkeypatch):
+    monkeypatch.setenv("CAPTIONLAB_SECRET", "course secret")
+    sandbox.close()  # the next worker starts with this environment
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    found = verdict(
+        "import os\ndef add(a, b):\n"
+        "    return ''.join(open(f'/proc/{number}/environ').read() for number in ('self', os.getppid()))"
+    )
+    assert "course secret" not in str(found)
+    assert "PATH=" in found.example.got
+
+
+def test_an_example_knows_nothing_of_the_hidden_seed(verdict, toy):
+    import numpy as np
+
+    found = verdict("SEEN = []\ndef add(a, b):\n    SEEN.append((a, b)); return str(SEEN)")
+    hidden = np.random.default_rng(grading_seed(b"secret", toy.exercises["add"], "someone")).integers(10, 1000, 2)
+    assert f"({hidden[0]}, {hidden[1]})" not in found.example.got
+    found = verdict("def add(a, b):\n    raise type(f'hidden_{a}_{b}', (Exception,), {})()")
+    assert f"{hidden[0]}_{hidden[1]}" not in found.message
+    assert "an exception of its own" in found.message
+
+
+def test_what_is_drawn_at_random_is_drawn_the_same_again(verdict):
+    code = (
+        "import random, numpy, torch\ndef add(a, b):\n"
+        "    return [random.random(), numpy.random.rand(), torch.rand(2), list({'a', 'b', 'c'})]"
+    )
+    assert verdict(code) == verdict(code)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (RIGHT, "add.calls = 0"),
+        (RIGHT, "out = {}\nout[add(1, 2)] = 1"),
+        (RIGHT, "import functools\nadd = functools.lru_cache(add)"),
+        ("if True:\n    import numpy as np\n    def add(a, b):\n        return int(np.add(a, b))",),
+        (
+            "try:\n    import numpy as np\nexcept ImportError:\n    !pip install numpy",
+            "def add(a, b):\n    return int(np.add(a, b))",
+        ),
+        ("import torch\nTensor = torch.Tensor", "def add(a: Tensor, b) -> Tensor:\n    return a + b"),
+        ("from __future__ import annotations", "def add(a: Foo, b: Bar):\n    return a + b"),
+        ("from __future__ import all_feature_names", RIGHT),
+        ("import matplotlib.pyplot as plt\n" + RIGHT + "\nplt.plot([1, 2])\nprint('x' * 10**6)",),
+    ],
+)
+def test_legitimate_habits_cost_nothing(verdict, cells):
+    found = verdict(*cells)
+    assert found.outcome == "right", found
 
 
 def test_forged_equality_and_patched_comparisons_earn_nothing(verdict):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import nbformat
 import pytest
 
 from captionlab.grading.classroom import Handed, NothingToGrade, find_submissions, grade_submission, read_submission
+from captionlab.grading.report import write_reports
 from captionlab.grading.submission import MAX_BYTES, UnreadableSubmission
 
 
@@ -44,7 +46,7 @@ def test_magics_are_tolerated(submit, cell):
 
 
 def test_a_cell_in_another_language_is_left_out(submit):
-    assert submit("%%bash\nrm -rf something").notes == []
+    assert "cell 1 is not valid Python (line 1: it begins with %%bash)" in submit("%%bash\nrm -rf something").notes[0]
 
 
 def test_only_definitions_are_taken_from_cells_that_do_not_answer(submit):
@@ -166,8 +168,48 @@ def test_submissions_are_found_as_folders_files_and_nbgrader_trees(toy, tmp_path
     assert [one.student for one in find_submissions([tmp_path / "ada", tmp_path / "ada"], toy)] == ["ada", "ada (2)"]
 
 
+def test_several_folders_are_a_student_each_whatever_their_files_are_called(toy, tmp_path, notebook_text):
+    for student in ("ada", "bob", "mia"):
+        (tmp_path / student).mkdir()
+    (tmp_path / "ada" / "Copy of toy.ipynb").write_text(notebook_text("def add(a, b): return a + b"))
+    found = find_submissions([tmp_path / "ada", tmp_path / "bob", tmp_path / "mia"], toy)
+    assert [one.student for one in found] == ["ada", "bob", "mia"]
+
+
+def test_a_report_among_the_submissions_is_none(toy, tmp_path):
+    (tmp_path / "ada.py").write_text("")
+    (tmp_path / "grades").mkdir()
+    (tmp_path / "grades" / "verdicts.json").write_text("[]")
+    assert [one.student for one in find_submissions([tmp_path], toy)] == ["ada"]
+
+
 def test_nothing_to_grade_is_an_error(toy, tmp_path):
-    with pytest.raises(NothingToGrade, match="there is no"):
+    with pytest.raises(NothingToGrade, match="no submissions in"):
         find_submissions([tmp_path / "absent"], toy)
     with pytest.raises(NothingToGrade, match="no submissions in"):
         find_submissions([tmp_path], toy)
+
+
+BAD = {
+    "deep json": b'{"cells": [' * 100_000,
+    "deep expression": "def add(a, b): return a + b\nx = a" + ".b" * 900,
+    "magics": "!ls\n" * 600,
+    "huge numbers": "def add(a, b): return [10 ** 400]",
+    "surrogates": "def add(a=(_ for _ in ()).throw(ValueError(chr(0xd800))), b=1): pass",
+    "odd literal": "x = 1" + "0" * 401 + " + 1j",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_good_student_beside_a_bad_submission(toy, sandbox, tmp_path, notebook_text, kind):
+    content = BAD[kind]
+    for student, text in (("good", notebook_text("def add(a, b):\n    return a + b")), ("bad", content)):
+        (tmp_path / "in" / student).mkdir(parents=True)
+        text = text if isinstance(text, bytes) else (text if student == "good" else notebook_text(text)).encode()
+        (tmp_path / "in" / student / "toy.ipynb").write_bytes(text)
+    (tmp_path / "in" / os.fsdecode(b"zo\xff\x1b[31m" + "漢".encode() * 60)).mkdir()
+    graded = [grade_submission(one, toy, sandbox, b"s") for one in find_submissions([tmp_path / "in"], toy)]
+    write_reports(tmp_path / "out", toy, graded)
+    assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
+    assert {one.student: one.score for one in graded}["good"] == 2
+    assert all("\x1b" not in one.student for one in graded)

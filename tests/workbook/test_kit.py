@@ -51,6 +51,14 @@ def test_a_name_that_is_not_there():
         check("softmax")
 
 
+def test_the_function_itself_may_be_given(capsys):
+    def softmax(scores):
+        return scores.softmax(-1)
+
+    check(softmax)
+    assert "✔ softmax" in capsys.readouterr().out
+
+
 def test_an_unknown_exercise_suggests_the_nearest():
     with pytest.raises(CheckFailed, match="did you mean 'conv_output_size'"):
         check("conv_outputsize")

@@ -22,17 +22,20 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
     from captionlab.exercises import UnknownName, find_exercise, load_lab
     from captionlab.grading.classroom import Handed, NothingToGrade, grade_submission
     from captionlab.grading.report import number
-    from captionlab.grading.sandbox import Sandbox
+    from captionlab.grading.sandbox import CannotGrade, Sandbox
     from captionlab.workbook.kit import HIDDEN_SEEDS
 
     try:
         chosen = load_lab(lab)
-        names = [find_exercise(name).name for name in only]
+        names = [find_exercise(name, chosen).name for name in only]
         handed = _own_work(path, chosen.name)
     except (UnknownName, NothingToGrade) as error:
         raise click.ClickException(str(error)) from None
-    with Sandbox(chosen) as sandbox:
-        graded = grade_submission(Handed("you", handed), chosen, sandbox, secret=None, only=names or None)
+    try:
+        with Sandbox(chosen) as sandbox:
+            graded = grade_submission(Handed("you", handed), chosen, sandbox, secret=None, only=names or None)
+    except CannotGrade as error:
+        raise click.ClickException(str(error)) from None
     if graded.problem:
         raise click.ClickException(graded.problem)
     print_verdicts(Console(), graded)

@@ -29,8 +29,11 @@ def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: 
     """
     from captionlab.exercises import UnknownName, load_lab
     from captionlab.grading.classroom import NothingToGrade, course_secret, find_submissions
-    from captionlab.grading.sandbox import Limits
+    from captionlab.grading.sandbox import CannotGrade, Limits
 
+    for path in paths:
+        if not path.exists():
+            click.echo(f"there is no {path}; the others are graded", err=True)
     try:
         lab = load_lab(lab_prefix)
         found = find_submissions(paths, lab)
@@ -40,7 +43,10 @@ def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: 
     except OSError as error:
         raise click.ClickException(f"{error.filename} cannot be read: {error.strerror}") from None
     limits = Limits(wall_seconds=wall, cpu_seconds=wall, memory_bytes=int(memory * 2**30))
-    graded = grade_and_report(found, lab, secret, out, jobs, limits)
+    try:
+        graded = grade_and_report(found, lab, secret, out, jobs, limits)
+    except CannotGrade as error:
+        raise click.ClickException(str(error)) from None
     if all(one.problem for one in graded):
         raise click.ClickException("no submission could be read; the reasons stand above and in verdicts.json")
 
@@ -62,14 +68,14 @@ def grade_and_report(
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(lab.name, total=len(found))
         graded = grade_class(found, lab, secret, jobs, limits, lambda one: bar.advance(task))
-    console.print(class_table(lab, graded), exercise_table(lab, graded))
-    for one in graded:
-        for line in ([one.problem] if one.problem else []) + one.notes:
-            console.print(f"{one.student}: {line}", markup=False, highlight=False)
     try:
         write_reports(out, lab, graded)
     except OSError as error:
         raise click.ClickException(f"the reports cannot be written to {out}: {error.strerror}") from None
+    console.print(class_table(lab, graded), exercise_table(lab, graded))
+    for one in graded:
+        for line in ([one.problem] if one.problem else []) + one.notes:
+            console.print(f"{one.student}: {line}", markup=False, highlight=False)
     console.print(
         f"{out}/grades.csv, {out}/verdicts.json, {out}/feedback/<student>.html", markup=False, highlight=False
     )

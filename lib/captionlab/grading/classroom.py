@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
@@ -10,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
 
-from captionlab.grading.exercise import Lab, grading_seed
+from captionlab.grading.exercise import Exercise, Lab, grading_seed
 from captionlab.grading.judge import Verdict
 from captionlab.grading.observation import printable
-from captionlab.grading.sandbox import Limits, Sandbox, grade_exercise
+from captionlab.grading.sandbox import CannotGrade, Limits, Sandbox, grade_exercise
 from captionlab.grading.submission import (
     Submission,
     UnreadableSubmission,
@@ -24,6 +25,7 @@ from captionlab.grading.submission import (
 
 SECRET_FILE = Path(".captionlab") / "secret"
 SECRET_VARIABLE = "CAPTIONLAB_SECRET"
+REPORT_MARK = "verdicts.json"  # a folder that holds it is a report of ours, no submission
 SKIPPED = {"__pycache__", "__MACOSX"}
 
 
@@ -69,10 +71,11 @@ def course_secret(folder: Path = Path(".")) -> bytes:
     path = folder / SECRET_FILE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-    secret = path.read_text().strip()
+        with contextlib.suppress(FileExistsError):  # another run was first
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
+    secret = path.read_text(encoding="utf-8", errors="replace").strip()
     if not secret:
         raise NothingToGrade(f"the secret in {path} is empty; delete the file and a new one is made")
     return secret.encode()
@@ -81,16 +84,20 @@ def course_secret(folder: Path = Path(".")) -> bytes:
 def find_submissions(paths: Iterable[Path], lab: Lab) -> list[Handed]:
     """The submissions that ``paths`` hold, in a fixed order.
 
-    A path is a notebook or module (named after its file), a student's folder, or a folder of either.
+    A path is a notebook or module (named after its file), a student's folder, or a folder of either. Of
+    several folders (as a shell's ``submitted/*`` gives) each is a student's.
 
     Raises:
-        NothingToGrade: a path that is not there, or no submission at all.
+        NothingToGrade: no submission at all.
     """
+    paths = list(paths)
+    folders = [path for path in paths if path.is_dir()]
     found: list[Handed] = []
     for path in paths:
-        if not path.exists():
-            raise NothingToGrade(f"there is no {path}")
-        found += _in_folder(path, lab) if path.is_dir() else [Handed(path.stem, path)]
+        if path in folders:
+            found += [Handed(path.resolve().name, path)] if len(folders) > 1 else _in_folder(path, lab)
+        elif path.exists():
+            found.append(Handed(path.stem, path))
     if not found:
         listed = ", ".join(map(str, paths))
         raise NothingToGrade(
@@ -109,7 +116,7 @@ def _in_folder(folder: Path, lab: Lab) -> list[Handed]:
     return [
         Handed(path.name if path.is_dir() else path.stem, path)
         for path in entries
-        if path.is_dir() or path.suffix in (".ipynb", ".py")
+        if (path.is_dir() and not (path / REPORT_MARK).exists()) or path.suffix in (".ipynb", ".py")
     ]
 
 
@@ -183,15 +190,27 @@ def grade_submission(
     exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
     try:
         submission = read_submission(handed, lab)
-    except (UnreadableSubmission, OSError, RecursionError, MemoryError) as error:
-        problem = printable(str(error)) if str(error) else f"it cannot be read ({type(error).__name__})"
+    except Exception as error:  # whatever is in a submission, it stops no other
+        expected = isinstance(error, (UnreadableSubmission, OSError)) and str(error)
+        problem = printable(str(error) if expected else f"it cannot be read ({type(error).__name__}: {error})")
         verdicts = [Verdict(one.name, 0.0, one.points, "missing", problem) for one in exercises]
         return Graded(handed.student, lab.name, verdicts, problem=problem)
     verdicts = [
-        grade_exercise(sandbox, one, submission, grading_seed(secret, one, handed.student) if secret else None)
+        grade_safely(sandbox, one, submission, grading_seed(secret, one, handed.student) if secret else None)
         for one in exercises
     ]
     return Graded(handed.student, lab.name, verdicts, [printable(note) for note in submission.notes])
+
+
+def grade_safely(sandbox: Sandbox, exercise: Exercise, submission: Submission, seed: int | None) -> Verdict:
+    """The verdict on one exercise, whatever happens: a fault of ours costs one verdict, not the class."""
+    try:
+        return grade_exercise(sandbox, exercise, submission, seed)
+    except CannotGrade:
+        raise
+    except Exception as error:
+        message = f"it could not be judged ({type(error).__name__}: {printable(str(error), 200)}); mark it by hand"
+        return Verdict(exercise.name, 0.0, exercise.points, "crashed", message)
 
 
 def grade_class(

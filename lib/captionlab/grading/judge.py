@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 import textwrap
 from dataclasses import dataclass
@@ -230,7 +231,7 @@ def judge(expectation: Expectation, got: Observed) -> Verdict:
         return Verdict(exercise.name, float(exercise.points), exercise.points, "right", message)
     right = matches(exercise, expected, got)
     unearned = expectation.unearned
-    share = min(1.0, max(0.0, (len(right) - unearned) / (total - unearned)))
+    share = min(1.0, max(0.0, (len(right) - unearned) / max(1, total - unearned)))
     points = min(round(exercise.points * share, 2), exercise.points)
     misconception = recognise(expectation, got)
     return Verdict(
@@ -280,8 +281,10 @@ def _first_trouble(expectation: Expectation, got: Observed) -> str:
     """What is wrong, in words that give no expected value away."""
     difference = first_difference(expectation, got)
     if got.raised and (difference is None or difference.reason == "no value"):
-        # The message of a student's exception may carry the hidden inputs: its type and line are enough.
-        return f"then it raised {got.raised.type_name}" + (f" ({got.raised.where})" if got.raised.where else "")
+        # The message of a student's exception, or a type made for it, may carry hidden inputs.
+        standard = isinstance(getattr(builtins, got.raised.type_name, None), type)
+        kind = got.raised.type_name if standard else "an exception of its own"
+        return f"then it raised {kind}" + (f" ({got.raised.where})" if got.raised.where else "")
     if difference is None:
         return "it yields more than was asked for"
     kind = difference.reason.split(":")[0]

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from captionlab.grading.classroom import Graded
+from captionlab.grading.classroom import REPORT_MARK, Graded
 from captionlab.grading.exercise import Lab
 from captionlab.grading.judge import SYMBOLS
 
@@ -21,7 +21,7 @@ from captionlab.grading.judge import SYMBOLS
 def write_reports(out: Path, lab: Lab, graded: list[Graded]) -> list[Path]:
     """Write ``grades.csv``, ``verdicts.json`` and ``feedback/<student>.html``; the same bytes for the same grades."""
     out.mkdir(parents=True, exist_ok=True)
-    written = [out / "grades.csv", out / "verdicts.json"]
+    written = [out / "grades.csv", out / REPORT_MARK]
     _write(written[0], _gradebook(lab, graded))
     _write(written[1], json.dumps([_as_data(one) for one in graded], indent=1, ensure_ascii=False) + "\n")
     pages = out / "feedback"
@@ -96,10 +96,11 @@ def _page_names(graded: Iterable[Graded]) -> list[str]:
     names: list[str] = []
     for one in graded:
         stem = re.sub(r"[^\w.()-]+", "_", one.student).strip(".") or "student"
-        name, count = f"{stem[:100]}.html", 1
+        stem = stem.encode()[:180].decode(errors="ignore")  # file names are limited in bytes
+        name, count = f"{stem}.html", 1
         while name.lower() in (taken.lower() for taken in names):
             count += 1
-            name = f"{stem[:100]}-{count}.html"
+            name = f"{stem}-{count}.html"
         names.append(name)
     return names
 

@@ -1,7 +1,8 @@
 """Running a submission's exercises in worker processes, and bringing observations back without pickle.
 
-Isolation as it stands: a process apart, limits on time, memory, processes and output, an empty
-environment and a private folder. It is not yet a wall against a determined attacker; see ``ISOLATION``.
+Isolation as it stands: a process apart, limits on time, memory, processes and output, an environment without
+secrets and a private folder. It is not yet a wall against a determined attacker, who can read the library from
+disk; see ``ISOLATION``.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+import threading
+from dataclasses import asdict, dataclass, replace
 
 from captionlab.grading.exercise import Exercise, Lab, public_seed
 from captionlab.grading.judge import Verdict, expect, first_difference, judge
@@ -21,6 +24,13 @@ from captionlab.grading.submission import Submission
 ISOLATION = (
     "weak isolation: processes with limits, but the file system is shared; grade code you do not trust in a container"
 )
+# All that a worker gets of our environment: the course's secret is not among it.
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+START_SECONDS = 120.0  # loading torch from a cold disk
+
+
+class CannotGrade(Exception):
+    """No worker can be had on this machine; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ class Sandbox:
             self._worker = None
 
     def _start(self) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment = {**kept, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
         self._worker = subprocess.Popen(
             [sys.executable, "-m", "captionlab.grading.worker", self.lab.home],
             stdin=subprocess.PIPE,
@@ -70,56 +81,58 @@ class Sandbox:
             env=environment,
             start_new_session=True,  # a Ctrl-C is ours to handle
         )
-        if not self._worker.stdout.readline():
+        if not self._read_line(START_SECONDS):
             self.close()
-            raise RuntimeError(
-                f"the worker for {self.lab.name} does not start; "
+            raise CannotGrade(
+                f"the worker for {self.lab.name} does not start (it needs Linux or macOS; on Windows use WSL); "
                 f"to see why: python -m captionlab.grading.worker {self.lab.home}"
             )
 
-    def run(self, exercise: Exercise, submission: Submission, seeds: list[int]) -> tuple[str, list[Observed]]:
-        """Observe one exercise of a submission on each seed.
+    def run(self, exercise: Exercise, submission: Submission, seed: int) -> tuple[str, Observed | None]:
+        """Observe one exercise of a submission on one seed.
 
         Returns:
-            how it ended ("" where all went well), and what was observed of each seed that was finished.
+            how it ended, and what was observed; None where it did not come to its end.
+
+        Raises:
+            CannotGrade: the worker cannot be started.
         """
         request = {
+            "id": secrets.token_hex(8),
             "exercise": exercise.name,
             "programme": submission.programme(exercise.name),
-            "seeds": seeds,
+            "seed": seed,
             "limits": asdict(self.limits),
         }
-        reply = self._ask(json.dumps(request))
-        if reply is None:
-            return "the worker died", []
-        ended = reply["status"]
+        reply = self._ask(request)
         try:
-            observed = _read_observed(reply["written"], len(seeds))
+            return reply["status"], from_lines(reply["written"].splitlines())
         except (ValueError, TypeError, KeyError, RecursionError):
-            return "what it wrote are not observations", []
-        return ("", observed) if len(observed) == len(seeds) else (ended, observed)
+            return "what it wrote are not observations", None
 
-    def _ask(self, line: str) -> dict | None:
+    def _ask(self, request: dict) -> dict:
+        """Send a request; a worker that is killed, held or made to lie by what it ran is replaced."""
         if self._worker is None:
             self._start()
         try:
-            self._worker.stdin.write(line + "\n")
+            self._worker.stdin.write(json.dumps(request) + "\n")
             self._worker.stdin.flush()
-            return json.loads(self._worker.stdout.readline())
-        except (OSError, ValueError):  # killed, most likely by what it ran
-            self.close()
-            return None
+            reply = json.loads(self._read_line(self.limits.wall_seconds + START_SECONDS))
+            if reply["id"] == request["id"]:
+                return reply
+        except (OSError, ValueError, TypeError, KeyError):
+            pass
+        self.close()
+        return {"status": "the worker died", "written": ""}
 
-
-def _read_observed(written: str, count: int) -> list[Observed]:
-    lines = iter(written.splitlines())
-    found = []
-    for _ in range(count):
-        observed = from_lines(lines)
-        if observed is None:
-            break
-        found.append(observed)
-    return found
+    def _read_line(self, seconds: float) -> str:
+        """A line of the worker's, which is killed when it takes longer."""
+        watchdog = threading.Timer(seconds, self._worker.kill)
+        watchdog.start()
+        try:
+            return self._worker.stdout.readline()
+        finally:
+            watchdog.cancel()
 
 
 def grade_exercise(sandbox: Sandbox, exercise: Exercise, submission: Submission, seed: int | None) -> Verdict:
@@ -130,30 +143,32 @@ def grade_exercise(sandbox: Sandbox, exercise: Exercise, submission: Submission,
     if refused:
         return _no_points(exercise, "refused", refused)
     public = public_seed(exercise)
-    seeds = [public] if seed is None else [seed, public]
-    ended, observed = sandbox.run(exercise, submission, seeds)
-    if ended:
+    ended, observed = sandbox.run(exercise, submission, public if seed is None else seed)
+    if observed is None:
         return _ended_early(exercise, ended, sandbox.limits)
-    first = observed[0]
-    if first.raised and first.raised.type_name == "Undefined":
-        reason = f": {first.raised.message}" if first.raised.message else ""
+    raised = observed.raised
+    if raised and raised.type_name == "Undefined":
+        reason = f": {raised.message}" if raised.message else ""
         return _no_points(exercise, "missing", f"the definition of {exercise.name} failed{reason}")
-    if first.raised and "is not available to graded code" in first.raised.message:
-        return _no_points(exercise, "refused", first.raised.message)
-    verdict = judge(expect(exercise, seeds[0]), first)
-    return verdict if verdict.outcome in ("right", "missing") else _explain(exercise, submission, verdict, observed)
-
-
-def _explain(exercise: Exercise, submission: Submission, verdict: Verdict, observed: list[Observed]) -> Verdict:
-    """Add what helps the student: the example of the public seed, and where a missing name was lost."""
-    example = first_difference(expect(exercise, public_seed(exercise)), observed[-1])
-    message = verdict.message
-    if example is None:
-        message += "; right on the public seed, wrong on the hidden one: the answer fits the shown cases only"
-    raised = observed[0].raised
+    if raised and raised.type_name == "ClosedLibraryError":
+        return _no_points(exercise, "refused", "it imports the library that holds the answers: write the answer itself")
+    verdict = judge(expect(exercise, public if seed is None else seed), observed)
+    if verdict.outcome in ("right", "missing"):
+        return verdict
     if raised and raised.missing_name:
-        message += f"; {submission.where_lost(raised.missing_name)}"
-    return Verdict(**{**vars(verdict), "message": message, "example": example})
+        verdict = replace(verdict, message=f"{verdict.message}; {submission.where_lost(raised.missing_name)}")
+    # In a fork of its own: what it saw of the hidden seed must not show in the example.
+    shown = observed if seed is None else sandbox.run(exercise, submission, public)[1]
+    return _with_example(verdict, exercise, shown)
+
+
+def _with_example(verdict: Verdict, exercise: Exercise, shown: Observed | None) -> Verdict:
+    """Add where the submission first departs from the reference on the public seed."""
+    example = shown and first_difference(expect(exercise, public_seed(exercise)), shown)
+    message = verdict.message
+    if shown and example is None:
+        message += "; right on the public seed, wrong on the hidden one: the answer fits the shown cases only"
+    return replace(verdict, message=message, example=example)
 
 
 def _no_points(exercise: Exercise, outcome: str, message: str) -> Verdict:

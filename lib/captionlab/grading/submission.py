@@ -21,6 +21,7 @@ from nbformat.reader import NotJSONError
 from captionlab.grading.exercise import Lab
 
 MAX_BYTES = 20_000_000
+MAX_MAGIC_CELL, MAX_MAGICS = 50_000, 50  # IPython reads a cell anew for each magic
 LAB_METADATA = "captionlab"  # key of the notebook metadata that names the lab
 
 
@@ -38,8 +39,8 @@ class Chunk:
 
     @cached_property
     def bindings(self) -> dict[str, ast.stmt]:
-        """Top-level names this chunk binds, each with the statement that binds it last."""
-        return {name: statement for statement in self.tree.body for name in names_bound(statement)}
+        """Names this chunk binds, each with the statement that binds it last."""
+        return {name: by for statement in self.tree.body for name, by in bound_by(statement).items()}
 
     def statements(self) -> list[int]:
         """Positions of all statements but IPython's magics."""
@@ -74,7 +75,7 @@ class Submission:
         return self._last.get(name)
 
     def programme(self, name: str) -> list[dict]:
-        """What a worker runs to get ``name``: per chunk its code, the statements to run, and the one that binds it.
+        """What a worker runs to get ``name``: per chunk its code, the statements to run, and those that bind it.
 
         The cell that answers is taken whole, unless it is a module.
         """
@@ -83,7 +84,7 @@ class Submission:
         for chunk in self.chunks:
             whole = chunk is answer and chunk.origin.startswith("cell ")
             keep = chunk.statements() if whole else chunk.definitions
-            binds = chunk.tree.body.index(chunk.bindings[name]) if chunk is answer else None
+            binds = [at for at in keep if chunk is answer and name in bound_by(chunk.tree.body[at])]
             programme.append({"origin": chunk.origin, "code": chunk.code, "keep": keep, "binds": binds})
         return programme
 
@@ -104,10 +105,18 @@ class Submission:
             value = getattr(statement, "value", None)
             if isinstance(value, ast.Lambda):
                 return None
+            if self._wraps(wanted, value):
+                return None
             if not isinstance(value, ast.Name):
                 return f"{name} is assigned, not defined ({chunk.origin}); write it with def or class"
             wanted = value.id
         return f"{name} is defined only by itself; write it with def or class"
+
+    def _wraps(self, name: str, value: ast.expr | None) -> bool:
+        """Whether ``name = wrapper(name)`` wraps a definition of that name in the submission."""
+        if not isinstance(value, ast.Call) or name not in {getattr(node, "id", "") for node in ast.walk(value)}:
+            return False
+        return any(_defines(one) and one.name == name for chunk in self.chunks for one in chunk.tree.body)
 
     def where_lost(self, name: str) -> str:
         """For a name that was missing when run: the cell that makes it, if there is one."""
@@ -117,23 +126,29 @@ class Submission:
         if isinstance(chunk.bindings[name], (ast.Import, ast.ImportFrom)):
             return f"the import of {name} in {chunk.origin} fails where it is graded: the answer must do without it"
         return (
-            f"{name} is computed in {chunk.origin}, which was not run: only imports, definitions and literal "
-            f"constants are taken from cells other than the answer; move it into the answer cell"
+            f"{name} is computed in {chunk.origin}, which is not run: only imports, definitions and literal constants "
+            f"are taken from modules and from cells that do not answer; move it into the answer"
         )
 
 
-def names_bound(statement: ast.stmt) -> list[str]:
-    """Names a top-level statement binds."""
+def bound_by(statement: ast.stmt) -> dict[str, ast.stmt]:
+    """Names a top-level statement binds, each with the statement that does it (also inside ``if`` or ``try``)."""
     if _defines(statement):
-        return [statement.name]
+        return {statement.name: statement}
     if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
-    targets: list[ast.expr] = []
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, (ast.AnnAssign, ast.AugAssign, ast.For)):
-        targets = [statement.target]
-    return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+        return {(alias.asname or alias.name).split(".")[0]: statement for alias in statement.names}
+    if isinstance(statement, (ast.If, ast.Try, ast.With, ast.For)):
+        return {name: by for inner in _inner(statement) for name, by in bound_by(inner).items()}
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    nodes = [node for target in targets if target is not None for node in ast.walk(target)]
+    return {node.id: statement for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _inner(statement: ast.stmt) -> list[ast.stmt]:
+    """The statements inside a compound one, whichever branch they are in."""
+    handled = [inner for handler in getattr(statement, "handlers", []) for inner in handler.body]
+    parts = [getattr(statement, part, []) for part in ("body", "orelse", "finalbody")]
+    return [*parts[0], *handled, *parts[1], *parts[2]]
 
 
 def _defines(statement: ast.stmt) -> bool:
@@ -143,18 +158,24 @@ def _defines(statement: ast.stmt) -> bool:
 def _is_definition(statement: ast.stmt) -> bool:
     if _defines(statement) or isinstance(statement, (ast.Import, ast.ImportFrom)):
         return True
-    if isinstance(statement, ast.Try):  # `try: import x / except ImportError: x = None`
-        handled = [inner for handler in statement.handlers for inner in handler.body]
-        return all(_is_definition(inner) or isinstance(inner, ast.Pass) for inner in [*statement.body, *handled])
+    if isinstance(statement, (ast.Try, ast.If)):  # `try: import x / except ImportError: x = None`
+        return all(_is_definition(one) or isinstance(one, ast.Pass) or _is_magic(one) for one in _inner(statement))
     if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
-        return _is_literal(statement.value) or isinstance(statement.value, (ast.Lambda, ast.Name))
+        return _is_literal(statement.value) or isinstance(statement.value, ast.Lambda) or _is_dotted(statement.value)
     return False
+
+
+def _is_dotted(value: ast.expr) -> bool:
+    """Whether a value is another name, such as ``torch.Tensor``: reading it runs nothing to speak of."""
+    while isinstance(value, ast.Attribute):
+        value = value.value
+    return isinstance(value, ast.Name)
 
 
 def _is_literal(value: ast.expr) -> bool:
     try:
         ast.literal_eval(value)
-    except (ValueError, TypeError, MemoryError, RecursionError):
+    except (ValueError, TypeError, ArithmeticError, MemoryError, RecursionError):
         return False
     return True
 
@@ -263,16 +284,25 @@ def _parse(code: str) -> ast.Module:
 
 
 def _parse_cell(code: str) -> tuple[str, ast.Module]:
-    """A cell's Python, with IPython's magics and shell commands made calls; line numbers stay."""
+    """A cell's Python, with IPython's magics and shell commands made calls; line numbers stay.
+
+    Raises:
+        SyntaxError: not Python, or a cell in another language.
+    """
     first, _, _ = code.lstrip("\n").partition("\n")
     if re.match(r"%%(time|timeit|capture|prun)\b", first):
         code = code.replace(first, "", 1)
-    elif first.startswith("%%"):  # a cell in another language
-        code = ""
+    elif first.startswith("%%"):
+        raise SyntaxError(f"it begins with {first.split()[0]}", (None, 1, None, None))
     try:
         return code, _parse(code)
     except SyntaxError:
-        plain = TransformerManager().transform_cell(code)
+        if len(code) > MAX_MAGIC_CELL or sum(line.lstrip()[:1] in ("!", "%") for line in code.split("\n")) > MAX_MAGICS:
+            raise
+        try:
+            plain = TransformerManager().transform_cell(code)
+        except Exception as error:  # IPython's own, on text that is no Python at all
+            raise SyntaxError(str(error)[:100]) from None
         return plain, _parse(plain)
 
 
@@ -288,5 +318,5 @@ def is_notebook_of(path: Path, lab: Lab) -> bool:
     try:
         metadata = json.loads(read_text(path)).get("metadata", {})
         return metadata.get(LAB_METADATA, {}).get("lab") == lab.name
-    except (UnreadableSubmission, ValueError, AttributeError):
+    except (UnreadableSubmission, ValueError, AttributeError, RecursionError):
         return False

@@ -11,12 +11,15 @@ import ast
 import builtins
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import importlib.abc
 import json
 import linecache
+import operator
 import os
+import random
 import resource
 import select
 import signal
@@ -31,6 +34,7 @@ from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import Observed, Raised, describe, observe, to_lines
 
 POLL_SECONDS = 0.02
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 def is_closed(module: str) -> bool:
@@ -38,12 +42,16 @@ def is_closed(module: str) -> bool:
     return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
 
 
+class ClosedLibraryError(ImportError):
+    """Student code asked for a part of the library that holds answers; the name is known to the grader."""
+
+
 class ClosedLibrary(importlib.abc.MetaPathFinder):
     """Refuses imports of the rooms that hold the references."""
 
     def find_spec(self, fullname, path=None, target=None):
         if is_closed(fullname):
-            raise ImportError(f"{fullname} is not available to graded code: write the answer in the submission")
+            raise ClosedLibraryError(f"{fullname} is not available to graded code")
         return None
 
 
@@ -51,6 +59,8 @@ def main() -> None:
     """Serve requests until standard input ends."""
     import torch
 
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(PR_SET_DUMPABLE, 0)  # closes /proc/<pid>/fd to the forks
     torch.set_num_threads(1)  # also what makes forking safe: no thread pool exists yet
     lab = importlib.import_module(sys.argv[1]).lab
     for library in lab.preload:
@@ -67,7 +77,7 @@ def main() -> None:
 
 def serve(exercise: Exercise, request: dict) -> dict:
     """Run one request in a fork and watch over it; the reply holds what the fork wrote, unparsed."""
-    with tempfile.TemporaryDirectory(prefix="captionlab-") as folder:
+    with tempfile.TemporaryDirectory(prefix="captionlab-", ignore_cleanup_errors=True) as folder:
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
@@ -77,7 +87,18 @@ def serve(exercise: Exercise, request: dict) -> dict:
             status, written = _watch(child, read_end, request["limits"])
         finally:
             os.close(read_end)
-    return {"status": status, "written": written.decode("utf-8", errors="replace")}
+        _end_all_children()
+    return {"id": request["id"], "status": status, "written": written.decode("utf-8", errors="replace")}
+
+
+def _end_all_children() -> None:
+    """Whatever a fork left behind has become this process's child: end it before the next request."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, 0):
+            pass
 
 
 def _watch(child: int, read_end: int, limits: dict) -> tuple[str, bytes]:
@@ -111,7 +132,7 @@ def _broken_limit(process: psutil.Process, at_start: int, limits: dict, deadline
         if len(family) > limits["processes"]:
             return "too many processes"
         grown = process.memory_info().rss - at_start
-        grown += sum(member.memory_full_info().uss for member in family[1:])  # they share what torch takes
+        grown += sum(map(_own_memory, family[1:]))
         if grown > limits["memory_bytes"]:
             return "out of memory"
         if sum(sum(member.cpu_times()[:2]) for member in family) > limits["cpu_seconds"]:
@@ -119,6 +140,14 @@ def _broken_limit(process: psutil.Process, at_start: int, limits: dict, deadline
     except psutil.Error:  # ended between two looks
         pass
     return ""
+
+
+def _own_memory(process: psutil.Process) -> int:
+    """Bytes a descendant holds for itself, without the libraries it shares, as far as that can be seen."""
+    try:
+        return process.memory_full_info().uss
+    except psutil.AccessDenied:
+        return process.memory_info().rss
 
 
 def _kill(process: psutil.Process) -> None:
@@ -136,21 +165,32 @@ def _kill(process: psutil.Process) -> None:
 def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> None:
     """The fork: confine itself, load the submission, run the probe, write observations; never returns."""
     try:
-        _confine(request["limits"], write_end, folder)
+        _confine(exercise, request["limits"], write_end, folder)
+        _seed_generators()
         out = os.fdopen(write_end, "w", encoding="utf-8")
         namespace, trouble = load_programme(request["programme"])
-        for seed in request["seeds"]:
-            for line in to_lines(run_probe(exercise, namespace, trouble, seed)):
-                print(line, file=out)
+        for line in to_lines(run_probe(exercise, namespace, trouble, request["seed"])):
+            print(line, file=out)
         out.flush()
     except BaseException:  # nothing may return into the serving loop
         os._exit(70)
     os._exit(0)
 
 
-def _confine(limits: dict, write_end: int, folder: str) -> None:
+def _seed_generators() -> None:
+    """The same submission draws the same numbers again."""
+    import numpy as np
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+def _confine(exercise: Exercise, limits: dict, write_end: int, folder: str) -> None:
     os.setsid()
-    _end_with_parent()
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the parent, should student code kill that
+    exercise.misconceptions.clear()  # a fork's copy: hints are the judge's business
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -171,10 +211,10 @@ def _confine(limits: dict, write_end: int, folder: str) -> None:
     sys.meta_path.insert(0, ClosedLibrary())
 
 
-def _end_with_parent() -> None:
-    """Have the kernel end this process with its parent, should student code kill that."""
+def _prctl(option: int, value: int) -> None:
+    """Ask the kernel for a property of this process, where it is Linux."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def load_programme(programme: list[dict]) -> tuple[dict, str]:
@@ -187,19 +227,19 @@ def load_programme(programme: list[dict]) -> tuple[dict, str]:
     namespace = module.__dict__
     sys.modules["submission"] = module  # where dataclasses and the like look a class's module up
     namespace["__builtins__"] = builtins
-    trouble = ""
+    trouble, flags = "", 0
     for chunk in programme:
         filename = chunk["origin"]
         linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
         tree = ast.parse(chunk["code"])
-        flags = _future_flags(tree)
+        flags |= _future_flags(tree)  # as in a notebook, they hold for the cells that follow
         for at in chunk["keep"]:
             statement = tree.body[at]
             try:
                 code = compile(ast.Module([statement], []), filename, "exec", flags=flags, dont_inherit=True)
                 exec(code, namespace)
             except BaseException as error:
-                if at == chunk["binds"]:
+                if at in chunk["binds"]:
                     raised = describe(error)
                     trouble = f"{filename}, line {statement.lineno}: {raised.type_name}: {raised.message}"
     return namespace, trouble
@@ -214,7 +254,8 @@ def _future_flags(tree: ast.Module) -> int:
         if isinstance(node, ast.ImportFrom) and node.module == "__future__"
         for a in node.names
     ]
-    return sum(getattr(__future__, name).compiler_flag for name in names if hasattr(__future__, name))
+    features = [getattr(__future__, name, None) for name in names]
+    return functools.reduce(operator.or_, (getattr(one, "compiler_flag", 0) for one in features), 0)
 
 
 def run_probe(exercise: Exercise, namespace: dict, trouble: str, seed: int) -> Observed:

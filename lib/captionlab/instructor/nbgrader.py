@@ -25,11 +25,11 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade, is_solution
 
 from captionlab.exercises import load_lab
-from captionlab.grading.classroom import Graded, course_secret
+from captionlab.grading.classroom import Graded, course_secret, grade_safely
 from captionlab.grading.exercise import grading_seed
 from captionlab.grading.judge import Verdict
 from captionlab.grading.report import number
-from captionlab.grading.sandbox import Sandbox, grade_exercise
+from captionlab.grading.sandbox import Sandbox
 from captionlab.grading.submission import Submission, add_cells
 
 CHECK_SUFFIX = "-check"  # of a check cell's grade id; what stands before it is the exercise
@@ -95,7 +95,7 @@ def grade_notebook(nb: NotebookNode, lab_name: str, student: str) -> Graded:
     add_cells(nb, submission)
     sandbox = _sandbox(lab.name)
     verdicts = [
-        grade_exercise(sandbox, one, submission, grading_seed(secret, one, student)) for one in lab.exercises.values()
+        grade_safely(sandbox, one, submission, grading_seed(secret, one, student)) for one in lab.exercises.values()
     ]
     return Graded(student, lab.name, verdicts, submission.notes)
 

@@ -25,7 +25,7 @@ def check(name: str, implementation: Callable | None = None) -> None:
     """Check your answer to an exercise on the public seed, and print what is right.
 
     Args:
-        name: the exercise, such as ``"conv_output_size"``.
+        name: the exercise, such as ``"conv_output_size"``, or your function itself.
         implementation: your function or class; by default the one of that name where ``check`` is called.
 
     Raises:
@@ -33,8 +33,10 @@ def check(name: str, implementation: Callable | None = None) -> None:
             mistake is a known one.
     """
     __tracebackhide__ = True
+    if callable(name):
+        name, implementation = name.__name__, name
     try:
-        exercise = find_exercise(name)
+        exercise = find_exercise(str(name))
     except UnknownName as error:
         raise CheckFailed(f"✘ {error}") from None
     if implementation is None:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable
 
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.submission import names_bound
+from captionlab.grading.submission import bound_by
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's markers
 
@@ -61,10 +61,10 @@ def start_source(exercise: Exercise) -> str:
 def standalone_source(implementation: Callable, name: str) -> str:
     """Source of a function or class under another name, behind the imports, constants and helpers it uses.
 
-    Decorators are dropped: they are what made it a misconception, not part of what a student writes.
+    What made it a misconception, the lab's decorator, is dropped.
     """
     body = ast.parse(inspect.getsource(sys.modules[implementation.__module__])).body
-    makers = {bound: at for at, statement in enumerate(body) for bound in names_bound(statement)}
+    makers = {bound: at for at, statement in enumerate(body) for bound in bound_by(statement)}
     own = makers[implementation.__name__]
     needed, open_ends = set(), [own]
     while open_ends:
@@ -80,5 +80,6 @@ def standalone_source(implementation: Callable, name: str) -> str:
 
 def _undecorated(statement: ast.stmt) -> ast.stmt:
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-        statement.decorator_list = []
+        kept = [one for one in statement.decorator_list if not ast.unparse(one).startswith("lab.")]
+        statement.decorator_list = kept
     return statement

@@ -12,7 +12,12 @@ from torch import nn
 from captionlab.grading.exercise import Lab
 
 # The package holds the lab as `lab`, so that importing it is importing the whole lab.
-lab = Lab("lab1_vgg16", title="Convolutional networks and VGG16", home=__package__, preload=("torchvision",))
+lab = Lab(
+    "lab1_vgg16",
+    title="Convolutional networks and VGG16",
+    home=__package__,
+    preload=("torchvision", "matplotlib.pyplot"),
+)
 
 
 def draw(rng: np.random.Generator, low: int, high: int) -> int:

@@ -1,0 +1,70 @@
+"""The rules of the house that a machine can see: pins, sizes, which room may import which, no pickle."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "lib" / "captionlab"
+SOURCES = sorted(path for folder in ("lib", "bench", "data_scripts") for path in (ROOT / folder).rglob("*.py"))
+SUBJECTS = {"convnets", "transfer", "captioning", "datasets"}
+# What each room may import of the others; subject rooms know nothing of grading, grading nothing of the subjects.
+MAY_IMPORT = {
+    **dict.fromkeys(SUBJECTS, SUBJECTS | {"provenance"}),
+    "grading": {"grading"},
+    "exercises": {"exercises", "grading"},
+    "workbook": {"workbook", "exercises", "grading"},
+    "instructor": {"instructor", "exercises", "grading"},
+}
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return {name.split(".")[1] for name in names if name.startswith("captionlab.")}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_arrows_point_down(room):
+    for path in (PACKAGE / room).rglob("*.py"):
+        assert imported_rooms(path) <= MAY_IMPORT[room], path.relative_to(ROOT)
+
+
+def test_files_and_functions_stay_small():
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 400, path.relative_to(ROOT)
+        tree = ast.parse(text)
+        assert ast.get_docstring(tree), f"{path.relative_to(ROOT)} does not say what it is"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.body:
+                first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+                assert node.end_lineno - first.lineno < 50, f"{path.relative_to(ROOT)}: {node.name}"
+
+
+def test_no_pickle_is_loaded():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("torch.load", "pickle.load", "pickle.loads"):
+                safe = any(word.arg == "weights_only" and ast.unparse(word.value) == "True" for word in node.keywords)
+                assert safe, f"{path.relative_to(ROOT)}, line {node.lineno}"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
+                assert all(word.arg != "allow_pickle" for word in node.keywords), path.relative_to(ROOT)
+
+
+def test_direct_dependencies_are_pinned_and_conda_takes_the_same():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for pin in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]:
+        assert "==" in pin, pin
+    conda = (ROOT / "environment.yml").read_text()
+    assert "      - -e .\n" in conda  # the project's own pins
+    for pin in project["dependency-groups"]["dev"]:
+        assert f"      - {pin}\n" in conda
