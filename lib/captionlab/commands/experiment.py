@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results"), show_default=True
-)
+from captionlab.commands.insects import insects, insects_networks
+from captionlab.commands.running import OUT, run
+from captionlab.commands.scenes import COMMANDS as SCENES
 
 
 @click.group()
@@ -17,7 +17,7 @@ def experiment() -> None:
 
 
 @experiment.command()
-@click.option("--images", "-i", multiple=True, type=click.Path(path_type=Path), help="Image or folder; may be repeated.")
+@click.option("--images", "-i", multiple=True, type=click.Path(path_type=Path), help="File or folder; may be repeated.")
 @click.option("--network", help="A torchvision network, such as vgg16, or tiny_vgg or tiny_resnet (embedded).")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights file (.pth or .safetensors) of the network.")
 @click.option("--limit", type=click.IntRange(1), default=8, show_default=True, help="Images at most.")
@@ -29,15 +29,10 @@ def classify(images: tuple[Path, ...], network: str | None, weights: Path | None
     CAPTIONLAB_MIRROR names, else the embedded one; it says which. Without --images it takes
     photographs of the mirror, else rendered images.
     """
-    from captionlab.convnets.classify import run
+    from captionlab.convnets.classify import run as run_classify
 
-    for path in _run(run, list(images), network, weights, out, limit):
-        click.echo(f"wrote {path}")
+    run(run_classify, list(images), network, weights, out, limit)
 
 
-def _run(function, *arguments) -> list[Path]:
-    """Call an experiment; what the user got wrong is a line, not a traceback."""
-    try:
-        return function(*arguments)
-    except (ValueError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+for command in (*SCENES, insects, insects_networks):
+    experiment.add_command(command)

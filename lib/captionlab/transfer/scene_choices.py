@@ -1,0 +1,169 @@
+"""How an image is described for the classifier, and which description is best: chosen on the training images alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
+
+from captionlab.provenance import cores
+from captionlab.transfer.scene_data import FeatureBank
+from captionlab.transfer.svm import scene_classifier
+
+FOLDS, SEED = 5, 0
+FitPredict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a linear classifier is given of an image.
+
+    Attributes:
+        parts: (image size, layer) of each block of features; blocks are normalised one by one and stand side by side.
+        root: take the signed square root of every feature first, so that a few large ones do not drown the others
+            (Perronnin et al. 2010, "Improving the Fisher Kernel").
+        mirrored: "no"; "average", the mean of the image's and its mirror image's description; or "rows", which
+            also trains on both as images of their own.
+        C: of the SVM.
+    """
+
+    parts: tuple[tuple[int, str], ...]
+    root: bool = False
+    mirrored: str = "no"
+    C: float = 1.0
+
+    def words(self) -> str:
+        """In a line, for a table."""
+        mirrored = {"no": "", "average": ", mirror image averaged", "rows": ", mirror images averaged and trained on"}
+        blocks = " + ".join(f"{layer} at {size}" for size, layer in self.parts)
+        return f"{blocks}{', square roots' if self.root else ''}{mirrored[self.mirrored]}, C={self.C:g}"
+
+
+def normalised(rows: np.ndarray) -> np.ndarray:
+    """Rows of length 1; rows of zeros stay."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(lengths > 0, lengths, 1)
+
+
+def describe(bank: FeatureBank, split: str, description: Description, mirrored: bool = False) -> np.ndarray:
+    """(n, d): the description of each image, or of its mirror image, before any averaging."""
+    blocks = [bank.get(split, size, layer, mirrored) for size, layer in description.parts]
+    blocks = [np.sign(block) * np.sqrt(np.abs(block)) for block in blocks] if description.root else blocks
+    return normalised(np.hstack([normalised(block) for block in blocks]))
+
+
+def rows_of(bank: FeatureBank, split: str, description: Description) -> tuple[np.ndarray, list[np.ndarray]]:
+    """What the classifier is asked about, (n, d), and the sets of rows it trains on, each (n, d)."""
+    plain = describe(bank, split, description)
+    if description.mirrored == "no":
+        return plain, [plain]
+    other = describe(bank, split, description, mirrored=True)
+    both = normalised(plain + other)
+    return both, [plain, other] if description.mirrored == "rows" else [both]
+
+
+def cross_validated(
+    asked: np.ndarray, trained: list[np.ndarray], labels: np.ndarray, fit_predict: FitPredict
+) -> list[float]:
+    """Accuracy on each of five folds of the training images.
+
+    An image and its mirror image are always in the same fold: nothing that is asked about was trained on.
+
+    Args:
+        asked: (n, d), rows to be classified.
+        trained: sets of rows to train on, each (n, d).
+        fit_predict: (training rows, their labels, rows to classify) -> predictions.
+    """
+
+    def one(fold: tuple[np.ndarray, np.ndarray]) -> float:
+        train, held_out = fold
+        rows, classes = np.vstack([each[train] for each in trained]), np.tile(labels[train], len(trained))
+        return float((fit_predict(rows, classes, asked[held_out]) == labels[held_out]).mean())
+
+    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
+    # Threads suffice: scikit-learn's linear SVM computes outside Python's lock. A fold has a core, so its matrix
+    # products may not each ask for all of them.
+    with threadpool_limits(1), ThreadPoolExecutor(cores()) as executor:
+        return list(executor.map(one, splitter.split(asked, labels)))
+
+
+def svm(C: float) -> FitPredict:
+    """Train the lab's classifier with this C and let it predict."""
+    return lambda rows, labels, asked: scene_classifier(C).fit(rows, labels).predict(asked)
+
+
+def validated(bank: FeatureBank, description: Description) -> dict:
+    """Cross-validated accuracy of a description, its number of features, and the seconds that took."""
+    asked, trained = rows_of(bank, "train", description)
+    begin = time.perf_counter()
+    folds = cross_validated(asked, trained, bank.scenes.labels["train"], svm(description.C))
+    return {
+        "description": description.words(),
+        "features": asked.shape[1],
+        "cv_accuracy": float(np.mean(folds)),
+        "cv_spread": float(np.std(folds)),
+        "seconds": time.perf_counter() - begin,
+    }
+
+
+def tested(bank: FeatureBank, description: Description) -> tuple[np.ndarray, float]:
+    """Train on all training images and classify the test images: the predictions, and the seconds training took."""
+    _, trained = rows_of(bank, "train", description)
+    asked, _ = rows_of(bank, "test", description)
+    rows, labels = np.vstack(trained), np.tile(bank.scenes.labels["train"], len(trained))
+    begin = time.perf_counter()
+    classifier = scene_classifier(description.C).fit(rows, labels)
+    return classifier.predict(asked), time.perf_counter() - begin
+
+
+def steps(start: Description, layers: tuple[str, ...], larger: int) -> Iterator[tuple[str, Callable]]:
+    """The steps from a plain description to the best: each has a name and offers variants of the best so far."""
+    last = layers[-1]
+    others = [layer for layer in layers[2:] if layer != last]
+    size = start.parts[0][0]
+
+    def resized(best: Description) -> tuple:
+        return tuple((larger, layer) for _, layer in best.parts)
+
+    yield "square roots", lambda best: [replace(best, root=True)]
+    yield "a second layer", lambda best: [replace(best, parts=(*best.parts, (size, layer))) for layer in others]
+    yield "larger images", lambda best: [replace(best, parts=resized(best))]
+    yield "both sizes", lambda best: [replace(best, parts=(*start_sized(best, size), *resized(best)))]
+    yield "mirror images", lambda best: [replace(best, mirrored=way) for way in ("average", "rows")]
+    yield "C", lambda best: [replace(best, C=C) for C in (0.3, 3.0)]
+
+
+def start_sized(best: Description, size: int) -> tuple:
+    """The description's layers, each once, at the first size."""
+    return tuple((size, layer) for layer in dict.fromkeys(layer for _, layer in best.parts))
+
+
+def climb(bank: FeatureBank, larger: int, report: Callable[[str], None] = print) -> tuple[list[dict], Description]:
+    """Go through the steps; of each keep the variant of the best cross-validated accuracy, if it beats the best so far.
+
+    The test images have no part in it.
+
+    Returns:
+        Every variant tried (see `validated`; with ``step``, ``kept``), in order; and the best description.
+    """
+    from captionlab.transfer.scene_data import layers_of
+
+    layers = layers_of(bank.classifier)
+    best = start = Description(((bank.classifier.input_size, layers[-1]),))
+    rows = [{"step": "plain", **validated(bank, best), "kept": True}]
+    top = rows[0]["cv_accuracy"]
+    report(f"plain: {top:.4f}")
+    for name, variants in steps(start, layers, larger):
+        offered = variants(best)
+        found = [{"step": name, **validated(bank, each), "kept": False} for each in offered]
+        rows += found
+        at = int(np.argmax([row["cv_accuracy"] for row in found]))
+        if found[at]["cv_accuracy"] > top:
+            best, top, found[at]["kept"] = offered[at], found[at]["cv_accuracy"], True
+        report(f"{name}: " + "; ".join(f"{row['description']} {row['cv_accuracy']:.4f}" for row in found))
+    return rows, best

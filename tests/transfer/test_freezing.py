@@ -1,0 +1,123 @@
+"""Freezing: no gradients and no drift; groups without overlap; the blocks of a VGG."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from captionlab.transfer.freezing import freeze, parameter_groups, training_mode, unfreeze_last_blocks
+from captionlab.transfer.heads import head_of, replace_head
+from captionlab.transfer.training import train_step
+
+
+def small(classes: int = 2) -> nn.Module:
+    torch.manual_seed(0)
+    return replace_head(models.mobilenet_v2(width_mult=0.1), classes)
+
+
+def steps(model: nn.Module, optimiser: torch.optim.Optimizer, count: int = 2) -> None:
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(count):
+        images = 5 + 3 * torch.randn(4, 3, 32, 32, generator=generator)
+        train_step(model, images, torch.tensor([0, 1, 0, 1]), optimiser)
+
+
+def changed(model: nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
+    return {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+
+
+def test_a_frozen_network_with_a_new_head_moves_in_its_head_only():
+    model = small()
+    freeze(model)
+    replace_head(model, 2)
+    before = copy.deepcopy(model.state_dict())
+    optimiser = torch.optim.SGD(parameter_groups(model, head_of(model), 0.1, 0.1), lr=0.1, weight_decay=0.1)
+    model.train()  # as a training loop does
+    training_mode(model, head_of(model))
+    steps(model, optimiser)
+    assert changed(model, before) == {"classifier.1.weight", "classifier.1.bias"}
+
+
+def test_without_training_mode_the_statistics_of_a_frozen_network_drift():
+    model = small()
+    freeze(model)
+    replace_head(model, 2)
+    before = copy.deepcopy(model.state_dict())
+    model.train()
+    steps(model, torch.optim.SGD(head_of(model).parameters(), lr=0.1))
+    assert "features.0.1.running_mean" in changed(model, before)
+
+
+def test_fine_tuning_with_held_statistics():
+    model = small()
+    before = copy.deepcopy(model.state_dict())
+    training_mode(model, head_of(model))
+    steps(model, torch.optim.SGD(parameter_groups(model, head_of(model), 0.1, 0.1), lr=0.1))
+    moved = changed(model, before)
+    assert "features.0.0.weight" in moved
+    assert not {name for name in moved if "running" in name or "tracked" in name}
+
+
+def test_freeze_reaches_every_depth():
+    part = nn.Sequential(nn.Sequential(nn.Dropout(), nn.Sequential(nn.BatchNorm1d(3)))).train()
+    assert freeze(part) is None
+    assert not any(layer.training for layer in part.modules())
+    assert not any(parameter.requires_grad for parameter in part.parameters())
+
+
+@pytest.mark.parametrize("was_training", [True, False])
+def test_training_mode_from_either_mode(was_training: bool):
+    head = nn.Sequential(nn.Dropout(), nn.Linear(3, 2))
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Sequential(head)).train(was_training)
+    training_mode(model, head)
+    assert [layer.training for layer in model.modules()] == [False, False, False, True, True, True]
+
+
+def test_groups_are_disjoint_complete_and_in_order():
+    model = small()
+    groups = parameter_groups(model, head_of(model), 0.5, 0.25)
+    assert [group["lr"] for group in groups] == [0.5, 0.25]
+    assert all(set(group) == {"params", "lr"} for group in groups)
+    found = [id(parameter) for group in groups for parameter in group["params"]]
+    assert len(found) == len(set(found))
+    assert set(found) == {id(parameter) for parameter in model.parameters()}
+    assert groups[0]["params"] == list(head_of(model).parameters())
+
+
+def test_groups_leave_out_what_is_frozen_and_count_shared_parameters_once():
+    head = nn.Linear(4, 4)
+    shared = nn.Linear(4, 4)
+    shared.weight = head.weight
+    model = nn.Sequential(nn.Linear(4, 4).requires_grad_(False), shared, head)
+    groups = parameter_groups(model, head, 1.0, 0.1)
+    assert [len(group["params"]) for group in groups] == [2, 1]  # weight and bias of the head; the bias of the other
+    freeze(shared)
+    head.requires_grad_(True)
+    assert [group["lr"] for group in parameter_groups(model, head, 1.0, 0.1)] == [1.0]
+
+
+@pytest.mark.parametrize("build", [models.vgg11, models.vgg16, models.vgg13_bn])
+@pytest.mark.parametrize("blocks", [0, 1, 2, 5])
+def test_last_blocks_of_a_vgg(build, blocks: int):
+    with torch.device("meta"):
+        vgg = build()
+    vgg.features.requires_grad_(False)
+    unfreeze_last_blocks(vgg, 3)  # whatever was trainable before
+    unfreeze_last_blocks(vgg, blocks)
+    frozen_poolings = 0
+    for layer in vgg.features:
+        assert all(parameter.requires_grad == (frozen_poolings >= 5 - blocks) for parameter in layer.parameters())
+        frozen_poolings += isinstance(layer, nn.MaxPool2d)
+    assert all(parameter.requires_grad for parameter in vgg.classifier.parameters())
+
+
+@pytest.mark.parametrize("blocks", [-1, 6])
+def test_blocks_that_do_not_exist(blocks: int):
+    with torch.device("meta"):
+        vgg = models.vgg11()
+    with pytest.raises(ValueError, match="expected 0 to 5"):
+        unfreeze_last_blocks(vgg, blocks)

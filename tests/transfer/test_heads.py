@@ -1,0 +1,72 @@
+"""The new head: in every family at its place, trainable, and nothing else touched."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from captionlab.transfer.heads import head_of, replace_head
+
+
+def tiny_mobilenet() -> nn.Module:
+    return models.mobilenet_v2(width_mult=0.1, num_classes=7)
+
+
+@pytest.mark.parametrize(
+    ("build", "name", "inputs"),
+    [
+        (models.resnet18, "fc", 512),
+        (models.vgg11, "classifier.6", 4096),
+        (models.vgg11_bn, "classifier.6", 4096),
+        (models.mobilenet_v2, "classifier.1", 1280),
+    ],
+)
+def test_the_families_of_torchvision(build, name: str, inputs: int):
+    with torch.device("meta"):
+        model = build()
+    before = {key: tuple(value.shape) for key, value in model.state_dict().items() if not key.startswith(name)}
+    assert replace_head(model, 2) is model
+    head = model.get_submodule(name)
+    assert (head.in_features, head.out_features) == (inputs, 2)
+    assert head is head_of(model)
+    assert head.weight.device.type == "meta"
+    after = {key: tuple(value.shape) for key, value in model.state_dict().items() if not key.startswith(name)}
+    assert after == before
+
+
+def test_scores_for_the_new_classes_and_old_weights_kept():
+    model = tiny_mobilenet().eval()
+    kept = copy.deepcopy(model.features.state_dict())
+    replace_head(model, 3)
+    assert model(torch.rand(2, 3, 32, 32)).shape == (2, 3)
+    assert all(torch.equal(value, kept[name]) for name, value in model.features.state_dict().items())
+    assert not model.features.training
+
+
+def test_the_head_of_a_frozen_model_is_trainable():
+    model = tiny_mobilenet().requires_grad_(False)
+    replace_head(model, 2)
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained == ["classifier.1.weight", "classifier.1.bias"]
+
+
+def test_dtype_of_the_old_head():
+    assert replace_head(tiny_mobilenet().double(), 2).classifier[-1].weight.dtype == torch.float64
+
+
+def without_linear_end() -> nn.Module:
+    model = nn.Module()
+    model.classifier = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    return model
+
+
+@pytest.mark.parametrize("build", [lambda: nn.Linear(3, 2), lambda: nn.Sequential(nn.Linear(3, 2)), without_linear_end])
+@pytest.mark.parametrize("function", [lambda model: replace_head(model, 2), head_of])
+def test_other_networks_are_named(build, function):
+    model = build()
+    with pytest.raises(TypeError, match=type(model).__name__):
+        function(model)

@@ -1,0 +1,98 @@
+"""One step, an evaluation, and when to stop."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from captionlab.transfer.training import EarlyStopping, evaluate, train_step
+
+
+def linear(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
+
+
+def batch(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, 3, 2, 2, generator=generator), torch.randint(3, (count,), generator=generator)
+
+
+def test_a_step_of_gradient_descent():
+    model, (images, labels) = linear(), batch(5)
+    weight, bias = (parameter.detach().clone().requires_grad_() for parameter in model.parameters())
+    expected = F.cross_entropy(images.flatten(1) @ weight.T + bias, labels)
+    expected.backward()
+    model(images).sum().backward()  # gradients left over
+    loss = train_step(model, images, labels, torch.optim.SGD(model.parameters(), lr=0.3))
+    assert type(loss) is float
+    assert loss == pytest.approx(expected.item(), rel=1e-6)
+    assert torch.allclose(model[1].weight, weight - 0.3 * weight.grad, atol=1e-6)
+    assert torch.allclose(model[1].bias, bias - 0.3 * bias.grad, atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_step_keeps_the_modes(training: bool):
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(12, 3)).train(training)
+    train_step(model, *batch(4), torch.optim.SGD(model.parameters(), lr=0.1))
+    assert all(layer.training is training for layer in model.modules())
+
+
+def test_images_count_alike_in_unequal_batches():
+    model, (images, labels) = linear(), batch(7)
+    whole = evaluate(model, [(images, labels)])
+    parts = evaluate(model, ((images[part], labels[part]) for part in (slice(0, 5), slice(5, 6), slice(6, 7))))
+    assert parts == pytest.approx(whole, rel=1e-6)
+    scores = model(images)
+    assert whole[0] == pytest.approx(F.cross_entropy(scores, labels).item(), rel=1e-6)
+    assert whole[1] == pytest.approx((scores.argmax(1) == labels).float().mean().item())
+    assert [type(value) for value in whole] == [float, float]
+
+
+def test_evaluation_mode_no_gradients_and_every_mode_restored():
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            seen.append((self.training, torch.is_grad_enabled()))
+            return x
+
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(12), Spy(), nn.Dropout(), nn.Linear(12, 3))
+    model.eval()
+    model[3].train()
+    evaluate(model, [batch(4)])
+    assert seen == [(False, False)]
+    assert [layer.training for layer in model.modules()] == [False, False, False, False, True, False]
+    assert model[1].num_batches_tracked == 0
+    assert torch.is_grad_enabled()
+
+
+def test_no_image():
+    with pytest.raises(ValueError, match="no image"):
+        evaluate(linear(), [])
+
+
+@pytest.mark.parametrize(
+    ("patience", "values", "stops", "best_epoch"),
+    [
+        (2, [0.8, 0.9, 0.9, 0.85], [False, False, False, True], 2),
+        (1, [0.5, 0.6, 0.6], [False, False, True], 2),
+        (2, [0.5, 0.4, 0.6, 0.5, 0.5], [False, False, False, False, True], 3),
+        (3, [0.1, 0.2, 0.3], [False, False, False], 3),
+        (2, [0.7, math.nan, math.nan], [False, False, True], 1),
+        (1, [-3.18, -2.92, -2.84, -2.776, -2.778], [False, False, False, False, True], 4),
+    ],
+)
+def test_stopping(patience: int, values: list[float], stops: list[bool], best_epoch: int):
+    stopping = EarlyStopping(patience)
+    improved = []
+    for value, stop in zip(values, stops, strict=True):
+        assert stopping.update(value) is stop
+        improved.append(stopping.improved)
+    assert (stopping.best_epoch, stopping.best) == (best_epoch, values[best_epoch - 1])
+    assert improved[best_epoch - 1]
+    assert not any(improved[best_epoch:])
