@@ -1,0 +1,311 @@
+"""Choosing C, and fewer dimensions: probes and misconceptions."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.svm import LinearSVC
+
+from captionlab.exercises.lab2_scenes.classifier import scenes
+from captionlab.exercises.lab2_scenes.common import draw, lab
+
+
+def _hard_scenes(rng, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sixty images, many with a wrong label, class by class as files are listed: how they are split matters.
+
+    Half of them are of one class, so that a tiny C takes everything for that.
+    """
+    features, labels = scenes(rng, classes, 60, 10, spread=0.9)
+    labels = np.where(rng.random(60) < 0.3, rng.integers(0, classes, 60), labels)
+    labels = np.where(rng.random(60) < 0.25, 0, labels)
+    order = np.argsort(labels, kind="stable")
+    return features[order], labels[order]
+
+
+def _clear_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
+    """Twenty images of two classes that any classifier tells apart."""
+    labels = np.arange(20) % 2
+    features = np.eye(2, 4)[labels] + 0.05 * rng.standard_normal((20, 4))
+    return features * rng.uniform(1, 3, (20, 1)), labels
+
+
+@lab.exercise(
+    "captionlab.transfer.svm:choose_C", points=3, minutes=25, difficulty=3, importance=4, rtol=1e-3, atol=1e-3
+)
+def probe_choose_C(choose_C, rng):
+    features, labels = _hard_scenes(rng, 3)
+    label = "60 images of 3 classes, C among [3, 0.001, 0.3]: mean accuracies"
+    yield label, list(choose_C(features, labels, [3.0, 0.001, 0.3]))[1]
+    for classes in (3, 4):
+        folds, seed = draw(rng, 3, 4), draw(rng, 1, 99)
+        features, labels = _hard_scenes(rng, classes)
+        found = choose_C(features, labels, [5.0, 0.2], folds=folds, seed=seed)
+        label = f"60 images of {classes} classes, C among [5, 0.2], {folds} folds, seed {seed}: mean accuracies"
+        yield label, list(found)[1]
+    features, labels = _unequal_scenes(rng)
+    candidates = [1e-5, 2.0]
+    label = f"classes of 40, 10 and 10 images, C among {candidates}: the best C"
+    yield label, choose_C(features, labels, candidates, 2)[0]
+    features, labels = _clear_scenes(rng)
+    unit = draw(rng, 1, 4) / 2
+    candidates = [10 * unit, unit, 60 * unit, 5 * unit]
+    label = f"20 images that are easy for every C among {candidates}: the best C, then the accuracies"
+    yield label, choose_C(features=features, labels=labels, candidates=candidates, folds=2)
+
+
+def _unequal_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
+    """Classes of 40, 10 and 10 images: with a tiny C everything is taken for the first."""
+    labels = rng.permutation(np.repeat([0, 1, 2], (40, 10, 10)))
+    features = np.eye(3, 6)[labels] + 0.1 * rng.standard_normal((60, 6))
+    return features * rng.uniform(1, 3, (60, 1)), labels
+
+
+@lab.misconception(
+    "choose_C",
+    hint="You measure on the images that the classifier was trained on. It knows them by heart: measure each time on "
+    "the fold that was left out.",
+)
+def training_accuracy(features, labels, candidates, folds=5, seed=0):
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(classifier.fit(features, labels).score(features, labels)))
+    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
+    return best, accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="Among equally good values you choose the largest C. The smallest regularises most, and is the one to take.",
+)
+def ties_to_the_largest(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
+    return max(zip(accuracies, candidates, strict=True))[1], accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="Among equally good values you choose the one that was listed first: that is what argmax does. The smallest "
+    "is wanted, and the candidates come in any order.",
+)
+def ties_to_the_first(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
+    return candidates[int(np.argmax(accuracies))], accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="Your folds are not shuffled: `cv=folds` cuts each class in the order of its files, and "
+    "neighbouring files are often alike. Give cross_val_score a shuffled StratifiedKFold.",
+)
+def folds_not_shuffled(features, labels, candidates, folds=5, seed=0):
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=folds).mean()))
+    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
+    return best, accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="Your folds are cut without a look at the labels. Where images are listed class by class, a class can be "
+    "missing from the training folds altogether: use StratifiedKFold.",
+)
+def folds_not_stratified(features, labels, candidates, folds=5, seed=0):
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=KFold(folds)).mean()))
+    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
+    return best, accuracies
+
+
+@lab.misconception("choose_C", hint="The shuffling is always the same: hand `seed` on to StratifiedKFold.")
+def ignores_the_seed(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
+    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
+    return best, accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="You hold out one part of the images, once. In cross-validation every fold is the part held out in turn, and "
+    "the accuracies are averaged.",
+)
+def one_split_only(features, labels, candidates, folds=5, seed=0):
+    parts = train_test_split(features, labels, test_size=1 / folds, stratify=labels, random_state=seed)
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(classifier.fit(parts[0], parts[2]).score(parts[1], parts[3])))
+    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
+    return best, accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="The features are not normalised in your cross-validation. Choose C for the classifier that you will use: "
+    "the whole pipeline.",
+)
+def without_the_normaliser(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    accuracies = []
+    for C in candidates:
+        classifier = LinearSVC(C=C, max_iter=10_000, random_state=0)
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
+    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
+    return best, accuracies
+
+
+@lab.misconception(
+    "choose_C", hint="You return the place of the best C in the list. Return the value itself: candidates[place]."
+)
+def returns_the_place(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    accuracies = []
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
+    return int(np.argmax(accuracies)), accuracies
+
+
+@lab.misconception(
+    "choose_C",
+    hint="The accuracies are in the order of the sorted candidates, so that they no longer belong to the list that the "
+    "caller has.",
+)
+def sorts_the_candidates(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    accuracies = []
+    candidates = sorted(candidates)
+    for C in candidates:
+        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
+    return candidates[int(np.argmax(accuracies))], accuracies
+
+
+def _correlated(rng, count: int, directions: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Feature vectors that vary most along the first of the directions, and clearly less along each that follows."""
+    sizes = 8.0 / 2.0 ** np.arange(len(directions))
+    return centre + (rng.standard_normal((count, len(directions))) * sizes) @ directions
+
+
+def _projections(pca_project, rng, dimensions: int, components: int, shift: float = 0.0):
+    """What comes of training and test features, without the signs of the directions, which are anybody's choice."""
+    directions = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))[0]
+    centre = rng.uniform(2, 6, dimensions)
+    train = _correlated(rng, 30, directions, centre)
+    test = _correlated(rng, 7, directions, centre + shift)
+    return [np.abs(np.asarray(part)) for part in pca_project(train, test, components)]
+
+
+@lab.exercise(
+    "captionlab.transfer.svm:pca_project", points=2, minutes=15, difficulty=2, importance=3, rtol=1e-3, atol=1e-3
+)
+def probe_pca_project(pca_project, rng):
+    for dimensions, components, shift in ((5, 1, 0.0), (draw(rng, 5, 6), 2, 0.0), (6, draw(rng, 3, 4), 5.0)):
+        label = f"30 training and 7 test images, {dimensions} features to {components}: absolute values"
+        label += ", the test images brighter" if shift else ""
+        yield label, _projections(pca_project, rng, dimensions, components, shift)
+    train = rng.standard_normal((8, 12)) * 3.0 ** -np.arange(12) + rng.uniform(1, 3, 12)
+    projected = [np.asarray(part) for part in pca_project(train=train, test=train[:3] + 1, components=2)]
+    distances = [np.linalg.norm(part[:, None] - part[None], axis=2) for part in projected]
+    yield "8 training images, 12 features to 2: distances between the projected images", distances
+    train, test = rng.standard_normal((20, 4)) * (9, 3, 1, 0.3), rng.standard_normal((5, 4))
+    before = train.copy(), test.copy()
+    found = [np.abs(np.asarray(part)) for part in pca_project(train, test, components=4)]
+    label = "4 features to 4: absolute values, then whether training and test features are as they were"
+    yield label, [found, bool((train == before[0]).all() and (test == before[1]).all())]
+
+
+@lab.misconception(
+    "pca_project",
+    hint="Centre and directions come from training and test images together. The test images must have no part in it: "
+    "they stand for images that you have not seen yet.",
+)
+def fitted_on_both(train, test, components):
+    pca = PCA(components, svd_solver="full").fit(np.concatenate([train, test]))
+    return pca.transform(train), pca.transform(test)
+
+
+@lab.misconception(
+    "pca_project",
+    hint="The test images get directions of their own, so that the same number means something else in training and in "
+    "test. Fit once, on the training images; transform twice.",
+)
+def fitted_on_each(train, test, components):
+    pca = PCA(components, svd_solver="full")
+    return pca.fit_transform(train), pca.fit_transform(test)
+
+
+@lab.misconception(
+    "pca_project",
+    hint="The directions are the training images' own, but the test images are centred by their own mean. Subtract the "
+    "mean of the training images from both.",
+)
+def test_centred_by_itself(train, test, components):
+    pca = PCA(components, svd_solver="full").fit(train)
+    return pca.transform(train), (test - test.mean(axis=0)) @ pca.components_.T
+
+
+@lab.misconception(
+    "pca_project",
+    hint="Nothing is centred, and your first direction points to the mean. Subtract the training images' mean first.",
+)
+def not_centred(train, test, components):
+    _, _, directions = np.linalg.svd(train, full_matrices=False)
+    return train @ directions[:components].T, test @ directions[:components].T
+
+
+@lab.misconception(
+    "pca_project",
+    hint="You whiten: all directions come out with the same variance, so that noise counts as much as what matters.",
+)
+def whitened(train, test, components):
+    pca = PCA(components, svd_solver="full", whiten=True).fit(train)
+    return pca.transform(train), pca.transform(test)
+
+
+@lab.misconception(
+    "pca_project",
+    hint="You keep some of the columns. A principal component is a mixture of all of them, and the columns after the "
+    "first few are not lost.",
+)
+def keeps_the_first_columns(train, test, components):
+    mean = train.mean(axis=0)
+    return (train - mean)[:, :components], (test - mean)[:, :components]
+
+
+@lab.misconception(
+    "pca_project",
+    hint="These are the directions of least variance: eigh sorts its eigenvalues upwards. Take the last ones.",
+)
+def least_variance_first(train, test, components):
+    mean = train.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(train.T))
+    return (train - mean) @ vectors[:, :components], (test - mean) @ vectors[:, :components]
+
+
+@lab.misconception(
+    "pca_project",
+    hint="You go back to the full number of features at the end. The few projected ones are what the SVM is to get.",
+)
+def projects_back(train, test, components):
+    pca = PCA(components, svd_solver="full").fit(train)
+    return tuple(pca.inverse_transform(pca.transform(part)) for part in (train, test))

@@ -1,0 +1,115 @@
+"""The linear SVM: probe and misconceptions."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.svm import SVC, LinearSVC
+
+from captionlab.exercises.lab2_scenes.common import draw, lab
+
+
+def scenes(rng, classes: int, count: int, dimensions: int, spread: float = 0.45) -> tuple[np.ndarray, np.ndarray]:
+    """Feature vectors whose direction tells the class and whose length, from 0.2 to 20, tells nothing; labels."""
+    middles = np.abs(rng.standard_normal((classes, dimensions))) + 2 * np.eye(classes, dimensions)
+    labels = rng.permutation(np.arange(count) % classes)
+    features = middles[labels] + spread * rng.standard_normal((count, dimensions))
+    return features * 10 ** rng.uniform(-0.7, 1.3, (count, 1)), labels
+
+
+# Implementations of the same SVM stop at slightly different places: values agree to about 1e-3. The mistakes below
+# change them by tens of percent.
+@lab.exercise(
+    "captionlab.transfer.svm:scene_classifier",
+    points=3,
+    minutes=15,
+    difficulty=2,
+    importance=5,
+    rtol=0.02,
+    atol=0.02,
+)
+def probe_scene_classifier(scene_classifier, rng):
+    classes, dimensions = draw(rng, 4, 5), draw(rng, 6, 8)
+    features, labels = scenes(rng, classes, 50, dimensions)
+    others, _ = scenes(rng, classes, 6, dimensions)
+    trained = scene_classifier().fit(features, labels)
+    label = f"{classes} classes, 50 training images, C not given: decision values of 6 other images"
+    yield label, trained.decision_function(others)
+    others, _ = scenes(rng, classes, 4, dimensions)
+    label = "those of 4 more, each multiplied by a number of its own"
+    yield label, trained.decision_function(others * rng.uniform(0.01, 90, (4, 1)))
+    for C in (0.05, 20.0):
+        features, labels = scenes(rng, 4, 50, dimensions)
+        others, _ = scenes(rng, 4, 5, dimensions)
+        values = scene_classifier(C).fit(features, labels).decision_function(others)
+        yield f"4 classes, C = {C:g}: decision values of 5 other images", values
+    features, labels = scenes(rng, 3, 40, dimensions, spread=0.2)
+    names = np.array([str(name) for name in rng.permutation(["coast", "forest", "kitchen"])])
+    others, _ = scenes(rng, 3, 12, dimensions, spread=0.05)
+    predicted = scene_classifier(C=1.0).fit(features, names[labels]).predict(others)
+    yield "3 classes with names: the names predicted for 12 easy images", list(predicted)
+
+
+@lab.misconception(
+    "scene_classifier",
+    hint="The length of a row still counts. The pipeline's first step has to bring every row to length 1.",
+)
+def without_normalisation(C=1.0):
+    return make_pipeline(LinearSVC(C=C, max_iter=10_000, random_state=0))
+
+
+@lab.misconception(
+    "scene_classifier",
+    hint="You standardise the columns (StandardScaler). Wanted is a length of 1 for each row: an image's features are "
+    "compared with each other, not with those of other images.",
+)
+def standardises_columns(C=1.0):
+    return make_pipeline(StandardScaler(), LinearSVC(C=C, max_iter=10_000, random_state=0))
+
+
+@lab.misconception(
+    "scene_classifier", hint="Your rows are normalised by their L1 norm or their maximum; Normalizer's default is L2."
+)
+def normalises_by_l1(C=1.0):
+    return make_pipeline(Normalizer("l1"), LinearSVC(C=C, max_iter=10_000, random_state=0))
+
+
+@lab.misconception(
+    "scene_classifier",
+    hint="SVC trains a classifier for each pair of classes, whatever its kernel. LinearSVC trains one a class, against "
+    "all others, and is far faster on thousands of features.",
+)
+def one_against_one(C=1.0):
+    return make_pipeline(Normalizer(), SVC(C=C, kernel="linear", random_state=0))
+
+
+@lab.misconception(
+    "scene_classifier",
+    hint="Your SVM is not linear: SVC's default kernel is radial. Use LinearSVC.",
+)
+def radial_kernel(C=1.0):
+    return make_pipeline(Normalizer(), SVC(C=C, random_state=0))
+
+
+@lab.misconception("scene_classifier", hint="Your classifier is the same whatever C is: hand it on to LinearSVC.")
+def ignores_C(C=1.0):
+    return make_pipeline(Normalizer(), LinearSVC(max_iter=10_000, random_state=0))
+
+
+@lab.misconception(
+    "scene_classifier",
+    hint="A larger C makes your classifier simpler. In scikit-learn C weighs the training errors: larger means less "
+    "regularisation.",
+)
+def inverts_C(C=1.0):
+    return make_pipeline(Normalizer(), LinearSVC(C=1 / C, max_iter=10_000, random_state=0))
+
+
+@lab.misconception(
+    "scene_classifier",
+    hint="This is a logistic regression: linear too, but with another loss. The course compares SVMs: use LinearSVC.",
+)
+def logistic_regression(C=1.0):
+    return make_pipeline(Normalizer(), LogisticRegression(C=C, max_iter=10_000))

@@ -1,0 +1,220 @@
+"""Confusion matrix and accuracy by class: probes and misconceptions."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from captionlab.exercises.lab2_scenes.common import draw, lab
+from captionlab.grading.probing import outcome_of
+
+
+def _labels(rng, classes: int, count: int, absent: int | None = None) -> np.ndarray:
+    """Labels of every class but ``absent``, in random order, the first classes a little more often."""
+    present = [label for label in range(classes) if label != absent]
+    extra = rng.choice(present[:2], count - len(present))
+    return rng.permutation(np.concatenate([present, extra]))
+
+
+def _predictions(rng, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Predictions of which two thirds are right; class 0 is often taken for class 1, never the other way round."""
+    wrong = rng.integers(0, classes, len(labels))
+    predictions = np.where(rng.random(len(labels)) < 0.66, labels, wrong)
+    predictions[np.flatnonzero(labels == 0)[:2]] = 1
+    predictions[(labels == 1) & (predictions == 0)] = 1
+    return predictions
+
+
+@lab.exercise("captionlab.transfer.confusion:confusion_matrix", points=2, minutes=15, difficulty=2, importance=4)
+def probe_confusion_matrix(confusion_matrix, rng):
+    for classes, count in ((2, 9), (3, draw(rng, 15, 20)), (draw(rng, 4, 6), 30)):
+        labels = _labels(rng, classes, count)
+        predictions = _predictions(rng, labels, classes)
+        yield f"{count} images of {classes} classes", confusion_matrix(labels, predictions, classes)
+    labels = _labels(rng, 4, draw(rng, 16, 20))
+    predictions = _predictions(rng, labels, 4)
+    yield "lists instead of arrays, 4 classes", confusion_matrix(labels.tolist(), predictions.tolist(), classes=4)
+    absent = draw(rng, 2, 3)
+    labels = _labels(rng, 5, 20, absent=absent)
+    predictions = np.where(labels == 4, 0, labels)
+    label = f"5 classes: no image of class {absent}, and nothing predicted to be {absent} or 4"
+    yield label, confusion_matrix(labels=labels, predictions=predictions, classes=5)
+    yield "5 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1, 0, 1], [0, 1, 0, 0], 2)
+
+
+@lab.misconception(
+    "confusion_matrix",
+    hint="Your matrix is transposed: rows are the true classes, columns the predicted ones. The sum of a row says how "
+    "many images of that class there are.",
+)
+def transposed(labels, predictions, classes):
+    if len(labels) != len(predictions):
+        raise ValueError("one prediction for each label")
+    matrix = np.zeros((classes, classes), dtype=int)
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[prediction, label] += 1
+    return matrix
+
+
+@lab.misconception(
+    "confusion_matrix",
+    hint="Your matrix holds shares. Return counts: how many images a share stands for cannot be read from it any more.",
+)
+def normalised(labels, predictions, classes):
+    if len(labels) != len(predictions):
+        raise ValueError("one prediction for each label")
+    matrix = np.zeros((classes, classes))
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[label, prediction] += 1
+    return matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+
+
+@lab.misconception(
+    "confusion_matrix",
+    hint="There is no number larger than 1: `matrix[labels, predictions] += 1` counts a pair that occurs repeatedly "
+    "only once. np.add.at, or a loop, counts them all.",
+)
+def counts_each_pair_once(labels, predictions, classes):
+    if len(labels) != len(predictions):
+        raise ValueError("one prediction for each label")
+    matrix = np.zeros((classes, classes), dtype=int)
+    matrix[np.asarray(labels), np.asarray(predictions)] += 1
+    return matrix
+
+
+@lab.misconception(
+    "confusion_matrix",
+    hint="Classes that do not occur are left out, and those after them move up. The matrix always has as many rows and "
+    "columns as there are classes.",
+)
+def drops_absent_classes(labels, predictions, classes):
+    if len(labels) != len(predictions):
+        raise ValueError("one prediction for each label")
+    present = sorted(set(labels) | set(predictions))
+    matrix = np.zeros((len(present), len(present)), dtype=int)
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[present.index(label), present.index(prediction)] += 1
+    return matrix
+
+
+@lab.misconception(
+    "confusion_matrix",
+    hint="Only the diagonal is filled. The other places are what the matrix is for: which class was taken for which.",
+)
+def right_ones_only(labels, predictions, classes):
+    if len(labels) != len(predictions):
+        raise ValueError("one prediction for each label")
+    matrix = np.zeros((classes, classes), dtype=int)
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[label, label] += label == prediction
+    return matrix
+
+
+@lab.misconception(
+    "confusion_matrix",
+    hint="Counts are right. Lists of different length, however, must be a ValueError: zip drops the surplus silently.",
+)
+def zips_what_does_not_fit(labels, predictions, classes):
+    matrix = np.zeros((classes, classes), dtype=int)
+    for label, prediction in zip(labels, predictions, strict=False):
+        matrix[label, prediction] += 1
+    return matrix
+
+
+def _matrix(rng, classes: int, empty: int | None = None) -> np.ndarray:
+    """Counts of a classifier that is right more often than not, different for each class; ``empty`` has no images."""
+    counts = rng.integers(0, 4, (classes, classes)) + np.diag(rng.permutation(np.arange(classes)) * 3 + 2)
+    counts[0, 1] += 5  # rows and columns must not sum to the same
+    if empty is not None:
+        counts[empty] = 0
+    return counts
+
+
+def _quietly(function, *args) -> list:
+    """What the call returns, and whether it warned of a division."""
+    with warnings.catch_warnings(record=True) as caught, np.errstate(divide="warn", invalid="warn"):
+        warnings.simplefilter("always")
+        result = function(*args)
+    return [result, any(issubclass(one.category, RuntimeWarning) for one in caught)]
+
+
+@lab.exercise("captionlab.transfer.confusion:accuracy_by_class", points=1, minutes=8, difficulty=1, importance=4)
+def probe_accuracy_by_class(accuracy_by_class, rng):
+    for classes in (2, 3, draw(rng, 5, 7)):
+        yield f"{classes} classes", accuracy_by_class(_matrix(rng, classes))
+    yield "15 classes", accuracy_by_class(confusion=_matrix(rng, 15))
+    perfect = np.diag(rng.integers(3, 30, 4))
+    label = "4 classes, all images of one class wrong, all others right"
+    yield label, accuracy_by_class(_one_class_wrong(perfect, draw(rng, 0, 2)))
+    for empty in (0, draw(rng, 1, 3)):
+        with np.errstate(all="ignore"):
+            values = accuracy_by_class(_matrix(rng, 4, empty))
+        yield f"4 classes, none of the images of class {empty}", values
+    label = "5 classes, none of the images of class 2; then whether a warning of a division came"
+    yield label, _quietly(accuracy_by_class, _matrix(rng, 5, 2))
+
+
+def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:
+    """All images of a class taken for the next one."""
+    matrix = matrix.copy()
+    matrix[wrong, wrong + 1], matrix[wrong, wrong] = matrix[wrong, wrong], 0
+    return matrix
+
+
+@lab.misconception(
+    "accuracy_by_class",
+    hint="You divide by the sums of the columns. That is the precision: of what was called a kitchen, how much is one. "
+    "Wanted: of all kitchens, how many were recognised.",
+)
+def precision(confusion):
+    images = confusion.sum(axis=0)
+    shares = np.full(len(confusion), np.nan)
+    return np.divide(np.diagonal(confusion), images, out=shares, where=images > 0)
+
+
+@lab.misconception(
+    "accuracy_by_class",
+    hint="All your values are equal: that is the accuracy over all images, repeated. Every class has its own.",
+)
+def overall_repeated(confusion):
+    return np.full(len(confusion), np.trace(confusion) / confusion.sum())
+
+
+@lab.misconception(
+    "accuracy_by_class",
+    hint="You divide by the number of all images, so that your values sum to the accuracy. Divide each class by "
+    "its own number of images.",
+)
+def share_of_all_images(confusion):
+    shares = np.diagonal(confusion) / confusion.sum()
+    return np.where(confusion.sum(1) > 0, shares, np.nan)
+
+
+@lab.misconception(
+    "accuracy_by_class",
+    hint="You count images of other classes that were not taken for this one as right, too. With fifteen classes that "
+    "is nearly all, whatever the classifier does: look at the class's own row only.",
+)
+def one_against_all_accuracy(confusion):
+    right = np.diagonal(confusion)
+    total = confusion.sum()
+    shares = (total - confusion.sum(0) - confusion.sum(1) + 2 * right) / total
+    return np.where(confusion.sum(1) > 0, shares, np.nan)
+
+
+@lab.misconception(
+    "accuracy_by_class",
+    hint="A class without images gets 0, as if all of them had been wrong. Nothing is known of it: nan says so.",
+)
+def absent_is_zero(confusion):
+    return np.diagonal(confusion) / np.maximum(confusion.sum(axis=1), 1)
+
+
+@lab.misconception(
+    "accuracy_by_class",
+    hint="The values are right, but NumPy warns of a division by zero, and a reader of your notebook will worry. "
+    "Divide only where there are images.",
+)
+def warns_of_the_division(confusion):
+    return np.diagonal(confusion) / confusion.sum(axis=1)

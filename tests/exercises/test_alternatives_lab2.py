@@ -1,0 +1,356 @@
+"""Other right ways to write Lab 2's answers earn full points, as do references in the notebook's own names."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import math
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sklearn import metrics
+from sklearn.decomposition import PCA
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer, normalize
+from sklearn.svm import LinearSVC
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from captionlab.exercises import load_lab
+from captionlab.grading.exercise import Exercise, grading_seed
+from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.observation import observe
+
+LAB = load_lab("lab2")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# What the first cell of the notebook gives.
+GIVEN = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn, "PCA": PCA, "Pipeline": Pipeline}
+GIVEN |= {"StratifiedKFold": StratifiedKFold, "cross_val_score": cross_val_score, "make_pipeline": make_pipeline}
+GIVEN |= {"Normalizer": Normalizer, "LinearSVC": LinearSVC, "IMAGENET_MEAN": MEAN, "IMAGENET_STD": STD}
+every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
+ALTERNATIVES = []
+
+
+def alternative(implementation):
+    """A right answer to the exercise that its name begins with; the rest, after two underscores, says how."""
+    ALTERNATIVES.append(implementation)
+    return implementation
+
+
+def seeds(exercise: Exercise) -> list[int]:
+    return [grading_seed(b"alternatives", exercise, str(number)) for number in range(6)]
+
+
+def in_the_notebook(implementation, name: str):
+    """The implementation from its source alone, with the names that the notebook's first cell gives."""
+    definition = ast.parse(textwrap.dedent(inspect.getsource(implementation))).body[0]
+    definition.decorator_list.clear()
+    definition.name = name
+    namespace = dict(GIVEN)
+    code = compile(ast.Module([definition], []), "the notebook", "exec", dont_inherit=True)
+    exec(code, namespace)
+    return namespace[name]
+
+
+def spoils_its_arguments(implementation):
+    """The implementation, with a student's carelessness: arrays it was given are overwritten afterwards."""
+
+    def spoil(*args, **kwargs):
+        result = copy.deepcopy(implementation(*args, **kwargs))
+        for argument in (*args, *kwargs.values()):
+            if isinstance(argument, torch.Tensor):
+                argument.fill_(float("nan"))
+            elif isinstance(argument, list):
+                argument.clear()
+        return result
+
+    return spoil
+
+
+def test_the_lab_has_its_exercises_in_the_order_of_the_text():
+    assert list(LAB.exercises) == [
+        *("grey_to_rgb", "VGG16relu7", "extract_features", "l2_normalise", "scene_classifier"),
+        *("confusion_matrix", "accuracy_by_class", "features_at", "choose_C", "pca_project"),
+    ]
+    assert LAB.max_points == 25
+
+
+def test_every_exercise_has_an_alternative():
+    assert {function.__name__.partition("__")[0] for function in ALTERNATIVES} == set(LAB.exercises)
+
+
+@every_exercise
+def test_references_run_in_the_notebook(exercise):
+    expectation = expect(exercise, seeds(exercise)[0])
+    reference = in_the_notebook(exercise.load_reference(), exercise.name)
+    assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
+
+
+# The misconceptions of these use more of scikit-learn than the notebook's first cell imports.
+@pytest.mark.parametrize("name", [one for one in LAB.exercises if one not in ("scene_classifier", "choose_C")])
+def test_misconceptions_run_in_the_notebook(name):
+    exercise = LAB.exercises[name]
+    expectation = expect(exercise, seeds(exercise)[0])
+    for wrong, observed in expectation.misconceptions.items():
+        misconception = in_the_notebook(exercise.misconceptions[wrong].implementation, name)
+        assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), wrong
+
+
+@pytest.mark.parametrize("name", ["grey_to_rgb", "extract_features", "features_at", "confusion_matrix"])
+def test_a_careless_answer_cannot_spoil_the_probe(name):
+    exercise = LAB.exercises[name]
+    spoiling = spoils_its_arguments(exercise.load_reference())
+    for seed in seeds(exercise)[:3]:
+        assert judge(expect(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
+
+
+# --- the network
+
+
+@alternative
+def grey_to_rgb__concatenated(images):
+    return torch.cat([images] * 3, dim=1) if images.size(1) == 1 else images
+
+
+@alternative
+def grey_to_rgb__numpy(images):
+    return np.repeat(images.numpy(), 3 // images.shape[1], axis=1)
+
+
+@alternative
+class VGG16relu7__layer_by_layer(nn.Module):
+    def __init__(self, vgg):
+        super().__init__()
+        self.convolutions = copy.deepcopy(vgg.features)
+        first, _, _, second, *_ = vgg.classifier
+        self.fc6, self.fc7 = copy.deepcopy(first), copy.deepcopy(second)
+        self.eval()
+
+    def forward(self, images):
+        maps = self.convolutions(images)
+        return F.relu(self.fc7(F.relu(self.fc6(maps.view(len(maps), -1)))))
+
+
+@alternative
+class VGG16relu7__one_sequence(nn.Module):
+    def __init__(self, vgg):
+        super().__init__()
+        layers = list(vgg.classifier.children())[:-1]  # the dropout at the end does nothing in evaluation mode
+        self.network = copy.deepcopy(nn.Sequential(vgg.features, nn.Flatten(), *layers)).eval()
+
+    def forward(self, images):
+        return self.network(images)
+
+
+@alternative
+class VGG16relu7__a_truncated_copy(nn.Module):
+    def __init__(self, vgg):
+        super().__init__()
+        self.vgg = copy.deepcopy(vgg)
+        self.vgg.avgpool = nn.Identity()
+        self.vgg.classifier = self.vgg.classifier[:5]
+        self.vgg.eval()
+
+    @torch.no_grad()
+    def forward(self, images):
+        return self.vgg(images)
+
+
+# --- features
+
+
+@alternative
+def extract_features__a_data_loader(model, images, batch_size=32):
+    copied = copy.deepcopy(model).eval()
+    loader = DataLoader(TensorDataset(images), batch_size=batch_size)
+    with torch.inference_mode():
+        return torch.cat([copied(batch) for (batch,) in loader], dim=0)
+
+
+@alternative
+def extract_features__a_loop_into_a_matrix(model, images, batch_size=32):
+    modes = [one.training for one in model.modules()]
+    model.eval()
+    rows = []
+    with torch.no_grad():
+        for start in range(0, len(images), batch_size):
+            rows.extend(model(images[start : start + batch_size]))
+    for one, mode in zip(model.modules(), modes, strict=True):
+        one.training = mode
+    return torch.stack(rows)
+
+
+@alternative
+def extract_features__numpy(model, images, batch_size=32):
+    training = {name for name, one in model.named_modules() if one.training}
+    model.train(False)
+    previous = torch.is_grad_enabled()
+    torch.set_grad_enabled(False)
+    features = np.concatenate([model(batch).numpy() for batch in torch.split(images, batch_size)])
+    torch.set_grad_enabled(previous)
+    for name, one in model.named_modules():
+        one.training = name in training
+    return features
+
+
+@alternative
+def l2_normalise__torchs_own(features):
+    return F.normalize(features, p=2, dim=1)
+
+
+@alternative
+def l2_normalise__a_small_number_added(features):
+    return features / (features.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10)
+
+
+@alternative
+def l2_normalise__scikit_learn(features):
+    return normalize(features.numpy())
+
+
+@alternative
+def l2_normalise__row_by_row(features):
+    rows = [row / row.norm() if row.norm() > 0 else row for row in features]
+    return torch.stack(rows)
+
+
+@alternative
+def features_at__torchvisions_extractor(model, layer, images):
+    if layer not in dict(model.named_modules()):
+        raise ValueError(layer)
+    extractor = create_feature_extractor(copy.deepcopy(model).eval(), {layer: "output"})
+    with torch.no_grad():
+        output = extractor(images)["output"]
+    return output.mean(dim=(-2, -1)) if output.dim() == 4 else output
+
+
+@alternative
+def features_at__a_hook_on_a_copy(model, layer, images):
+    assert get_graph_node_names  # what a student who looked it up has imported
+    copied = copy.deepcopy(model).eval()
+    try:
+        wanted = copied.get_submodule(layer)
+    except AttributeError as error:
+        raise ValueError(f"no layer {layer}") from error
+    kept = {}
+    wanted.register_forward_hook(lambda module, inputs, output: kept.update(output=output.detach().clone()))
+    with torch.inference_mode():
+        copied(images)
+    output = kept["output"]
+    return F.adaptive_avg_pool2d(output, 1).flatten(1).numpy() if output.ndim == 4 else output.numpy()
+
+
+# --- classifiers
+
+
+@alternative
+def scene_classifier__named_steps(C=1.0):
+    svm = LinearSVC(C=C, multi_class="ovr", max_iter=50_000, random_state=7)
+    return Pipeline([("normalise", Normalizer(norm="l2")), ("svm", svm)])
+
+
+@alternative
+def scene_classifier__one_against_all_spelled_out(C=1.0):
+    return make_pipeline(FunctionTransformer(normalize), OneVsRestClassifier(LinearSVC(C=C, dual=False)))
+
+
+@alternative
+def choose_C__loops(features, labels, candidates, folds=5, seed=0):
+    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, labels))
+    means = {}
+    for C in candidates:
+        scores = []
+        for train, left_out in splits:
+            svm = LinearSVC(C=C, max_iter=10_000, random_state=0).fit(normalize(features[train]), labels[train])
+            scores.append((svm.predict(normalize(features[left_out])) == labels[left_out]).mean())
+        means[C] = np.mean(scores)
+    best = sorted(candidates, key=lambda C: (-means[C], C))[0]
+    return best, [means[C] for C in candidates]
+
+
+@alternative
+def choose_C__grid_search(features, labels, candidates, folds=5, seed=0):
+    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
+    pipeline = make_pipeline(Normalizer(), LinearSVC(max_iter=10_000, random_state=0))
+    search = GridSearchCV(pipeline, {"linearsvc__C": sorted(candidates)}, cv=splitter, refit=False)
+    search.fit(features, labels)
+    means = dict(zip(sorted(candidates), search.cv_results_["mean_test_score"], strict=True))
+    best = sorted(candidates)[int(np.argmax([means[C] for C in sorted(candidates)]))]
+    return best, np.array([means[C] for C in candidates]).tolist()
+
+
+@alternative
+def pca_project__by_singular_values(train, test, components):
+    mean = train.mean(axis=0, keepdims=True)
+    directions = np.linalg.svd(train - mean, full_matrices=False)[2][:components]
+    return (train - mean) @ directions.T, (test - mean) @ directions.T
+
+
+@alternative
+def pca_project__by_eigenvectors(train, test, components):
+    mean = np.mean(train, axis=0)
+    values, vectors = np.linalg.eigh(np.cov(train, rowvar=False))
+    axes = vectors[:, np.argsort(values)[::-1][:components]]
+    return [np.dot(part - mean, axes) for part in (train, test)]
+
+
+@alternative
+def pca_project__torch(train, test, components):
+    train, test = torch.from_numpy(train), torch.from_numpy(test)
+    mean = train.mean(dim=0)
+    _, _, directions = torch.linalg.svd(train - mean, full_matrices=False)
+    return (train - mean) @ directions[:components].T, (test - mean) @ directions[:components].T
+
+
+# --- confusion
+
+
+@alternative
+def confusion_matrix__a_loop(labels, predictions, classes):
+    if len(labels) != len(predictions):
+        raise ValueError("not as many")
+    matrix = [[0] * classes for _ in range(classes)]
+    for label, prediction in zip(labels, predictions, strict=True):
+        matrix[label][prediction] += 1
+    return np.array(matrix)
+
+
+@alternative
+def confusion_matrix__scikit_learns(labels, predictions, classes):
+    return metrics.confusion_matrix(labels, predictions, labels=range(classes))
+
+
+@alternative
+def confusion_matrix__bincount(labels, predictions, classes):
+    pairs = np.asarray(labels) * classes + np.asarray(predictions)  # different lengths: a ValueError of NumPy's
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(float)
+
+
+@alternative
+def accuracy_by_class__a_loop(confusion):
+    values = []
+    for index, row in enumerate(confusion):
+        values.append(row[index] / row.sum() if row.sum() else float("nan"))
+    return np.array(values)
+
+
+@alternative
+def accuracy_by_class__warnings_switched_off(confusion):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return confusion.diagonal() / confusion.sum(axis=1)
+
+
+@pytest.mark.parametrize("implementation", ALTERNATIVES, ids=[one.__name__ for one in ALTERNATIVES])
+def test_an_alternative_earns_all_points(implementation):
+    exercise = LAB.exercises[implementation.__name__.partition("__")[0]]
+    for seed in seeds(exercise):
+        verdict = judge(expect(exercise, seed), observe(exercise.probe, implementation, seed))
+        assert verdict.points == exercise.points, f"seed {seed}: {verdict}"
