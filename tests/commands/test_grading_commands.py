@@ -52,7 +52,7 @@ def test_every_command_has_help(command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("grade", ".", "--lab", "lab7"), "there is no lab 'lab7'; did you mean 'lab1'?"),
+        (("grade", ".", "--lab", "lab1_vg16"), "there is no lab 'lab1_vg16'; did you mean 'lab1_vgg16'?"),
         (("grade", "absent", "--lab", "lab1"), "there is no absent"),
         (("grade", ".", "--lab", "lab1"), "no submissions in"),
         (("check", "lab1"), "name your notebook"),

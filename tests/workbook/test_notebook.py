@@ -115,7 +115,8 @@ def test_solutions_keep_signature_and_docstring_outside_the_markers(lab):
         head = solution_source(exercise).split(BEGIN)[0]
         assert exercise.name in head
         assert head.count('"""') >= 2, exercise.name
-        compile(head.rstrip() + "\n    pass", "head", "exec")
+        indent = head[len(head.rstrip(" ")) :]
+        compile(head.rstrip() + f"\n{indent}pass", "head", "exec")
 
 
 def test_a_find_the_bug_exercise_starts_from_its_misconception(one_exercise):
