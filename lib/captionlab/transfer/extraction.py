@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -35,8 +37,18 @@ from captionlab.provenance import cores
 from captionlab.transfer.feature_cache import Features, feature_key, read_features, write_features
 
 MIRRORED = ("no", "only", "average")
+AHEAD = 8  # batches a worker may be ahead of whoever takes the results: keeps all busy, and memory small
 COMPILED_FROM = 300  # images; compiling takes seconds, which fewer do not win back
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class PictureSource(Protocol):
+    """A picture that is no file of its own, such as one in a table."""
+
+    def read(self) -> Image.Image: ...
+
+
+Picture = Path | str | PictureSource
 
 
 def _average(maps: Tensor) -> Tensor:
@@ -54,6 +66,11 @@ def _quarters(maps: Tensor) -> Tensor:
     return nn.functional.adaptive_avg_pool2d(maps.float(), 2).flatten(1) if maps.ndim == 4 else _flat(maps)
 
 
+def _positions(maps: Tensor) -> Tensor:
+    """Each map (n, c, h, w) as a row (n, h * w * c), position after position: what attention looks at; vectors stay."""
+    return maps.float().permute(0, 2, 3, 1).flatten(1).clone() if maps.ndim == 4 else _flat(maps)
+
+
 def _flat(maps: Tensor) -> Tensor:
     """All values of an image in one row; a copy, which later layers that work in place cannot change."""
     return maps.flatten(1).float().clone()
@@ -63,6 +80,7 @@ POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "average": _average,
     "max": _maximum,
     "quarters": _quarters,
+    "positions": _positions,
     "flatten": _flat,
 }
 
@@ -75,7 +93,8 @@ class Recipe:
         layers: names of layers, as in ``model.named_modules()``.
         size: the whole picture is resized to this many pixels, both ways (bilinear).
         pooling: what becomes of maps: "average" or "max" over all positions, "quarters" (averages over the four
-            quarters), or "flatten" (every value). Outputs that are no maps are flattened.
+            quarters), "positions" (every value, position by position) or "flatten" (every value, map by map). Outputs
+            that are no maps are flattened.
         mirrored: "no": the picture as it is; "only": its mirror image, left to right; "average": the mean of both.
         mean, std: of each colour, for values from 0 to 1.
         draft: let the JPEG decoder halve pictures more than four times too large; faster, and hardly another result.
@@ -167,7 +186,7 @@ def prepare(model: nn.Module, recipe: Recipe, compiled: bool = True) -> nn.Modul
 
 def run(
     network: nn.Module,
-    files: Sequence[Path],
+    files: Sequence[Picture],
     recipe: Recipe,
     *,
     batch_size: int = 2,
@@ -175,17 +194,34 @@ def run(
     progress: bool = True,
 ) -> Features:
     """Features of files by a network that was made by `prepare` for the same recipe (see :func:`extract`)."""
+    rows = list(stream(network, files, recipe, batch_size=batch_size, workers=workers, progress=progress))
+    return {layer: np.concatenate([row[layer] for row in rows]) for layer in recipe.layers}
+
+
+def stream(
+    network: nn.Module,
+    files: Sequence[Picture],
+    recipe: Recipe,
+    *,
+    batch_size: int = 2,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Iterator[Features]:
+    """As `run`, batch by batch in the files' order, for features that together do not fit into memory."""
     parts = [files[start : start + batch_size] for start in range(0, len(files), batch_size)]
-    threads = torch.get_num_threads()
-    executor = ThreadPoolExecutor(workers or cores())
+    threads, workers = torch.get_num_threads(), workers or cores()
+    executor, waiting = ThreadPoolExecutor(workers), deque()
     try:
         with tqdm(total=len(files), unit="image", desc="features", disable=None if progress else True) as bar:
-            futures = [executor.submit(_one_batch, network, part, recipe) for part in parts]
-            rows = [_collect(future, bar) for future in futures]
+            for part in parts:
+                waiting.append(executor.submit(_one_batch, network, part, recipe))
+                if len(waiting) > AHEAD * workers:
+                    yield _collect(waiting.popleft(), bar)
+            while waiting:
+                yield _collect(waiting.popleft(), bar)
     finally:
         executor.shutdown(cancel_futures=True)  # after an error or Ctrl-C, not another hundred batches
         torch.set_num_threads(threads)
-    return {layer: np.concatenate([row[layer] for row in rows]) for layer in recipe.layers}
 
 
 def _ordered(network: nn.Module, recipe: Recipe) -> nn.Module:
@@ -223,7 +259,7 @@ def _collect(future: Future, bar: tqdm) -> Features:
     return row
 
 
-def _one_batch(network: nn.Module, files: list[Path], recipe: Recipe) -> Features:
+def _one_batch(network: nn.Module, files: Sequence[Picture], recipe: Recipe) -> Features:
     """The work of a thread: from files to features, on one core."""
     torch.set_num_threads(1)  # holds for this thread; the others have their own batch and need the other cores
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=recipe.dtype == "bfloat16"):
@@ -236,7 +272,7 @@ def _one_batch(network: nn.Module, files: list[Path], recipe: Recipe) -> Feature
     return {layer: row.numpy() for layer, row in zip(recipe.layers, rows, strict=True)}
 
 
-def read_batch(files: Sequence[Path], recipe: Recipe) -> Tensor:
+def read_batch(files: Sequence[Picture], recipe: Recipe) -> Tensor:
     """Image files as a network expects them, with the values of :func:`captionlab.convnets.images.prepare_image`.
 
     Returns:
@@ -253,10 +289,10 @@ def read_batch(files: Sequence[Path], recipe: Recipe) -> Tensor:
     return images.div_(255 * std).sub_(mean / std)
 
 
-def _read(file: Path, recipe: Recipe) -> np.ndarray:
+def _read(file: Picture, recipe: Recipe) -> np.ndarray:
     """(size, size, 3) or, grey, (size, size, 1); uint8."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file) if isinstance(file, (str, Path)) else file.read() as image:
             if recipe.draft:
                 # Never below twice the size wanted: the filter of `resize` then hides that the decoder left out detail.
                 image.draft(None, (2 * recipe.size, 2 * recipe.size))

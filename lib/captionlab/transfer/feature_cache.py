@@ -35,15 +35,21 @@ def feature_key(model: nn.Module, recipe: dict, files: Sequence[Path]) -> str:
     Raises:
         FileNotFoundError: if a file is not there.
     """
-    digest = hashlib.sha256(json.dumps([FORMAT, recipe, repr(model)], sort_keys=True).encode())
-    for name, tensor in model.state_dict().items():
-        array = tensor.detach().cpu().contiguous().flatten().view(dtype=torch.uint8).numpy()
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(array)
+    digest = hashlib.sha256(json.dumps([FORMAT, recipe, fingerprint(model)], sort_keys=True).encode())
     for file in files:
         found = os.stat(file)
         digest.update(f"{os.path.abspath(file)}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
+
+
+def fingerprint(model: nn.Module) -> str:
+    """A hash of a network's structure and weights, 64 hexadecimal digits."""
+    digest = hashlib.sha256(repr(model).encode())
+    for name, tensor in model.state_dict().items():
+        array = tensor.detach().cpu().contiguous().flatten().view(dtype=torch.uint8).numpy()
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(array)
+    return digest.hexdigest()
 
 
 def read_features(path: Path, layers: Sequence[str], count: int) -> Features | None:

@@ -1,0 +1,173 @@
+"""A trained model as a function from photographs to captions.
+
+caption = Captioner.load("runs/flickr8k")
+caption("photo.jpg")                                   # 'two dogs play in the snow'
+told = caption.tell(["photo.jpg"], beams=5)[0]
+told.words, told.alphas.shape                          # ('two', 'dogs', ...), (words, positions)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from captionlab.captioning.decoder import Decoder, DecoderSettings, Seen
+from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
+from captionlab.captioning.evaluation import search
+from captionlab.captioning.grid_features import grid_recipe
+from captionlab.captioning.training import BEST
+from captionlab.captioning.vocabulary import PAD, START, Vocabulary
+from captionlab.transfer.checkpoints import load_checkpoint, load_weights, unprefixed
+from captionlab.transfer.extraction import Picture, prepare, read_batch
+from captionlab.transfer.feature_cache import fingerprint
+
+FORMAT = 1  # of the header
+
+
+@dataclass(frozen=True)
+class Told:
+    """A caption with the attention behind it.
+
+    Attributes:
+        words: of the caption.
+        alphas: (words, positions): where the model looked for each word; the positions row after row of the grid.
+        log_probability: of the whole caption, its end included; nats.
+    """
+
+    words: tuple[str, ...]
+    alphas: Tensor
+    log_probability: float
+
+    @property
+    def caption(self) -> str:
+        """The words as a line."""
+        return " ".join(self.words)
+
+
+def header(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 0) -> dict:
+    """What a checkpoint of a captioner says about itself, as JSON values.
+
+    Args:
+        about: of the training: corpus, settings, whatever helps whoever reads it.
+        learnt: blocks of the encoder that were trained on; the checkpoint then holds the encoder too.
+    """
+    recipe = grid_recipe(encoder)
+    return {
+        "captioner": FORMAT,
+        "vocabulary": vocabulary.to_json(),
+        "encoder": {
+            "network": encoder.classifier.name,
+            "layer": encoder.layer,
+            "size": encoder.size,
+            "fingerprint": fingerprint(encoder.classifier.model),
+            "learnt": learnt,
+        },
+        "preprocessing": {"mean": list(recipe.mean), "std": list(recipe.std), "resize": "bilinear, whole picture"},
+        "about": about,
+    }
+
+
+class Captioner:
+    """An encoder, a decoder and a vocabulary that belong together.
+
+    Attributes:
+        about: what the checkpoint says of its training.
+    """
+
+    def __init__(self, encoder: Encoder, network: nn.Module, decoder: Decoder, vocabulary: Vocabulary, about: dict):
+        self.encoder, self.network = encoder, network
+        self.decoder, self.vocabulary, self.about = decoder.eval(), vocabulary, about
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.decoder.to(self.device)
+
+    @classmethod
+    def load(cls, path: Path | str, encoder: Encoder | None = None) -> Captioner:
+        """Read what training left in a folder.
+
+        Args:
+            path: the folder, or the file ``captioner.safetensors`` in it.
+            encoder: the network to use, where its weights are not found by themselves.
+
+        Raises:
+            FileNotFoundError: if there is no checkpoint, or no weights of its encoder.
+            ValueError: if it is damaged, of another format, or trained with other weights of the encoder.
+        """
+        path = Path(path) / BEST if Path(path).is_dir() else Path(path)
+        tensors, about = load_checkpoint(path)
+        if about.get("captioner") != FORMAT:
+            found = f"format {about['captioner']}" if "captioner" in about else "no captioner"
+            raise ValueError(f"{path.name} is {found}, expected a captioner of format {FORMAT}: train it again")
+        wanted = about["encoder"]
+        encoder = encoder or load_encoder(wanted["network"], wanted["size"], wanted["layer"])
+        found = {
+            "network": encoder.classifier.name,
+            "layer": encoder.layer,
+            "size": encoder.size,
+            "fingerprint": fingerprint(encoder.classifier.model),
+        }
+        for name, value in found.items():
+            if value != wanted[name]:
+                raise ValueError(
+                    f"{path.name} was trained on grids of another encoder: {name} {wanted[name]!r}, found {value!r}; "
+                    "give the encoder it was trained with, or train again"
+                )
+        decoder = Decoder(DecoderSettings(**about["decoder"]))
+        load_weights(decoder, unprefixed("decoder", tensors), path.name)
+        network = _network(encoder, wanted["learnt"], unprefixed("encoder", tensors), path.name)
+        return cls(encoder, network, decoder, Vocabulary.from_json(about["vocabulary"]), about["about"])
+
+    def __call__(self, picture: Picture, beams: int = 5) -> str:
+        """The caption of a picture: a file, or an object with ``read()``."""
+        return self.tell([picture], beams)[0].caption
+
+    def tell(self, pictures: Sequence[Picture], beams: int = 5, by_length: bool = False) -> list[Told]:
+        """Captions of several pictures, with the attention behind each word.
+
+        Raises:
+            FileNotFoundError, ValueError: if a picture is not there or not readable.
+        """
+        with torch.inference_mode():
+            seen = self.decoder.see(self.positions(pictures))
+            written = search(self.decoder, seen, beams, by_length)
+            return _retrace(self.decoder, seen, written, self.vocabulary)
+
+    def positions(self, pictures: Sequence[Picture]) -> Tensor:
+        """The pictures' grids, (pictures, positions, channels)."""
+        recipe = grid_recipe(self.encoder)
+        with torch.inference_mode():
+            found = [self.network(read_batch([picture], recipe)) for picture in pictures]
+            grids = [one if isinstance(one, Tensor) else one[0] for one in found]
+        channels = self.decoder.settings.channels
+        return torch.cat([grid.reshape(1, -1, channels) for grid in grids]).half().float().to(self.device)
+
+
+def _network(encoder: Encoder, learnt: int, tensors: dict[str, Tensor], file: str) -> nn.Module:
+    """What turns prepared images into grids: the pretrained network, or the encoder that learnt with the decoder."""
+    if not learnt:
+        return prepare(encoder.classifier.model, grid_recipe(encoder), compiled=False)
+    network = GridEncoder(cut_before_pooling(encoder.classifier.model)).eval()
+    load_weights(network, tensors, file)
+    return network
+
+
+def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary) -> list[Told]:
+    """Read the captions once more, together, for the attention of each word and the captions' probabilities."""
+    length = max(map(len, written)) + 1
+    device = seen.positions.device
+    read = torch.tensor([[START, *words, *[PAD] * (length - 1 - len(words))] for words in written], device=device)
+    state, alphas, logs = decoder.begin(seen), [], []
+    for step in range(length):
+        scores, state, alpha = decoder.next_word(seen, read[:, step], state)
+        alphas.append(alpha)
+        logs.append(torch.log_softmax(scores, dim=1))
+    told = []
+    for image, words in enumerate(written):
+        targets = [*words, 2]
+        total = sum(logs[step][image, word].item() for step, word in enumerate(targets))
+        rows = torch.stack([alpha[image] for alpha in alphas])[: len(words)].cpu()
+        told.append(Told(tuple(vocabulary.decode(words)), rows, total))
+    return told

@@ -1,0 +1,169 @@
+"""Encoders: a network trained to classify, without its head, as a grid of feature vectors for the attention.
+
+Source: Xu et al. 2015, "Show, Attend and Tell", section 3.1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from captionlab.convnets.classifiers import EMBEDDED, Classifier, load_classifier
+
+# Where a network's grid is taken: the output of its last block. Others of torchvision have `features` or `layer4`.
+LAYERS = {"inception_v3": "Mixed_7c", "googlenet": "inception5b", "tiny_vgg": "features.10", "tiny_resnet": "layer3"}
+PUBLISHED = ("vgg16", "resnet101", "resnet50", "inception_v3", "mobilenet_v2")
+
+
+def cut_before_pooling(network):
+    """The part of a classification network that makes maps: everything before its last pooling and its classifier.
+
+    A VGG or a MobileNet keeps its convolutions in ``network.features``; what follows (a VGG's adaptive pooling to 7x7,
+    the classifier) is left away. A ResNet is a row of children, of which the last two, the average pooling and
+    the classifier, are left away.
+
+    Args:
+        network: a torchvision VGG or MobileNet, with ``features``, or ResNet, with ``layer4``.
+
+    Returns:
+        A module that turns images ``(batch, 3, height, width)`` into maps ``(batch, channels, h, w)``, with the
+        network's own layers (no copies). For 224x224 images VGG16 gives (batch, 512, 7, 7), ResNet-101
+        (batch, 2048, 7, 7).
+
+    Raises:
+        TypeError: if the network is of neither kind.
+
+    Example::
+
+        vgg = torchvision.models.vgg16()
+        cut_before_pooling(vgg)(torch.rand(1, 3, 448, 448)).shape  # (1, 512, 14, 14): no pooling to 7x7 at the end
+    """
+    if hasattr(network, "features"):
+        return network.features
+    if hasattr(network, "layer4"):
+        return nn.Sequential(*list(network.children())[:-2])
+    raise TypeError(f"expected a network with features or layer4, found {type(network).__name__}")
+
+
+def to_positions(maps):
+    """A grid as a list of positions, for the attention: row after row, each position with all its channels.
+
+    Args:
+        maps: ``(batch, channels, height, width)``.
+
+    Returns:
+        ``(batch, height * width, channels)``; the position in row y and column x is number ``y * width + x``.
+
+    Example::
+
+        to_positions(torch.rand(2, 512, 7, 7)).shape  # (2, 49, 512)
+    """
+    return maps.flatten(2).transpose(1, 2)
+
+
+class GridEncoder(nn.Module):
+    """An encoder as part of a captioning model: frozen, or with its last blocks trained on.
+
+    Whatever is trained, batch normalisation keeps the statistics of the images it was pretrained on: its layers stay in
+    evaluation mode also while the model trains. The frozen blocks stay in evaluation mode altogether.
+
+    Attributes:
+        network: a network that gives maps, a row of blocks: ``nn.Sequential``, as ``cut_before_pooling`` gives.
+
+    Example::
+
+        encoder = GridEncoder(cut_before_pooling(torchvision.models.resnet50()))  # frozen
+        encoder(torch.rand(2, 3, 224, 224)).shape  # (2, 49, 2048)
+        encoder.fine_tune(3)  # layer2, layer3 and layer4 of the ResNet learn with the decoder
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.fine_tune(0)
+
+    def fine_tune(self, blocks):
+        """Let the last ``blocks`` children of the network be trained, and no others; 0: none."""
+        children = list(self.network.children())
+        self.trained = children[len(children) - blocks :]
+        for parameter in self.network.parameters():
+            parameter.requires_grad = False
+        for block in self.trained:
+            for parameter in block.parameters():
+                parameter.requires_grad = True
+        self.train(self.training)
+
+    def train(self, mode=True):
+        """Training mode for the blocks that are trained, without their batch normalisation; evaluation mode else."""
+        super().train(False)
+        self.training = mode
+        for block in self.trained:
+            for layer in block.modules():
+                layer.training = mode and not isinstance(layer, nn.BatchNorm2d)
+        return self
+
+    def forward(self, images):
+        """Images ``(batch, 3, height, width)`` to positions ``(batch, positions, channels)``."""
+        return self.network(images).flatten(2).transpose(1, 2)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A pretrained network and where its grid is taken.
+
+    Attributes:
+        classifier: the network with its weights; what it expects of images belongs to it.
+        layer: name of the layer, as in ``model.named_modules()``.
+        size: images are resized to this many pixels, both ways.
+    """
+
+    classifier: Classifier
+    layer: str
+    size: int
+
+
+def load_encoder(network: str | None = None, size: int | None = None, layer: str | None = None) -> Encoder:
+    """A pretrained network as an encoder.
+
+    Inception v3 was trained on values from -1 to 1, at 299 pixels; torchvision's turns ImageNet-normalised images into
+    these itself (``transform_input``), so every network is fed alike here.
+
+    Args:
+        network: torchvision's name, "tiny_vgg" or "tiny_resnet". None: MobileNetV2 where its weights are, else
+            ``tiny_resnet``.
+        size: of the images; the network's own by default. A larger one gives a larger grid.
+        layer: where the grid is taken; the output of the last block by default.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`captionlab.convnets.classifiers.load_classifier`; and if it has no
+            such layer.
+    """
+    if network is None:
+        try:
+            classifier = load_classifier("mobilenet_v2")
+        except FileNotFoundError:
+            classifier = load_classifier("tiny_resnet")
+    else:
+        classifier = load_classifier(network)
+    layer = layer or grid_layer(classifier)
+    known = [name for name, _ in classifier.model.named_modules() if name]
+    if layer not in known:
+        raise ValueError(f"{classifier.name} has no layer {layer!r}; it has {', '.join(known)}")
+    return Encoder(classifier, layer, size or classifier.input_size)
+
+
+def grid_layer(classifier: Classifier) -> str:
+    """The layer whose maps are the grid: the output of the last block before any global pooling.
+
+    Raises:
+        ValueError: for a network built in another way.
+    """
+    if classifier.name in LAYERS:
+        return LAYERS[classifier.name]
+    for layer in ("features", "layer4"):
+        if hasattr(classifier.model, layer):
+            return layer
+    raise ValueError(
+        f"where {classifier.name} ends its maps is not known: name a layer, or use {', '.join((*PUBLISHED, *EMBEDDED))}"
+    )

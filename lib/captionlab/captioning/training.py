@@ -1,0 +1,368 @@
+"""Training a captioning model: the best checkpoint is kept, training stops early, and goes on exactly after a kill.
+
+    trainer = Trainer(decoder, vocabulary, grids, train, dev, TrainingSettings(epochs=20), folder, header)
+    trainer.run()
+
+``folder`` then holds ``captioner.safetensors`` (the best epoch's weights, with all it takes to use them),
+``training.safetensors`` (everything that decides how training goes on) and ``history.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from captionlab.captioning.caption_sets import CaptionSet, GridSource, batches
+from captionlab.captioning.decoder import Decoder
+from captionlab.captioning.evaluation import Scores, evaluate, teacher_forced
+from captionlab.captioning.loss import attention_penalty
+from captionlab.captioning.optimisation import clip_gradients
+from captionlab.captioning.sampling import sampling_probability
+from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.transfer.checkpoints import (
+    load_checkpoint,
+    load_weights,
+    optimiser_state,
+    prefixed,
+    restore_optimiser,
+    save_checkpoint,
+    unprefixed,
+    write_atomically,
+)
+
+BEST, STATE, HISTORY = "captioner.safetensors", "training.safetensors", "history.csv"
+MEASURES = ("bleu4", "loss")
+SCHEDULES = ("plateau", "cosine")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a captioning model is trained.
+
+    Attributes:
+        epochs: at most.
+        images: a batch, each with all its captions.
+        rate: learning rate of Adam for the decoder; encoder_rate: for the encoder, where it is trained on.
+        schedule: "plateau": multiply the rate by ``factor`` after ``plateau`` epochs without improvement; "cosine": let
+            it fall to 0 over all epochs (Loshchilov and Hutter 2017), after ``warmup`` steps in which it rises.
+        clip: greatest length of the gradient.
+        penalty: lambda of the doubly stochastic penalty; 0 leaves it out. reduction: "sum" or "mean" over positions.
+        smoothing: share of the target spread over all words (label smoothing, Szegedy et al. 2016); 0: none.
+        slope, highest: of scheduled sampling, see `sampling_probability`; 0: teacher forcing only.
+        average: decay a step of a moving average of the weights, which is then what is evaluated and kept; 0: none.
+        patience: epochs without improvement after which training stops; measure: of what, "bleu4" or "loss".
+        beams: for BLEU after each epoch.
+        minutes: stop after the epoch in which training has taken this long, 0: no limit.
+        precision: "float32", "bfloat16" (mixed), or "auto": bfloat16 on a CUDA device, float32 on a processor.
+        seed: of order, dropout, chances.
+    """
+
+    epochs: int = 30
+    images: int = 32
+    rate: float = 4e-4
+    encoder_rate: float = 1e-4
+    schedule: str = "plateau"
+    factor: float = 0.8
+    plateau: int = 3
+    warmup: int = 100
+    clip: float = 5.0
+    penalty: float = 1.0
+    reduction: str = "mean"
+    smoothing: float = 0.0
+    slope: float = 0.0
+    highest: float = 0.25
+    average: float = 0.0
+    patience: int = 20
+    measure: str = "bleu4"
+    beams: int = 1
+    minutes: float = 0.0
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = (("measure", MEASURES), ("schedule", SCHEDULES), ("precision", ("auto", "float32", "bfloat16")))
+        for name, values in (*known, ("reduction", ("sum", "mean"))):
+            if getattr(self, name) not in values:
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give one of {', '.join(values)}")
+        for name in ("epochs", "images", "rate", "clip", "patience", "beams", "plateau", "factor"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a number above 0")
+        for name in ("penalty", "slope", "minutes", "warmup"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}: give at least 0")
+        for name in ("smoothing", "highest", "average"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}: give a number from 0 to below 1")
+
+
+@dataclass
+class Progress:
+    """How far training has come; JSON values."""
+
+    epoch: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+
+class Trainer:
+    """Trains a decoder, and the encoder with it where the grids come from one that learns."""
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        vocabulary: Vocabulary,
+        grids: GridSource,
+        train: CaptionSet,
+        dev: CaptionSet,
+        settings: TrainingSettings,
+        folder: Path,
+        header: dict,
+        *,
+        progress: bool = True,
+        report: Callable[[str], None] = print,
+        log: bool = False,
+    ) -> None:
+        """
+        Args:
+            train, dev: what is learnt from, and what epochs are compared on.
+            folder: for checkpoints and history; training goes on from one that is there.
+            header: JSON values kept with the weights: vocabulary, encoder, preprocessing.
+            progress: show bars. report: told a line an epoch. log: also write TensorBoard's files into ``folder``.
+
+        Raises:
+            ValueError: if the folder's checkpoint is of other settings.
+        """
+        self.vocabulary, self.grids, self.train_set, self.dev_set = vocabulary, grids, train, dev
+        self.settings, self.folder, self.header = settings, folder, header
+        self.progress, self.report, self.log = progress, report, log
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = nn.ModuleDict({"decoder": decoder})
+        if isinstance(grids, nn.Module):
+            self.model["encoder"] = grids
+        self.model.to(self.device)
+        self.average = self._averaged() if settings.average else None
+        self.optimiser = torch.optim.Adam(self._groups())
+        self.history: list[dict] = []
+        self.done = Progress()
+        torch.manual_seed(settings.seed)
+        self.chances = torch.Generator().manual_seed(settings.seed)
+        self._plateau_rates = [group["lr"] for group in self.optimiser.param_groups]
+        if (folder / STATE).is_file():
+            self._restore()
+
+    def _averaged(self) -> AveragedModel:
+        return AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(self.settings.average), use_buffers=True)
+
+    def _groups(self) -> list[dict]:
+        rates = {"decoder": self.settings.rate, "encoder": self.settings.encoder_rate}
+        groups = []
+        for name, module in self.model.items():
+            trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+            if trained:
+                groups.append({"params": trained, "lr": rates[name]})
+        return groups
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> list[dict]:
+        """Train until an end is reached; returns the history, a row an epoch."""
+        while not (reason := self._ended()):
+            begin = time.monotonic()
+            loss = self._epoch()
+            self.done.seconds += time.monotonic() - begin
+            self.done.epoch += 1
+            self._judge(loss)
+            self._save()
+        if not self.done.stopped:
+            self.done.stopped = reason
+            self.report(f"training ended: {reason}; best epoch {self.done.best_epoch} ({self.folder / BEST})")
+        return self.history
+
+    def _ended(self) -> str:
+        if self.done.epoch >= self.settings.epochs:
+            return f"all {self.settings.epochs} epochs done"
+        if self.done.epoch - self.done.best_epoch >= self.settings.patience:
+            return f"no better {self.settings.measure} for {self.settings.patience} epochs"
+        if self.settings.minutes and self.done.seconds >= 60 * self.settings.minutes:
+            return f"{self.settings.minutes:g} minutes of training are over"
+        return ""
+
+    def _epoch(self) -> float:
+        """Go through the training images once; the mean loss of a word, without the penalty."""
+        self.model.train()
+        size, total, words = self.settings.images, 0.0, 0
+        steps = -(-len(self.train_set) // size)
+        order = batches(self.train_set, size, len(self.grids.variants), self.settings.seed, self.done.epoch)
+        label = f"epoch {self.done.epoch + 1}/{self.settings.epochs}"
+        with tqdm(total=steps, desc=label, unit="batch", disable=None if self.progress else True) as bar:
+            for step, (images, variants) in enumerate(order):
+                self._set_rates(self.done.epoch * steps + step, self.settings.epochs * steps)
+                positions = self.grids.batch(self.train_set.numbers[images], variants).to(self.device)
+                loss, count = self.step(positions, self.train_set.encoded[images].to(self.device))
+                total, words = total + loss * count, words + count
+                bar.set_postfix(loss=f"{total / words:.3f}", refresh=False)
+                bar.update()
+        return total / words
+
+    def step(self, positions: Tensor, captions: Tensor) -> tuple[float, int]:
+        """One update of the weights.
+
+        Args:
+            positions: (images, positions, channels). captions: (images, captions, length), int64.
+
+        Returns:
+            The mean cross-entropy of a word in nats before the update, and the number of words.
+        """
+        settings = self.settings
+        probability = sampling_probability(self.done.epoch, settings.slope, settings.highest)
+        with self._precision():
+            decoded = self.model["decoder"](positions, captions, probability, self.chances)
+        scores = decoded.scores.float()
+        # Decoded holds real words only: padding has already been left out.
+        words = F.cross_entropy(scores, decoded.targets, label_smoothing=settings.smoothing)
+        loss = words
+        if settings.penalty:
+            loss = words + settings.penalty * attention_penalty(decoded.alphas.float(), settings.reduction)
+        self.optimiser.zero_grad()
+        loss.backward()
+        clip_gradients((one for group in self.optimiser.param_groups for one in group["params"]), settings.clip)
+        self.optimiser.step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        return words.item(), len(scores)
+
+    def _precision(self) -> torch.autocast:
+        wanted = self.settings.precision
+        mixed = wanted == "bfloat16" or (wanted == "auto" and self.device.type == "cuda")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
+
+    def _set_rates(self, step: int, steps: int) -> None:
+        factor = min(1.0, (step + 1) / self.settings.warmup) if self.settings.warmup else 1.0
+        if self.settings.schedule == "cosine":
+            factor *= 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / steps)).item())
+        for group, rate in zip(self.optimiser.param_groups, self._plateau_rates, strict=True):
+            group["lr"] = rate * factor
+
+    # --- after an epoch -----------------------------------------------------------------------------------------------
+
+    def evaluated(self) -> nn.ModuleDict:
+        """The weights that count: the moving average where there is one, else the last ones."""
+        return self.average.module if self.average else self.model
+
+    def _judge(self, train_loss: float) -> None:
+        """Evaluate, keep the weights if they are the best, and cut the rate on a plateau."""
+        scores = self._evaluate()
+        value = -scores.loss if self.settings.measure == "loss" else scores.bleu[3]
+        improved = self.done.best is None or value > self.done.best
+        if improved:
+            self.done.best, self.done.best_epoch = value, self.done.epoch
+            save_checkpoint(self.folder / BEST, self._weights(), {**self.header, "decoder": self.decoder.about()})
+        elif self.settings.schedule == "plateau":
+            since = self.done.epoch - self.done.best_epoch
+            if since % self.settings.plateau == 0:
+                self._plateau_rates = [rate * self.settings.factor for rate in self._plateau_rates]
+        self._note(train_loss, scores, improved)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder that is evaluated."""
+        return self.evaluated()["decoder"]
+
+    def _evaluate(self) -> Scores:
+        grids = self.evaluated()["encoder"] if "encoder" in self.model else self.grids
+        forced = teacher_forced(self.decoder, grids, self.dev_set)
+        free = evaluate(self.decoder, self.vocabulary, grids, self.dev_set, beams=self.settings.beams)
+        return replace(forced, bleu=free.bleu)
+
+    def _weights(self) -> dict[str, Tensor]:
+        return dict(self.evaluated().state_dict().items())
+
+    def _note(self, train_loss: float, scores: Scores, improved: bool) -> None:
+        row = {"epoch": self.done.epoch, "train_loss": train_loss, "dev_loss": scores.loss, "dev_top5": scores.top5}
+        row |= {f"dev_bleu{n}": value for n, value in enumerate(scores.bleu, start=1)}
+        row |= {"rate": self._plateau_rates[0], "seconds": round(self.done.seconds, 1)}
+        self.history.append(row)
+        self._log(row)
+        self.report(
+            f"epoch {row['epoch']:3}  train loss {train_loss:.3f}  dev loss {scores.loss:.3f}  "
+            f"top-5 {scores.top5:.3f}  BLEU-4 {scores.bleu[3]:.4f}  {self.done.seconds / 60:.1f} min"
+            f"{'  best so far' if improved else ''}"
+        )
+
+    def _log(self, row: dict) -> None:
+        if not self.log:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        with SummaryWriter(str(self.folder)) as writer:
+            for name, value in row.items():
+                writer.add_scalar(name, value, row["epoch"])
+
+    # --- checkpoints --------------------------------------------------------------------------------------------------
+
+    def _settings(self) -> dict:
+        """The settings that decide the numbers; when to stop may differ from one start to the next."""
+        free = ("patience", "minutes") if self.settings.schedule == "cosine" else ("patience", "minutes", "epochs")
+        return {name: value for name, value in asdict(self.settings).items() if name not in free}
+
+    def _save(self) -> None:
+        tensors, about = optimiser_state(self.optimiser)
+        tensors = {
+            **prefixed("model", self.model.state_dict()),
+            **prefixed("optimiser", tensors),
+            "random.torch": torch.get_rng_state(),
+            "random.chances": self.chances.get_state(),
+        }
+        if self.average:
+            tensors |= prefixed("average", self.average.state_dict())
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        record = {
+            "optimiser": about,
+            "settings": self._settings(),
+            "progress": asdict(self.done),
+            "history": self.history,
+            "rates": self._plateau_rates,
+            "decoder": self.model["decoder"].about(),
+        }
+        # The weights first: were they last, a kill between the two would leave an epoch judged and not kept.
+        save_checkpoint(self.folder / STATE, tensors, record)
+        table = io.StringIO()
+        writer = csv.DictWriter(table, fieldnames=list(self.history[0]))
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_atomically(self.folder / HISTORY, table.getvalue().encode())
+
+    def _restore(self) -> None:
+        tensors, about = load_checkpoint(self.folder / STATE)
+        mine = {"settings": self._settings(), "decoder": self.model["decoder"].about()}
+        for part, expected in mine.items():
+            for name, value in expected.items():
+                if about[part].get(name) != value:
+                    raise ValueError(
+                        f"{self.folder} holds a run with {name} {about[part].get(name)!r}, this one has {value!r}: "
+                        "give the same to go on with it, or another folder to begin anew"
+                    )
+        load_weights(self.model, unprefixed("model", tensors), STATE)
+        restore_optimiser(self.optimiser, unprefixed("optimiser", tensors), about["optimiser"])
+        if self.average:
+            self.average.load_state_dict(unprefixed("average", tensors))
+        torch.set_rng_state(tensors["random.torch"])
+        self.chances.set_state(tensors["random.chances"])
+        if "random.cuda" in tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+        self.done, self.history = Progress(**about["progress"]), about["history"]
+        self._plateau_rates = about["rates"]
+        self.report(f"going on after epoch {self.done.epoch}, from {self.folder / STATE}")
