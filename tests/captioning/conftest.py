@@ -1,0 +1,49 @@
+"""A captioning task small enough to learn in a second: the grid says which words are right."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from captionlab.captioning.caption_sets import caption_set
+from captionlab.captioning.vocabulary import Vocabulary
+
+NOUNS, COLOURS = ("dog", "cat", "bird", "fish"), ("red", "blue", "green")
+
+
+class ToyGrids:
+    """Grids in memory: one of four positions holds the thing, the others noise."""
+
+    variants = ("plain",)
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        self.rows = rows
+
+    @property
+    def channels(self) -> int:
+        return self.rows.shape[2]
+
+    def batch(self, numbers, variants=0):
+        return self.rows[torch.as_tensor(numbers)]
+
+
+@pytest.fixture
+def toy():
+    """Grids, vocabulary, training and dev set of 60 images with two captions each."""
+    draw = torch.Generator().manual_seed(0)
+    count = 60
+    things = torch.randint(4, (count,), generator=draw)
+    colours = torch.randint(3, (count,), generator=draw)
+    rows = 0.1 * torch.randn(count, 4, 7, generator=draw)
+    places = torch.randint(4, (count,), generator=draw)
+    rows[torch.arange(count), places, things] += 3
+    rows[torch.arange(count), places, 4 + colours] += 3
+    captions = [
+        [["a", COLOURS[colour], NOUNS[thing]], ["there", "is", "a", COLOURS[colour], NOUNS[thing]]]
+        for thing, colour in zip(things.tolist(), colours.tolist(), strict=True)
+    ]
+    vocabulary = Vocabulary.from_captions(caption for each in captions for caption in each)
+    names = [f"{number}.png" for number in range(count)]
+    train = caption_set(names[:48], captions[:48], range(48), vocabulary, 12)
+    dev = caption_set(names[48:], captions[48:], range(48, 60), vocabulary, 12)
+    return ToyGrids(rows), vocabulary, train, dev
