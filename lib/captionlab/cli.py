@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "build": "captionlab.commands.build:build",
+    "caption": "captionlab.commands.caption:caption",
     "check": "captionlab.commands.check:check",
     "data": "captionlab.commands.data:data",
     "demo": "captionlab.commands.demo:demo",
@@ -18,6 +19,7 @@ COMMANDS = {
 }
 SUMMARIES = {
     "build": "Make the notebooks of students and instructors from the labs' texts.",
+    "caption": "Train a captioning model, evaluate it, describe pictures.",
     "check": "Check your own work on a lab.",
     "data": "Fetch and check the real data sets.",
     "demo": "Grade a small sample class, offline.",

@@ -19,17 +19,13 @@ class ToyGrids:
     def __init__(self, rows: torch.Tensor) -> None:
         self.rows = rows
 
-    @property
-    def channels(self) -> int:
-        return self.rows.shape[2]
-
     def batch(self, numbers, variants=0):
         return self.rows[torch.as_tensor(numbers)]
 
 
 @pytest.fixture
 def toy():
-    """Grids, vocabulary, training and dev set of 60 images with two captions each."""
+    """Vocabulary, training and dev set of 60 images with two captions each."""
     draw = torch.Generator().manual_seed(0)
     count = 60
     things = torch.randint(4, (count,), generator=draw)
@@ -44,6 +40,6 @@ def toy():
     ]
     vocabulary = Vocabulary.from_captions(caption for each in captions for caption in each)
     names = [f"{number}.png" for number in range(count)]
-    train = caption_set(names[:48], captions[:48], range(48), vocabulary, 12)
-    dev = caption_set(names[48:], captions[48:], range(48, 60), vocabulary, 12)
-    return ToyGrids(rows), vocabulary, train, dev
+    train = caption_set(names[:48], captions[:48], ToyGrids(rows[:48]), vocabulary, 12)
+    dev = caption_set(names[48:], captions[48:], ToyGrids(rows[48:]), vocabulary, 12)
+    return vocabulary, train, dev

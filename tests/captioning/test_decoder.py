@@ -5,14 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from captionlab.captioning.decoder import (
-    CELLS,
-    DENSE_DECODER,
-    Decoder,
-    DecoderSettings,
-    InitialState,
-    decoder_step,
-)
+from captionlab.captioning.decoder import CELLS, Decoder, InitialState, decoder_step
+from captionlab.captioning.settings import DENSE_DECODER, DecoderSettings
 
 SMALL = {"channels": 6, "words": 11, "embedding": 4, "hidden": 5, "attention": 3, "dropout": 0.0}
 CAPTIONS = torch.tensor([[[1, 4, 5, 6, 2], [1, 7, 2, 0, 0]], [[1, 8, 9, 2, 0], [0, 0, 0, 0, 0]]])

@@ -14,21 +14,22 @@ import pytest
 import torch
 
 from captionlab.captioning import training
-from captionlab.captioning.decoder import CELLS, Decoder, DecoderSettings
-from captionlab.captioning.evaluation import evaluate, teacher_forced
-from captionlab.captioning.training import BEST, HISTORY, STATE, Trainer, TrainingSettings
+from captionlab.captioning.decoder import CELLS, Decoder
+from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_forced
+from captionlab.captioning.settings import DecoderSettings, TrainingSettings
+from captionlab.captioning.training import BEST, HISTORY, STATE, Trainer
 from captionlab.transfer.checkpoints import load_checkpoint
 
 QUICK = TrainingSettings(epochs=4, images=8, rate=0.02, warmup=2, seed=3)
 
 
 def trainer(toy, folder: Path, settings: TrainingSettings = QUICK, report=lambda line: None, **shape) -> Trainer:
-    grids, vocabulary, train, dev = toy
+    vocabulary, train, dev = toy
     torch.manual_seed(settings.seed)
     shape = {"embedding": 12, "hidden": 24, "attention": 8, "dropout": 0.1} | shape
-    decoder = Decoder(DecoderSettings(grids.channels, len(vocabulary), **shape))
+    decoder = Decoder(DecoderSettings(7, len(vocabulary), **shape))
     return Trainer(
-        decoder, vocabulary, grids, train, dev, settings, folder, {"about": {}}, progress=False, report=report
+        CaptionModel(decoder), vocabulary, train, dev, settings, folder, {"about": {}}, progress=False, report=report
     )
 
 
@@ -41,8 +42,8 @@ def test_it_learns_to_describe_what_it_has_not_seen(toy, tmp_path, cell):
     made = trainer(toy, tmp_path, replace(QUICK, epochs=15, penalty=0.1), cell=cell)
     history = made.run()
     assert history[-1]["dev_loss"] < 0.5 * history[0]["dev_loss"]
-    written = evaluate(made.decoder, toy[1], toy[0], toy[3]).captions
-    right = [list(caption) in references for caption, references in zip(written, toy[3].references, strict=True)]
+    written = evaluate(made.evaluated(), toy[0], toy[2]).captions
+    right = [list(caption) in references for caption, references in zip(written, toy[2].references, strict=True)]
     assert sum(right) >= 10  # of 12
 
 
@@ -55,9 +56,9 @@ def test_history_and_best_checkpoint(toy, tmp_path):
     assert made.done.best == max(values)
     assert made.done.best_epoch == values.index(max(values)) + 1
     tensors, about = load_checkpoint(tmp_path / BEST)
-    decoder = Decoder(DecoderSettings(**about["decoder"]))
-    decoder.load_state_dict({name.removeprefix("decoder."): tensor for name, tensor in tensors.items()})
-    assert evaluate(decoder, toy[1], toy[0], toy[3]).bleu[3] == made.done.best
+    model = CaptionModel(Decoder(DecoderSettings(**about["decoder"])))
+    model.load_state_dict(tensors)
+    assert evaluate(model, toy[0], toy[2]).bleu[3] == made.done.best
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_the_rate_is_cut_on_a_plateau(toy, tmp_path):
 
 def test_teacher_forced_numbers_do_not_depend_on_the_batch(toy, tmp_path):
     made = trainer(toy, tmp_path)
-    one, other = (teacher_forced(made.decoder, toy[0], toy[3], size=size) for size in (1, 12))
+    one, other = (teacher_forced(made.evaluated(), toy[2], size=size) for size in (1, 12))
     assert one.loss == pytest.approx(other.loss, rel=1e-5)
     assert one.top5 == pytest.approx(other.top5)
 

@@ -11,7 +11,7 @@ from captionlab.commands.scenes import COMMANDS, scenes, scenes_best, scenes_c, 
 from captionlab.convnets.embedded import tiny_resnet
 from captionlab.datasets.scenes import CLASSES, make_split, write_folders
 from captionlab.transfer import scene_choices
-from captionlab.transfer.scene_choices import Description, cross_validated, describe, rows_of, steps, svm
+from captionlab.transfer.scene_choices import Block, Description, cross_validated, describe, rows_of, steps, svm
 from captionlab.transfer.scene_data import FeatureBank, layers_of, load_scenes, scene_network
 from captionlab.transfer.visual_words import VisualWords
 
@@ -121,7 +121,7 @@ def test_what_is_wrong_is_a_line(invoke, tmp_path):
 
 
 def test_descriptions(bank):
-    plain = Description(((64, "layer3"), (64, "layer4")))
+    plain = Description((Block(64, "layer3"), Block(64, "layer4")))
     rows = describe(bank, "train", plain)
     assert rows.shape == (40, 64 + 128)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
@@ -159,16 +159,21 @@ def test_nothing_asked_about_was_trained_on():
 
 
 def test_steps_build_on_the_best_so_far():
-    start = Description(((224, "d"),))
+    start = Description((Block(224, "d"),))
     found = dict(steps(start, ("a", "b", "c", "d"), 320))
     assert found["square roots"](start)[0].root
     second = found["a second layer"](start)
-    assert [each.parts for each in second] == [((224, "d"), (224, "c"))]
-    large = found["larger images"](second[0])[0]
-    assert large.parts == ((320, "d"), (320, "c"))
+    assert [each.parts for each in second] == [(Block(224, "d"), Block(224, "c"))]
+    quarters = found["quarters"](second[0])
+    assert [[part.pooling for part in each.parts] for each in quarters] == [
+        ["quarters", "average"],
+        ["average", "quarters"],
+    ]
+    large = found["larger images"](quarters[1])[0]
+    assert large.parts == ((320, "d", "average"), (320, "c", "quarters"))
     both = found["both sizes"](large)[0]
-    assert both.parts == ((224, "d"), (224, "c"), (320, "d"), (320, "c"))
-    assert found["both sizes"](second[0])[0].parts == both.parts  # also if larger images alone were no better
+    assert both.parts == (*quarters[1].parts, *large.parts)
+    assert found["both sizes"](quarters[1])[0].parts == both.parts  # also if larger images alone were no better
 
 
 def test_listed_layers_are_there():

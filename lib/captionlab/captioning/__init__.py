@@ -20,9 +20,11 @@ loss                cross-entropy over real words, and the penalty on attention
 sampling            scheduled sampling: training on the model's own words
 optimisation        clipping of gradients, the best epoch
 evaluation          loss with the true words given, BLEU of the model's own
+settings            everything a run depends on, with defaults
 training            the loop: best checkpoint, early stopping, exact resume
 search              greedy search, sampling, beam search
 metrics             top-5 accuracy and BLEU
+runs                from settings to a trained model
 captioner           a trained model as a function from photographs to captions
 pictures            attention shown word by word
 """

@@ -13,14 +13,13 @@ from torch import Tensor
 from captionlab.captioning.vocabulary import Vocabulary
 
 
-class GridSource(Protocol):
-    """Where the positions of images come from: grids on disk, or an encoder that computes (and learns) them."""
+class Source(Protocol):
+    """Where images come from: grids on disk, or the pictures themselves for an encoder that learns too."""
 
     variants: tuple[str, ...]
-    channels: int
 
     def batch(self, numbers: Sequence[int], variants: Sequence[int] | int = 0) -> Tensor:
-        """(numbers, positions, channels), float32."""
+        """Grids (numbers, positions, channels) or prepared images (numbers, 3, height, width), float32."""
         ...
 
 
@@ -30,13 +29,15 @@ class CaptionSet:
 
     Attributes:
         names: of the images.
-        numbers: (images,), int64: the rows of the images in the grids.
+        source: of their grids.
+        numbers: (images,), int64: the rows of the images in the source.
         encoded: (images, captions, length), int64: <start> to <end>, then <pad>; rows of <pad> where an image has
             fewer captions than another.
         references: the words of each image's captions, neither cut nor replaced by <unk>: what BLEU compares with.
     """
 
     names: tuple[str, ...]
+    source: Source
     numbers: np.ndarray
     encoded: Tensor
     references: list[list[list[str]]]
@@ -44,11 +45,16 @@ class CaptionSet:
     def __len__(self) -> int:
         return len(self.names)
 
+    def batch(self, images: Sequence[int] | slice, variants: Sequence[int] | int = 0) -> Tensor:
+        """What the source has of some of the images, by number."""
+        return self.source.batch(self.numbers[images], variants)
+
     def part(self, images: Sequence[int]) -> CaptionSet:
         """Some of the images, by number."""
         images = list(images)
         return CaptionSet(
             tuple(self.names[image] for image in images),
+            self.source,
             self.numbers[images],
             self.encoded[images],
             [self.references[image] for image in images],
@@ -58,7 +64,7 @@ class CaptionSet:
 def caption_set(
     names: Sequence[str],
     captions: Sequence[Sequence[Sequence[str]]],
-    numbers: Sequence[int],
+    source: Source,
     vocabulary: Vocabulary,
     longest: int,
 ) -> CaptionSet:
@@ -67,7 +73,7 @@ def caption_set(
     Args:
         names: of the images.
         captions: of each image, as words.
-        numbers: of the images' rows in the grids.
+        source: of the images, a row each in the same order.
         longest: longer captions are cut to this many numbers, <start> and <end> among them.
 
     Raises:
@@ -84,22 +90,21 @@ def caption_set(
     for image, each in enumerate(references):
         for place, caption in enumerate(each):
             encoded[image, place] = torch.tensor(vocabulary.encode(caption, length))
-    return CaptionSet(tuple(names), np.asarray(numbers, dtype=np.int64), encoded, references)
+    return CaptionSet(tuple(names), source, np.arange(len(names)), encoded, references)
 
 
-def batches(captions: CaptionSet, size: int, variants: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
+def batches(captions: CaptionSet, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
     """The images of an epoch in random order, all captions of an image together.
 
     Args:
         size: images a batch.
-        variants: of the grids; of each image one is drawn.
         seed, epoch: the order depends on these alone, so an epoch can be gone through again.
 
     Yields:
-        (images, variants): numbers of the images in the caption set, and of their grids' variants; both (batch,).
+        (images, variants): numbers of the images in the caption set, and of the variant drawn for each; both (batch,).
     """
     draw = np.random.default_rng([seed, epoch])
     order = draw.permutation(len(captions))
-    chosen = draw.integers(variants, size=len(captions))
+    chosen = draw.integers(len(captions.source.variants), size=len(captions))
     for start in range(0, len(order), size):
         yield order[start : start + size], chosen[start : start + size]

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from captionlab.captioning.decoder import Decoder, DecoderSettings, Seen
+from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
-from captionlab.captioning.evaluation import search
+from captionlab.captioning.evaluation import CaptionModel, search
 from captionlab.captioning.grid_features import grid_recipe
+from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
 from captionlab.captioning.vocabulary import PAD, START, Vocabulary
-from captionlab.transfer.checkpoints import load_checkpoint, load_weights, unprefixed
+from captionlab.transfer.checkpoints import load_checkpoint, load_weights
 from captionlab.transfer.extraction import Picture, prepare, read_batch
 from captionlab.transfer.feature_cache import fingerprint
 
@@ -78,11 +79,22 @@ class Captioner:
         about: what the checkpoint says of its training.
     """
 
-    def __init__(self, encoder: Encoder, network: nn.Module, decoder: Decoder, vocabulary: Vocabulary, about: dict):
-        self.encoder, self.network = encoder, network
-        self.decoder, self.vocabulary, self.about = decoder.eval(), vocabulary, about
+    def __init__(self, encoder: Encoder, model: CaptionModel, vocabulary: Vocabulary, about: dict) -> None:
+        self.encoder, self.vocabulary, self.about = encoder, vocabulary, about
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.decoder.to(self.device)
+        self.model = model.eval().to(self.device)
+        if model.encoder is None:
+            self._network = prepare(encoder.classifier.model, grid_recipe(encoder), compiled=False)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The model's decoder."""
+        return self.model.decoder
+
+    @property
+    def learnt(self) -> int:
+        """Blocks of the encoder that were trained with the decoder."""
+        return 0 if self.model.encoder is None else len(self.model.encoder.trained)
 
     @classmethod
     def load(cls, path: Path | str, encoder: Encoder | None = None) -> Captioner:
@@ -115,10 +127,13 @@ class Captioner:
                     f"{path.name} was trained on grids of another encoder: {name} {wanted[name]!r}, found {value!r}; "
                     "give the encoder it was trained with, or train again"
                 )
-        decoder = Decoder(DecoderSettings(**about["decoder"]))
-        load_weights(decoder, unprefixed("decoder", tensors), path.name)
-        network = _network(encoder, wanted["learnt"], unprefixed("encoder", tensors), path.name)
-        return cls(encoder, network, decoder, Vocabulary.from_json(about["vocabulary"]), about["about"])
+        decoder, grown = Decoder(DecoderSettings(**about["decoder"])), None
+        if wanted["learnt"]:
+            grown = GridEncoder(cut_before_pooling(encoder.classifier.model))
+            grown.fine_tune(wanted["learnt"])
+        model = CaptionModel(decoder, grown)
+        load_weights(model, tensors, path.name)
+        return cls(encoder, model, Vocabulary.from_json(about["vocabulary"]), about["about"])
 
     def __call__(self, picture: Picture, beams: int = 5) -> str:
         """The caption of a picture: a file, or an object with ``read()``."""
@@ -139,19 +154,11 @@ class Captioner:
         """The pictures' grids, (pictures, positions, channels)."""
         recipe = grid_recipe(self.encoder)
         with torch.inference_mode():
-            found = [self.network(read_batch([picture], recipe)) for picture in pictures]
-            grids = [one if isinstance(one, Tensor) else one[0] for one in found]
-        channels = self.decoder.settings.channels
-        return torch.cat([grid.reshape(1, -1, channels) for grid in grids]).half().float().to(self.device)
-
-
-def _network(encoder: Encoder, learnt: int, tensors: dict[str, Tensor], file: str) -> nn.Module:
-    """What turns prepared images into grids: the pretrained network, or the encoder that learnt with the decoder."""
-    if not learnt:
-        return prepare(encoder.classifier.model, grid_recipe(encoder), compiled=False)
-    network = GridEncoder(cut_before_pooling(encoder.classifier.model)).eval()
-    load_weights(network, tensors, file)
-    return network
+            images = [read_batch([picture], recipe) for picture in pictures]
+            if self.model.encoder is not None:
+                return torch.cat([self.model.positions(image) for image in images])
+            grids = [self._network(image)[0].reshape(1, -1, self.decoder.settings.channels) for image in images]
+        return torch.cat(grids).half().float().to(self.device)  # in half precision, as grids are kept on disk
 
 
 def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary) -> list[Told]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from captionlab.captioning.attention import FORMS, Gate, attend_together
 from captionlab.captioning.batches import active_counts, sort_by_length
 from captionlab.captioning.sampling import scheduled_words
+from captionlab.captioning.settings import DecoderSettings
 
 CELLS: dict[str, type[nn.Module]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
 
@@ -79,60 +80,6 @@ def decoder_step(cell, word, context, state):
         return hidden, (hidden, memory)
     hidden = cell(seen, state[0])
     return hidden, (hidden,)
-
-
-@dataclass(frozen=True)
-class DecoderSettings:
-    """The shape of a decoder.
-
-    Attributes:
-        channels: of the grid.
-        words: of the vocabulary, special ones among them.
-        embedding, hidden, attention: sizes of a word's embedding, of the state, and of the attention's inner layer.
-        cell: "lstm", "gru" or "rnn".
-        form: of the attention: "relu" or "tanh" (Bahdanau).
-        gate: whether a gate weakens what is seen.
-        projection: size that the features are brought to first, by a linear layer and ReLU; 0: they stay as they are.
-        initial: "mean": the first state is computed from the mean feature; "zero": it is zeros.
-        dense: size of a layer between the state and the output layer; 0: none.
-        dropout: probability, on word embeddings, projected features, and before the output layer.
-
-    Raises:
-        ValueError: if a value is not one of these.
-    """
-
-    channels: int
-    words: int
-    embedding: int = 256
-    hidden: int = 512
-    attention: int = 256
-    cell: str = "lstm"
-    form: str = "relu"
-    gate: bool = True
-    projection: int = 0
-    initial: str = "mean"
-    dense: int = 0
-    dropout: float = 0.5
-
-    def __post_init__(self) -> None:
-        for name, known in (("cell", CELLS), ("form", FORMS), ("initial", ("mean", "zero"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give one of {', '.join(known)}")
-        for name in ("channels", "words", "embedding", "hidden", "attention"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: give at least 1")
-        for name in ("projection", "dense"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give at least 0")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}: give a probability from 0 to below 1")
-
-
-# Another published decoder, without the gate: projected features, zero initial state, a GRU, and a dense layer before
-# the vocabulary. Source: TensorFlow's tutorial "Image captioning with visual attention".
-DENSE_DECODER = {
-    "projection": 256, "initial": "zero", "cell": "gru", "form": "tanh", "gate": False, "dense": 512, "dropout": 0.0
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

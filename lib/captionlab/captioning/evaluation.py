@@ -6,13 +6,17 @@ words that it chose that way are no caption, and their BLEU would be far too hig
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor, nn
 
-from captionlab.captioning.caption_sets import CaptionSet, GridSource
+from captionlab.captioning.caption_sets import CaptionSet
 from captionlab.captioning.decoder import Decoder, Seen
+from captionlab.captioning.encoders import GridEncoder
 from captionlab.captioning.metrics import bleu, top_k_accuracy
 from captionlab.captioning.search import beam_search, greedy_search
 from captionlab.captioning.vocabulary import Vocabulary
@@ -38,62 +42,73 @@ class Scores:
     captions: tuple[tuple[str, ...], ...] = ()
 
 
-@torch.no_grad()
-def teacher_forced(decoder: Decoder, grids: GridSource, captions: CaptionSet, size: int = 64) -> Scores:
-    """Loss and top-5 accuracy, with the true words given; the decoder's mode is restored."""
-    training, device = decoder.training, next(decoder.parameters()).device
-    decoder.eval()
+class CaptionModel(nn.Module):
+    """A decoder, and the encoder where it is trained on with the decoder; else grids come in ready.
+
+    Attributes:
+        decoder: a `Decoder`.
+        encoder: a `GridEncoder` or None.
+    """
+
+    def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.encoder = encoder
+
+    def positions(self, batch: Tensor) -> Tensor:
+        """Grids (images, positions, channels), from grids as they are or from prepared images."""
+        batch = batch.to(next(self.decoder.parameters()).device)
+        return self.encoder(batch) if self.encoder is not None else batch
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode and no gradients inside the block; afterwards the mode from before."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+def teacher_forced(model: CaptionModel, captions: CaptionSet, size: int = 64) -> Scores:
+    """Loss and top-5 accuracy, with the true words given; the model's mode is restored."""
     loss, hits, words = 0.0, 0.0, 0
-    for start in range(0, len(captions), size):
-        part = slice(start, start + size)
-        decoded = decoder(grids.batch(captions.numbers[part]).to(device), captions.encoded[part].to(device))
-        count = len(decoded.targets)
-        loss += F.cross_entropy(decoded.scores, decoded.targets, reduction="sum").item()
-        hits += count * top_k_accuracy(decoded.scores.unsqueeze(0), decoded.targets.unsqueeze(0))
-        words += count
-    decoder.train(training)
+    with evaluating(model):
+        for start in range(0, len(captions), size):
+            part = slice(start, start + size)
+            positions = model.positions(captions.batch(part))
+            decoded = model.decoder(positions, captions.encoded[part].to(positions.device))
+            count = len(decoded.targets)
+            loss += F.cross_entropy(decoded.scores, decoded.targets, reduction="sum").item()
+            hits += count * top_k_accuracy(decoded.scores.unsqueeze(0), decoded.targets.unsqueeze(0))
+            words += count
     return Scores(loss / words, hits / words)
 
 
-@torch.no_grad()
 def evaluate(
-    decoder: Decoder,
-    vocabulary: Vocabulary,
-    grids: GridSource,
-    captions: CaptionSet,
-    beams: int = 1,
-    by_length: bool = False,
+    model: CaptionModel, vocabulary: Vocabulary, captions: CaptionSet, beams: int = 1, by_length: bool = False
 ) -> Scores:
-    """Captions the model writes itself, and their BLEU; the decoder's mode is restored.
+    """Captions the model writes itself, and their BLEU; the model's mode is restored.
 
     Args:
         beams: of the beam search; 1 is greedy search.
         by_length: see :func:`captionlab.captioning.search.best_caption`.
     """
-    written = write_captions(decoder, grids, captions.numbers, beams, by_length)
-    words = [vocabulary.decode(caption) for caption in written]
+    words = []
+    with evaluating(model):
+        for start in range(0, len(captions), AT_A_TIME):
+            seen = model.decoder.see(model.positions(captions.batch(slice(start, start + AT_A_TIME))))
+            words += [vocabulary.decode(caption) for caption in search(model.decoder, seen, beams, by_length)]
     return Scores(bleu=tuple(bleu(words, captions.references)), captions=tuple(tuple(each) for each in words))
-
-
-@torch.no_grad()
-def write_captions(
-    decoder: Decoder, grids: GridSource, numbers, beams: int = 1, by_length: bool = False
-) -> list[list[int]]:
-    """The numbers of the words the model writes for images, by their rows in the grids."""
-    training, device = decoder.training, next(decoder.parameters()).device
-    decoder.eval()
-    written = []
-    for start in range(0, len(numbers), AT_A_TIME):
-        seen = decoder.see(grids.batch(numbers[start : start + AT_A_TIME]).to(device))
-        written += search(decoder, seen, beams, by_length)
-    decoder.train(training)
-    return written
 
 
 def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: bool = False) -> list[list[int]]:
     """Greedy or beam search for a batch of images."""
 
-    def step(words: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
+    def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
         scores, state, _ = decoder.next_word(seen, words.to(seen.positions.device), state)
         # Neither <pad> nor <start> nor <unk> is a word to write.
         scores[:, [0, 1, 3]] = -torch.inf

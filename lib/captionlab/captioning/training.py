@@ -1,6 +1,6 @@
 """Training a captioning model: the best checkpoint is kept, training stops early, and goes on exactly after a kill.
 
-    trainer = Trainer(decoder, vocabulary, grids, train, dev, TrainingSettings(epochs=20), folder, header)
+    trainer = Trainer(CaptionModel(decoder), vocabulary, train, dev, TrainingSettings(epochs=20), folder, header)
     trainer.run()
 
 ``folder`` then holds ``captioner.safetensors`` (the best epoch's weights, with all it takes to use them),
@@ -18,16 +18,16 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from captionlab.captioning.caption_sets import CaptionSet, GridSource, batches
-from captionlab.captioning.decoder import Decoder
-from captionlab.captioning.evaluation import Scores, evaluate, teacher_forced
+from captionlab.captioning.caption_sets import CaptionSet, batches
+from captionlab.captioning.evaluation import CaptionModel, Scores, evaluate, teacher_forced
 from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimisation import clip_gradients
 from captionlab.captioning.sampling import sampling_probability
+from captionlab.captioning.settings import TrainingSettings
 from captionlab.captioning.vocabulary import Vocabulary
 from captionlab.transfer.checkpoints import (
     load_checkpoint,
@@ -41,68 +41,6 @@ from captionlab.transfer.checkpoints import (
 )
 
 BEST, STATE, HISTORY = "captioner.safetensors", "training.safetensors", "history.csv"
-MEASURES = ("bleu4", "loss")
-SCHEDULES = ("plateau", "cosine")
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a captioning model is trained.
-
-    Attributes:
-        epochs: at most.
-        images: a batch, each with all its captions.
-        rate: learning rate of Adam for the decoder; encoder_rate: for the encoder, where it is trained on.
-        schedule: "plateau": multiply the rate by ``factor`` after ``plateau`` epochs without improvement; "cosine": let
-            it fall to 0 over all epochs (Loshchilov and Hutter 2017), after ``warmup`` steps in which it rises.
-        clip: greatest length of the gradient.
-        penalty: lambda of the doubly stochastic penalty; 0 leaves it out. reduction: "sum" or "mean" over positions.
-        smoothing: share of the target spread over all words (label smoothing, Szegedy et al. 2016); 0: none.
-        slope, highest: of scheduled sampling, see `sampling_probability`; 0: teacher forcing only.
-        average: decay a step of a moving average of the weights, which is then what is evaluated and kept; 0: none.
-        patience: epochs without improvement after which training stops; measure: of what, "bleu4" or "loss".
-        beams: for BLEU after each epoch.
-        minutes: stop after the epoch in which training has taken this long, 0: no limit.
-        precision: "float32", "bfloat16" (mixed), or "auto": bfloat16 on a CUDA device, float32 on a processor.
-        seed: of order, dropout, chances.
-    """
-
-    epochs: int = 30
-    images: int = 32
-    rate: float = 4e-4
-    encoder_rate: float = 1e-4
-    schedule: str = "plateau"
-    factor: float = 0.8
-    plateau: int = 3
-    warmup: int = 100
-    clip: float = 5.0
-    penalty: float = 1.0
-    reduction: str = "mean"
-    smoothing: float = 0.0
-    slope: float = 0.0
-    highest: float = 0.25
-    average: float = 0.0
-    patience: int = 20
-    measure: str = "bleu4"
-    beams: int = 1
-    minutes: float = 0.0
-    precision: str = "auto"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        known = (("measure", MEASURES), ("schedule", SCHEDULES), ("precision", ("auto", "float32", "bfloat16")))
-        for name, values in (*known, ("reduction", ("sum", "mean"))):
-            if getattr(self, name) not in values:
-                raise ValueError(f"{name} is {getattr(self, name)!r}: give one of {', '.join(values)}")
-        for name in ("epochs", "images", "rate", "clip", "patience", "beams", "plateau", "factor"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a number above 0")
-        for name in ("penalty", "slope", "minutes", "warmup"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}: give at least 0")
-        for name in ("smoothing", "highest", "average"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: give a number from 0 to below 1")
 
 
 @dataclass
@@ -117,13 +55,12 @@ class Progress:
 
 
 class Trainer:
-    """Trains a decoder, and the encoder with it where the grids come from one that learns."""
+    """Trains a model: the decoder, and its encoder where it has one."""
 
     def __init__(
         self,
-        decoder: Decoder,
+        model: CaptionModel,
         vocabulary: Vocabulary,
-        grids: GridSource,
         train: CaptionSet,
         dev: CaptionSet,
         settings: TrainingSettings,
@@ -144,14 +81,11 @@ class Trainer:
         Raises:
             ValueError: if the folder's checkpoint is of other settings.
         """
-        self.vocabulary, self.grids, self.train_set, self.dev_set = vocabulary, grids, train, dev
+        self.vocabulary, self.train_set, self.dev_set = vocabulary, train, dev
         self.settings, self.folder, self.header = settings, folder, header
         self.progress, self.report, self.log = progress, report, log
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = nn.ModuleDict({"decoder": decoder})
-        if isinstance(grids, nn.Module):
-            self.model["encoder"] = grids
-        self.model.to(self.device)
+        self.model = model.to(self.device)
         self.average = self._averaged() if settings.average else None
         self.optimiser = torch.optim.Adam(self._groups())
         self.history: list[dict] = []
@@ -168,7 +102,7 @@ class Trainer:
     def _groups(self) -> list[dict]:
         rates = {"decoder": self.settings.rate, "encoder": self.settings.encoder_rate}
         groups = []
-        for name, module in self.model.items():
+        for name, module in self.model.named_children():
             trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
             if trained:
                 groups.append({"params": trained, "lr": rates[name]})
@@ -204,23 +138,23 @@ class Trainer:
         self.model.train()
         size, total, words = self.settings.images, 0.0, 0
         steps = -(-len(self.train_set) // size)
-        order = batches(self.train_set, size, len(self.grids.variants), self.settings.seed, self.done.epoch)
+        order = batches(self.train_set, size, self.settings.seed, self.done.epoch)
         label = f"epoch {self.done.epoch + 1}/{self.settings.epochs}"
         with tqdm(total=steps, desc=label, unit="batch", disable=None if self.progress else True) as bar:
             for step, (images, variants) in enumerate(order):
                 self._set_rates(self.done.epoch * steps + step, self.settings.epochs * steps)
-                positions = self.grids.batch(self.train_set.numbers[images], variants).to(self.device)
-                loss, count = self.step(positions, self.train_set.encoded[images].to(self.device))
+                loss, count = self.step(self.train_set.batch(images, variants), self.train_set.encoded[images])
                 total, words = total + loss * count, words + count
                 bar.set_postfix(loss=f"{total / words:.3f}", refresh=False)
                 bar.update()
         return total / words
 
-    def step(self, positions: Tensor, captions: Tensor) -> tuple[float, int]:
+    def step(self, batch: Tensor, captions: Tensor) -> tuple[float, int]:
         """One update of the weights.
 
         Args:
-            positions: (images, positions, channels). captions: (images, captions, length), int64.
+            batch: grids (images, positions, channels), or prepared images where the encoder learns too.
+            captions: (images, captions, length), int64.
 
         Returns:
             The mean cross-entropy of a word in nats before the update, and the number of words.
@@ -228,7 +162,8 @@ class Trainer:
         settings = self.settings
         probability = sampling_probability(self.done.epoch, settings.slope, settings.highest)
         with self._precision():
-            decoded = self.model["decoder"](positions, captions, probability, self.chances)
+            positions = self.model.positions(batch)
+            decoded = self.model.decoder(positions, captions.to(self.device), probability, self.chances)
         scores = decoded.scores.float()
         # Decoded holds real words only: padding has already been left out.
         words = F.cross_entropy(scores, decoded.targets, label_smoothing=settings.smoothing)
@@ -257,7 +192,7 @@ class Trainer:
 
     # --- after an epoch -----------------------------------------------------------------------------------------------
 
-    def evaluated(self) -> nn.ModuleDict:
+    def evaluated(self) -> CaptionModel:
         """The weights that count: the moving average where there is one, else the last ones."""
         return self.average.module if self.average else self.model
 
@@ -268,26 +203,18 @@ class Trainer:
         improved = self.done.best is None or value > self.done.best
         if improved:
             self.done.best, self.done.best_epoch = value, self.done.epoch
-            save_checkpoint(self.folder / BEST, self._weights(), {**self.header, "decoder": self.decoder.about()})
+            header = {**self.header, "decoder": self.model.decoder.about()}
+            save_checkpoint(self.folder / BEST, self.evaluated().state_dict(), header)
         elif self.settings.schedule == "plateau":
             since = self.done.epoch - self.done.best_epoch
             if since % self.settings.plateau == 0:
                 self._plateau_rates = [rate * self.settings.factor for rate in self._plateau_rates]
         self._note(train_loss, scores, improved)
 
-    @property
-    def decoder(self) -> Decoder:
-        """The decoder that is evaluated."""
-        return self.evaluated()["decoder"]
-
     def _evaluate(self) -> Scores:
-        grids = self.evaluated()["encoder"] if "encoder" in self.model else self.grids
-        forced = teacher_forced(self.decoder, grids, self.dev_set)
-        free = evaluate(self.decoder, self.vocabulary, grids, self.dev_set, beams=self.settings.beams)
+        forced = teacher_forced(self.evaluated(), self.dev_set)
+        free = evaluate(self.evaluated(), self.vocabulary, self.dev_set, beams=self.settings.beams)
         return replace(forced, bleu=free.bleu)
-
-    def _weights(self) -> dict[str, Tensor]:
-        return dict(self.evaluated().state_dict().items())
 
     def _note(self, train_loss: float, scores: Scores, improved: bool) -> None:
         row = {"epoch": self.done.epoch, "train_loss": train_loss, "dev_loss": scores.loss, "dev_top5": scores.top5}
@@ -335,7 +262,7 @@ class Trainer:
             "progress": asdict(self.done),
             "history": self.history,
             "rates": self._plateau_rates,
-            "decoder": self.model["decoder"].about(),
+            "decoder": self.model.decoder.about(),
         }
         # The weights first: were they last, a kill between the two would leave an epoch judged and not kept.
         save_checkpoint(self.folder / STATE, tensors, record)
@@ -347,7 +274,7 @@ class Trainer:
 
     def _restore(self) -> None:
         tensors, about = load_checkpoint(self.folder / STATE)
-        mine = {"settings": self._settings(), "decoder": self.model["decoder"].about()}
+        mine = {"settings": self._settings(), "decoder": self.model.decoder.about()}
         for part, expected in mine.items():
             for name, value in expected.items():
                 if about[part].get(name) != value:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,12 +13,19 @@ OUT = click.option(
 )
 
 
-def run(function: Callable[..., list[Path]], *arguments: object) -> None:
-    """Call an experiment and name the files it wrote; what the user got wrong is a line, not a traceback."""
+@contextmanager
+def said() -> Iterator[None]:
+    """What the user got wrong inside the block is a line, not a traceback."""
     from captionlab.datasets.errors import DataError
 
     try:
-        for path in function(*arguments):
-            click.echo(f"wrote {path}")
+        yield
     except (ValueError, OSError, DataError, FloatingPointError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def run(function: Callable[..., list[Path]], *arguments: object) -> None:
+    """Call an experiment and name the files it wrote."""
+    with said():
+        for path in function(*arguments):
+            click.echo(f"wrote {path}")

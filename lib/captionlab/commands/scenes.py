@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from captionlab.commands.running import OUT, run
+
 DATA = click.option(
     "--data",
     metavar="scene15|embedded|FOLDER",
@@ -14,9 +16,6 @@ DATA = click.option(
 NETWORK = click.option(
     "--network",
     help="mobilenet_v2, vgg16, a ResNet, tiny_resnet or tiny_vgg.  [default: mobilenet_v2; tiny_resnet for drawings]",
-)
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results"), show_default=True
 )
 
 
@@ -31,7 +30,7 @@ def scenes(data: str | None, network: str | None, out: Path) -> None:
     """
     from captionlab.transfer.scene_experiments import run_scenes
 
-    _run(run_scenes, out, data, network)
+    run(run_scenes, out, data, network)
 
 
 @click.command(name="scenes-layers")
@@ -42,7 +41,7 @@ def scenes_layers(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: the layer the features are taken from; accuracy, size and time."""
     from captionlab.transfer.scene_experiments import run_layers
 
-    _run(run_layers, out, data, network)
+    run(run_layers, out, data, network)
 
 
 @click.command(name="scenes-networks")
@@ -52,7 +51,7 @@ def scenes_networks(data: str | None, out: Path) -> None:
     """Lab 2: all networks whose weights are here, and a bag of visual words."""
     from captionlab.transfer.scene_experiments import run_networks
 
-    _run(run_networks, out, data)
+    run(run_networks, out, data)
 
 
 @click.command(name="scenes-c")
@@ -63,7 +62,7 @@ def scenes_c(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: the C of the SVM, by cross-validation."""
     from captionlab.transfer.scene_experiments import run_c
 
-    _run(run_c, out, data, network)
+    run(run_c, out, data, network)
 
 
 @click.command(name="scenes-pca")
@@ -74,7 +73,7 @@ def scenes_pca(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: fewer dimensions before the SVM; accuracy against time."""
     from captionlab.transfer.scene_experiments import run_pca
 
-    _run(run_pca, out, data, network)
+    run(run_pca, out, data, network)
 
 
 @click.command(name="scenes-head")
@@ -85,7 +84,7 @@ def scenes_head(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: an SVM on the features, or a new last layer trained on, the network frozen or not."""
     from captionlab.transfer.scene_heads import write_heads
 
-    _run(write_heads, out, data, network)
+    run(write_heads, out, data, network)
 
 
 @click.command(name="scenes-best")
@@ -96,18 +95,7 @@ def scenes_best(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: step by step to the best accuracy; choices on training images, test images once, at the end."""
     from captionlab.transfer.scene_experiments import run_best
 
-    _run(run_best, out, data, network)
+    run(run_best, out, data, network)
 
 
 COMMANDS = (scenes, scenes_layers, scenes_networks, scenes_c, scenes_pca, scenes_head, scenes_best)
-
-
-def _run(function, *arguments) -> None:
-    """Call an experiment; what the user got wrong is a line, not a traceback."""
-    from captionlab.datasets.errors import DataError
-
-    try:
-        for path in function(*arguments):
-            click.echo(f"wrote {path}")
-    except (ValueError, OSError, DataError) as error:
-        raise click.ClickException(str(error)) from None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
@@ -19,12 +20,28 @@ FOLDS, SEED = 5, 0
 FitPredict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
+class Block(NamedTuple):
+    """Features of one layer for images of one size, each map pooled to its average, or to those of its quarters.
+
+    Quarters tell where in the picture something is: the sky above, the street below. Source: Lazebnik, Schmid and Ponce
+    2006, "Beyond Bags of Features: Spatial Pyramid Matching", the paper that 15-Scene comes from.
+    """
+
+    size: int
+    layer: str
+    pooling: str = "average"
+
+    def words(self) -> str:
+        """In a word or two, for a table."""
+        return f"{self.layer}{' in quarters' if self.pooling == 'quarters' else ''} at {self.size}"
+
+
 @dataclass(frozen=True)
 class Description:
     """What a linear classifier is given of an image.
 
     Attributes:
-        parts: (image size, layer) of each block of features; blocks are normalised one by one and stand side by side.
+        parts: blocks of features; they are normalised one by one and stand side by side.
         root: take the signed square root of every feature first, so that a few large ones do not drown the others
             (Perronnin et al. 2010, "Improving the Fisher Kernel").
         mirrored: "no"; "average", the mean of the image's and its mirror image's description; or "rows", which
@@ -32,7 +49,7 @@ class Description:
         C: of the SVM.
     """
 
-    parts: tuple[tuple[int, str], ...]
+    parts: tuple[Block, ...]
     root: bool = False
     mirrored: str = "no"
     C: float = 1.0
@@ -40,7 +57,7 @@ class Description:
     def words(self) -> str:
         """In a line, for a table."""
         mirrored = {"no": "", "average": ", mirror image averaged", "rows": ", mirror images averaged and trained on"}
-        blocks = " + ".join(f"{layer} at {size}" for size, layer in self.parts)
+        blocks = " + ".join(part.words() for part in self.parts)
         return f"{blocks}{', square roots' if self.root else ''}{mirrored[self.mirrored]}, C={self.C:g}"
 
 
@@ -52,7 +69,7 @@ def normalised(rows: np.ndarray) -> np.ndarray:
 
 def describe(bank: FeatureBank, split: str, description: Description, mirrored: bool = False) -> np.ndarray:
     """(n, d): the description of each image, or of its mirror image, before any averaging."""
-    blocks = [bank.get(split, size, layer, mirrored) for size, layer in description.parts]
+    blocks = [bank.get(split, *part, mirrored) for part in description.parts]
     blocks = [np.sign(block) * np.sqrt(np.abs(block)) for block in blocks] if description.root else blocks
     return normalised(np.hstack([normalised(block) for block in blocks]))
 
@@ -125,22 +142,28 @@ def steps(start: Description, layers: tuple[str, ...], larger: int) -> Iterator[
     """The steps from a plain description to the best: each has a name and offers variants of the best so far."""
     last = layers[-1]
     others = [layer for layer in layers[2:] if layer != last]
-    size = start.parts[0][0]
+    size = start.parts[0].size
 
-    def resized(best: Description) -> tuple:
-        return tuple((larger, layer) for _, layer in best.parts)
+    def quartered(best: Description) -> list[Description]:
+        """One part at a time."""
+        return [
+            replace(best, parts=(*best.parts[:at], part._replace(pooling="quarters"), *best.parts[at + 1 :]))
+            for at, part in enumerate(best.parts)
+        ]
+
+    def resized(best: Description) -> tuple[Block, ...]:
+        return tuple(part._replace(size=larger) for part in best.parts)
+
+    def smaller(best: Description) -> tuple[Block, ...]:
+        return tuple(dict.fromkeys(part._replace(size=size) for part in best.parts))
 
     yield "square roots", lambda best: [replace(best, root=True)]
-    yield "a second layer", lambda best: [replace(best, parts=(*best.parts, (size, layer))) for layer in others]
+    yield "a second layer", lambda best: [replace(best, parts=(*best.parts, Block(size, layer))) for layer in others]
+    yield "quarters", quartered
     yield "larger images", lambda best: [replace(best, parts=resized(best))]
-    yield "both sizes", lambda best: [replace(best, parts=(*start_sized(best, size), *resized(best)))]
+    yield "both sizes", lambda best: [replace(best, parts=(*smaller(best), *resized(best)))]
     yield "mirror images", lambda best: [replace(best, mirrored=way) for way in ("average", "rows")]
     yield "C", lambda best: [replace(best, C=C) for C in (0.3, 3.0)]
-
-
-def start_sized(best: Description, size: int) -> tuple:
-    """The description's layers, each once, at the first size."""
-    return tuple((size, layer) for layer in dict.fromkeys(layer for _, layer in best.parts))
 
 
 def climb(bank: FeatureBank, larger: int, report: Callable[[str], None] = print) -> tuple[list[dict], Description]:
@@ -154,7 +177,7 @@ def climb(bank: FeatureBank, larger: int, report: Callable[[str], None] = print)
     from captionlab.transfer.scene_data import layers_of
 
     layers = layers_of(bank.classifier)
-    best = start = Description(((bank.classifier.input_size, layers[-1]),))
+    best = start = Description((Block(bank.classifier.input_size, layers[-1]),))
     rows = [{"step": "plain", **validated(bank, best), "kept": True}]
     top = rows[0]["cv_accuracy"]
     report(f"plain: {top:.4f}")

@@ -134,13 +134,13 @@ class FeatureBank:
     progress: bool = True
     _found: dict[Recipe, Features] = field(default_factory=dict)
 
-    def recipe(self, size: int, mirrored: bool = False) -> Recipe:
-        """All listed layers, maps averaged."""
-        return Recipe(layers_of(self.classifier), size, mirrored="only" if mirrored else "no")
+    def recipe(self, size: int, pooling: str = "average", mirrored: bool = False) -> Recipe:
+        """All listed layers, each map pooled to one number or to one a quarter."""
+        return Recipe(layers_of(self.classifier), size, pooling, "only" if mirrored else "no")
 
-    def get(self, split: str, size: int, layer: str, mirrored: bool = False) -> np.ndarray:
+    def get(self, split: str, size: int, layer: str, pooling: str = "average", mirrored: bool = False) -> np.ndarray:
         """(n, d), float32: the split's features at one layer, for images ``size`` pixels square."""
-        recipe = self.recipe(size, mirrored)
+        recipe = self.recipe(size, pooling, mirrored)
         if (split, recipe) not in self._found:
             folder = self.cache or data_root() / "features"
             self._found[split, recipe] = extract(

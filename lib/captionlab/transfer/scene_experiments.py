@@ -24,6 +24,7 @@ from captionlab.transfer.confusion import accuracy_by_class, confusion_matrix
 from captionlab.transfer.extraction import Recipe, prepare, run
 from captionlab.transfer.scene_choices import (
     SEED,
+    Block,
     Description,
     climb,
     cross_validated,
@@ -66,13 +67,13 @@ def run_scenes(out: Path, data: str | None = None, network: str | None = None, p
         FileNotFoundError, ValueError, DataError: if data or network are not there, or do not fit.
     """
     bank = open_bank(data, network, progress)
-    description = Description(((bank.classifier.input_size, layers_of(bank.classifier)[-1]),))
+    description = Description((Block(bank.classifier.input_size, layers_of(bank.classifier)[-1]),))
     predictions, seconds = tested(bank, description)
     result = _result(bank.scenes, predictions)
     result |= {
         "description": description.words(),
         "features": describe(bank, "train", description).shape[1],
-        "extract_ms": _milliseconds(bank, description.parts[0][1], description.parts[0][0]),
+        "extract_ms": _milliseconds(bank, description.parts[0].layer, description.parts[0].size),
         "train_seconds": round(seconds, 2),
     }
     title = f"{bank.classifier.name}, {named(bank.scenes)}: {result['accuracy']:.1%} of {len(predictions)} test images"
@@ -148,7 +149,7 @@ def run_best(out: Path, data: str | None = None, network: str | None = None, pro
     size = bank.classifier.input_size
     larger = round(size * 10 / 7 / 16) * 16  # 224 -> 320, 64 -> 96
     rows, best = climb(bank, larger)
-    start = Description(((size, layers_of(bank.classifier)[-1]),))
+    start = Description((Block(size, layers_of(bank.classifier)[-1]),))
     plain, _ = tested(bank, start)
     predictions, seconds = tested(bank, best)
     result = _result(bank.scenes, predictions)

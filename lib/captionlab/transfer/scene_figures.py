@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def draw_curve(rows: Sequence[dict], key: str, label: str, title: str, path: Pat
 
 def draw_steps(rows: Sequence[dict], tests: Sequence[tuple[str, float]], title: str, path: Path) -> None:
     """The way from the plain description to the best: every variant tried, those kept joined by a line."""
-    figure = Figure(figsize=(10, 1.8 + 0.3 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(11, 2.0 + 0.42 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     kept = [place for place, row in enumerate(rows) if row["kept"]]
     values = [row["cv_accuracy"] for row in rows]
@@ -127,8 +128,8 @@ def draw_steps(rows: Sequence[dict], tests: Sequence[tuple[str, float]], title: 
         axes.annotate(
             f"{row['cv_accuracy']:.4f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8
         )
-    names = [f"{row['step']}:  {row['description']}" for row in rows]
-    axes.set_yticks(range(len(rows)), names, fontsize=8)
+    names = ["\n".join(textwrap.wrap(f"{row['step']}:  {row['description']}", 70)) for row in rows]
+    axes.set_yticks(range(len(rows)), names, fontsize=7.5)
     axes.invert_yaxis()
     axes.set_xlabel("accuracy, 5-fold cross-validation on the training images")
     axes.grid(axis="x", alpha=0.3)

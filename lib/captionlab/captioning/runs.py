@@ -1,0 +1,195 @@
+"""A training run from its settings: corpus, vocabulary, grids, model, trainer.
+
+settings = RunSettings(corpus="flickr8k", shape={"projection": 512}, training={"epochs": 12})
+train(settings, Path("runs/flickr8k"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from captionlab.captioning.caption_sets import CaptionSet, caption_set
+from captionlab.captioning.captioner import Captioner, header
+from captionlab.captioning.corpora import Corpus, load_corpus
+from captionlab.captioning.decoder import Decoder
+from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
+from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
+from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_forced
+from captionlab.captioning.grid_features import Pictures, compute_grids
+from captionlab.captioning.pictures import attention_figure
+from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
+from captionlab.captioning.training import Trainer
+from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.datasets.places import data_root
+
+
+@dataclass(frozen=True)
+class Task:
+    """A corpus made ready for a model.
+
+    Attributes:
+        sets: the caption sets, by split.
+        corpus: where they come from, without the images of splits that were not asked for.
+    """
+
+    corpus: Corpus
+    encoder: Encoder
+    vocabulary: Vocabulary
+    sets: dict[str, CaptionSet]
+    channels: int
+
+
+def encoder_for(settings: RunSettings) -> Encoder:
+    """The encoder asked for; for drawn scenes the embedded network, which was trained on drawings."""
+    network = settings.network or ("tiny_resnet" if settings.corpus == "embedded" else None)
+    return load_encoder(network, settings.size, settings.layer)
+
+
+def prepare_task(
+    settings: RunSettings,
+    splits: tuple[str, ...] = ("train", "dev"),
+    vocabulary: Vocabulary | None = None,
+    cache: Path | None = None,
+    progress: bool = True,
+) -> Task:
+    """Read the corpus, choose the vocabulary on the training captions, compute the grids.
+
+    Args:
+        vocabulary: of a trained model; None: a new one.
+        cache: folder of the grids; by default ``grids`` below the folder of all data.
+
+    Raises:
+        DataError, FileNotFoundError, ValueError: what is missing or makes no sense.
+    """
+    corpus, encoder = load_corpus(settings.corpus, settings.extra), encoder_for(settings)
+    images = {split: corpus.require(split) for split in splits}
+    if settings.train_images and "train" in images:
+        images["train"] = images["train"][: settings.train_images]
+    captions = {split: [image.tokens() for image in each] for split, each in images.items()}
+    if vocabulary is None:
+        words = (caption for each in captions["train"] for caption in each)
+        vocabulary = Vocabulary.from_captions(words, settings.min_frequency, settings.most_frequent or None)
+    sets, channels = {}, 0
+    for split, each in images.items():
+        names, pictures = [image.name for image in each], [image.picture for image in each]
+        variants = ("plain", "mirrored") if settings.mirrored and split == "train" else ("plain",)
+        if settings.learnt:
+            source = Pictures(pictures, encoder, variants)
+            channels = _channels(encoder)
+        else:
+            folder = cache or data_root() / "grids"
+            source = compute_grids(names, pictures, encoder, folder, variants=variants, progress=progress)
+            channels = source.channels
+        sets[split] = caption_set(names, captions[split], source, vocabulary, settings.longest)
+    return Task(corpus, encoder, vocabulary, sets, channels)
+
+
+def _channels(encoder: Encoder) -> int:
+    with torch.no_grad():
+        return cut_before_pooling(encoder.classifier.model)(torch.zeros(1, 3, encoder.size, encoder.size)).shape[1]
+
+
+def make_model(settings: RunSettings, task: Task) -> CaptionModel:
+    """A new model with seeded weights, its word embeddings from vectors where the settings name some."""
+    seed = settings.training.get("seed", TrainingSettings.seed)
+    torch.manual_seed(seed)
+    decoder = Decoder(DecoderSettings(task.channels, len(task.vocabulary), **settings.shape))
+    if settings.vectors:
+        size, words = decoder.settings.embedding, task.vocabulary.words
+        if settings.vectors == "captions":
+            captions = [caption for each in task.sets["train"].references for caption in each]
+            vectors = train_word2vec(captions, size, seed)
+        else:
+            vectors = read_vectors(Path(settings.vectors), words)
+        with torch.no_grad():
+            decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
+    encoder = None
+    if settings.learnt:
+        encoder = GridEncoder(cut_before_pooling(task.encoder.classifier.model))
+        encoder.fine_tune(settings.learnt)
+    return CaptionModel(decoder, encoder)
+
+
+def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> Trainer:
+    """A trainer for the task; ``options``: see `Trainer`."""
+    about = {**asdict(settings), "corpus": task.corpus.name, "extra": None}
+    return Trainer(
+        make_model(settings, task),
+        task.vocabulary,
+        task.sets["train"],
+        task.sets["dev"],
+        TrainingSettings(**settings.training),
+        folder,
+        header(task.vocabulary, task.encoder, about, settings.learnt),
+        **options,
+    )
+
+
+def train(settings: RunSettings, folder: Path, **options) -> list[dict]:
+    """Prepare the task and train, or go on training, into a folder; returns the history."""
+    return make_trainer(settings, prepare_task(settings), folder, **options).run()
+
+
+def measure(
+    folder: Path, corpus: str | None = None, split: str = "dev", extra: str | None = None, beams=5, by_length=False
+) -> dict:
+    """Scores of a trained model on a split, and the captions it wrote; JSON values.
+
+    Args:
+        corpus: None: the one it was trained on.
+    """
+    captioner = Captioner.load(folder)
+    encoder = captioner.encoder
+    settings = RunSettings(
+        corpus=corpus or captioner.about["corpus"],
+        extra=extra,
+        network=encoder.classifier.name,
+        size=encoder.size,
+        layer=encoder.layer,
+        longest=captioner.about.get("longest", RunSettings.longest),
+        mirrored=False,
+        learnt=captioner.learnt,
+    )
+    task = prepare_task(settings, (split,), captioner.vocabulary)
+    captions = task.sets[split]
+    forced = teacher_forced(captioner.model, captions)
+    free = evaluate(captioner.model, captioner.vocabulary, captions, beams, by_length)
+    written = {name: " ".join(words) for name, words in zip(captions.names, free.captions, strict=True)}
+    return {
+        "corpus": task.corpus.name, "split": split, "images": len(captions), "beams": beams, "by_length": by_length,
+        "bleu": list(free.bleu), "top5": forced.top5, "loss": forced.loss, "captions": written,
+    }  # fmt: skip
+
+
+def describe_files(
+    folder: Path,
+    files: Sequence[Path],
+    beams: int = 5,
+    by_length: bool = False,
+    attention: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> list[dict]:
+    """Captions of picture files; one that cannot be read is reported, and the others are described.
+
+    Args:
+        attention: folder for a picture of the attention, word by word, of each file.
+    """
+    captioner, rows = Captioner.load(folder), []
+    for file in files:
+        try:
+            told = captioner.tell([file], beams, by_length)[0]
+        except ValueError as error:
+            report(f"{file}: left out, {error}")
+            continue
+        report(f"{file}: {told.caption}")
+        rows.append({"picture": str(file), "caption": told.caption, "log_probability": round(told.log_probability, 4)})
+        if attention:
+            attention.mkdir(parents=True, exist_ok=True)
+            with Image.open(file) as image:
+                attention_figure(image, told.words, told.alphas).savefig(attention / f"{file.stem}.png", dpi=100)
+    return rows
