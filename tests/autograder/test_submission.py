@@ -25,7 +25,7 @@ def verdict_of(request: pytest.FixtureRequest):
     def grade(exercise: Exercise) -> Graded:
         lab = load_lab(exercise.lab)
         sandbox = sandboxes.setdefault(lab.name, Sandbox(lab))
-        path = given or SOLUTIONS / lab.name / f"{lab.name}.ipynb"
+        path = given or SOLUTIONS / lab.name
         if not path.exists():
             pytest.exit(f"there is no {path}", returncode=4)
         return grade_submission(Handed(student or path.stem, path), lab, sandbox, secret, [exercise.name])

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from captionlab.cli import main
-from captionlab.exercises import load_lab
+from captionlab.exercises import LABS, load_lab
 from captionlab.workbook.sample import write_sample_class
 
 RIGHT = (
@@ -141,11 +141,12 @@ def test_labs_lists_the_exercises():
 
 
 @pytest.mark.slow
-def test_every_misconception_of_the_sample_class_is_recognised(tmp_path):
+@pytest.mark.parametrize("name", LABS)
+def test_every_misconception_of_the_sample_class_is_recognised(name, tmp_path):
     """The demonstration's class, graded from notebooks as handed in."""
-    lab = load_lab("lab1")
+    lab = load_lab(name)
     write_sample_class(tmp_path / "class", lab)
-    assert invoke("grade", tmp_path / "class", "--lab", "lab1", "--out", "out", "--wall", 5).exit_code == 0
+    assert invoke("grade", tmp_path / "class", "--lab", name, "--out", "out", "--wall", 5).exit_code == 0
     graded = {one["student_id"]: one for one in json.loads(Path("out/verdicts.json").read_text())}
     assert graded["all-right"]["score"] == lab.max_points
     assert graded["not-begun"]["score"] == 0
@@ -165,8 +166,9 @@ def test_every_misconception_of_the_sample_class_is_recognised(tmp_path):
 @pytest.mark.slow
 def test_the_demonstration_grades_its_class_and_names_the_reports(monkeypatch):
     monkeypatch.delenv("CAPTIONLAB_SECRET")
-    done = invoke("demo", "--out", "demo")
+    done = invoke("demo", "--lab", "lab1", "--out", "demo")
     assert done.exit_code == 0, done.output
-    assert "demo/grades.csv" in done.output
-    assert len(list(Path("demo/feedback").iterdir())) == len(json.loads(Path("demo/verdicts.json").read_text()))
+    assert "demo/lab1_vgg16/grades.csv" in done.output
+    made = Path("demo/lab1_vgg16")
+    assert len(list((made / "feedback").iterdir())) == len(json.loads((made / "verdicts.json").read_text()))
     assert not Path(".captionlab").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -14,6 +16,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 def run(path, folder) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
+    for module in path.parent.glob("*.py"):  # a lab's module lies beside its notebook
+        shutil.copy(module, folder)
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     return notebook
 

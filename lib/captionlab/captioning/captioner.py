@@ -18,12 +18,12 @@ from torch import Tensor
 from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
 from captionlab.captioning.evaluation import CaptionModel, search
-from captionlab.captioning.grid_features import grid_recipe
+from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
 from captionlab.captioning.vocabulary import PAD, START, Vocabulary
 from captionlab.transfer.checkpoints import load_checkpoint, load_weights
-from captionlab.transfer.extraction import Picture, prepare, read_batch
+from captionlab.transfer.extraction import Picture, read_batch
 from captionlab.transfer.feature_cache import fingerprint
 
 FORMAT = 1  # of the header
@@ -62,7 +62,7 @@ def header(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 
         "vocabulary": vocabulary.to_json(),
         "encoder": {
             "network": encoder.classifier.name,
-            "layer": encoder.layer,
+            "layers": list(encoder.layers),
             "size": encoder.size,
             "fingerprint": fingerprint(encoder.classifier.model),
             "learnt": learnt,
@@ -84,7 +84,7 @@ class Captioner:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.eval().to(self.device)
         if model.encoder is None:
-            self._network = prepare(encoder.classifier.model, grid_recipe(encoder), compiled=False)
+            self._network = GridNetwork(encoder)
 
     @property
     def decoder(self) -> Decoder:
@@ -114,10 +114,10 @@ class Captioner:
             found = f"format {about['captioner']}" if "captioner" in about else "no captioner"
             raise ValueError(f"{path.name} is {found}, expected a captioner of format {FORMAT}: train it again")
         wanted = about["encoder"]
-        encoder = encoder or load_encoder(wanted["network"], wanted["size"], wanted["layer"])
+        encoder = encoder or load_encoder(wanted["network"], wanted["size"], wanted["layers"])
         found = {
             "network": encoder.classifier.name,
-            "layer": encoder.layer,
+            "layers": list(encoder.layers),
             "size": encoder.size,
             "fingerprint": fingerprint(encoder.classifier.model),
         }
@@ -152,13 +152,12 @@ class Captioner:
 
     def positions(self, pictures: Sequence[Picture]) -> Tensor:
         """The pictures' grids, (pictures, positions, channels)."""
-        recipe = grid_recipe(self.encoder)
         with torch.inference_mode():
-            images = [read_batch([picture], recipe) for picture in pictures]
             if self.model.encoder is not None:
-                return torch.cat([self.model.positions(image) for image in images])
-            grids = [self._network(image)[0].reshape(1, -1, self.decoder.settings.channels) for image in images]
-        return torch.cat(grids).half().float().to(self.device)  # in half precision, as grids are kept on disk
+                return self.model.positions(read_batch(pictures, grid_recipe(self.encoder)))
+            # Each by itself, so that one's numbers do not depend on the others; in half precision, as on disk.
+            grids = torch.cat([self._network.of_pictures([picture]) for picture in pictures])
+            return grids.half().float().to(self.device)
 
 
 def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary) -> list[Told]:

@@ -125,6 +125,9 @@ class Decoder(nn.Module):
         super().__init__()
         self.settings = settings
         size = settings.projection or settings.channels
+        if settings.standardise:
+            self.register_buffer("mean", torch.zeros(settings.channels))
+            self.register_buffer("spread", torch.ones(settings.channels))
         if settings.projection:
             self.projection = nn.Linear(settings.channels, size)
         self.embedding = nn.Embedding(settings.words, settings.embedding, padding_idx=0)
@@ -146,8 +149,15 @@ class Decoder(nn.Module):
         """The settings as JSON values."""
         return asdict(self.settings)
 
+    def measure(self, positions: Tensor) -> None:
+        """Take mean and spread of each feature from grids, (images, positions, channels), for `standardise`."""
+        self.mean.copy_(positions.mean(dim=(0, 1)))
+        self.spread.copy_(positions.std(dim=(0, 1)).clamp(min=1e-3))
+
     def see(self, positions: Tensor) -> Seen:
         """Everything that depends on the images alone; positions: (images, positions, channels)."""
+        if self.settings.standardise:
+            positions = (positions - self.mean) / self.spread
         if self.settings.projection:
             positions = self.dropout(torch.relu(self.projection(positions)))
         return Seen(positions, self.attention.from_positions(positions))

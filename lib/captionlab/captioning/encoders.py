@@ -5,6 +5,7 @@ Source: Xu et al. 2015, "Show, Attend and Tell", section 3.1.1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -12,7 +13,13 @@ from torch import nn
 from captionlab.convnets.classifiers import EMBEDDED, Classifier, load_classifier
 
 # Where a network's grid is taken: the output of its last block. Others of torchvision have `features` or `layer4`.
-LAYERS = {"inception_v3": "Mixed_7c", "googlenet": "inception5b", "tiny_vgg": "features.10", "tiny_resnet": "layer3"}
+# The embedded networks were trained to take no notice of colours: an early layer, which still has them, is put beside.
+LAYERS = {
+    "inception_v3": ("Mixed_7c",),
+    "googlenet": ("inception5b",),
+    "tiny_vgg": ("features.2", "features.15"),
+    "tiny_resnet": ("maxpool", "layer4"),
+}
 PUBLISHED = ("vgg16", "resnet101", "resnet50", "inception_v3", "mobilenet_v2")
 
 
@@ -114,16 +121,17 @@ class Encoder:
 
     Attributes:
         classifier: the network with its weights; what it expects of images belongs to it.
-        layer: name of the layer, as in ``model.named_modules()``.
+        layers: names of layers, as in ``model.named_modules()``. With several, the grid is that of the last one, and
+            the others' maps, averaged over its cells, stand beside it at each position.
         size: images are resized to this many pixels, both ways.
     """
 
     classifier: Classifier
-    layer: str
+    layers: tuple[str, ...]
     size: int
 
 
-def load_encoder(network: str | None = None, size: int | None = None, layer: str | None = None) -> Encoder:
+def load_encoder(network: str | None = None, size: int | None = None, layers: Sequence[str] | None = None) -> Encoder:
     """A pretrained network as an encoder.
 
     Inception v3 was trained on values from -1 to 1, at 299 pixels; torchvision's turns ImageNet-normalised images into
@@ -133,7 +141,7 @@ def load_encoder(network: str | None = None, size: int | None = None, layer: str
         network: torchvision's name, "tiny_vgg" or "tiny_resnet". None: MobileNetV2 where its weights are, else
             ``tiny_resnet``.
         size: of the images; the network's own by default. A larger one gives a larger grid.
-        layer: where the grid is taken; the output of the last block by default.
+        layers: where the grid is taken; the output of the last block by default.
 
     Raises:
         FileNotFoundError, ValueError: see :func:`captionlab.convnets.classifiers.load_classifier`; and if it has no
@@ -146,15 +154,16 @@ def load_encoder(network: str | None = None, size: int | None = None, layer: str
             classifier = load_classifier("tiny_resnet")
     else:
         classifier = load_classifier(network)
-    layer = layer or grid_layer(classifier)
+    layers = tuple(layers or grid_layers(classifier))
     known = [name for name, _ in classifier.model.named_modules() if name]
-    if layer not in known:
-        raise ValueError(f"{classifier.name} has no layer {layer!r}; it has {', '.join(known)}")
-    return Encoder(classifier, layer, size or classifier.input_size)
+    for layer in layers:
+        if layer not in known:
+            raise ValueError(f"{classifier.name} has no layer {layer!r}; it has {', '.join(known)}")
+    return Encoder(classifier, layers, size or classifier.input_size)
 
 
-def grid_layer(classifier: Classifier) -> str:
-    """The layer whose maps are the grid: the output of the last block before any global pooling.
+def grid_layers(classifier: Classifier) -> tuple[str, ...]:
+    """The layers whose maps are the grid: the output of the last block before any global pooling.
 
     Raises:
         ValueError: for a network built in another way.
@@ -163,7 +172,7 @@ def grid_layer(classifier: Classifier) -> str:
         return LAYERS[classifier.name]
     for layer in ("features", "layer4"):
         if hasattr(classifier.model, layer):
-            return layer
+            return (layer,)
     raise ValueError(
         f"where {classifier.name} ends its maps is not known: name a layer, or use {', '.join((*PUBLISHED, *EMBEDDED))}"
     )

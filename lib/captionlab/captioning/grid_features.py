@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -89,7 +91,7 @@ def compute_grids(
         "network": encoder.classifier.name,
         "weights": encoder.classifier.weights_source,
         "fingerprint": fingerprint(encoder.classifier.model),
-        "layer": encoder.layer,
+        "layers": list(encoder.layers),
         "size": encoder.size,
         "variants": list(variants),
     }
@@ -116,41 +118,59 @@ def _key(about: dict, names: Sequence[str], pictures: Sequence[Picture]) -> str:
 
 def grid_recipe(encoder: Encoder, variant: str = "plain") -> Recipe:
     """How `captionlab.transfer.extraction` makes the grid of one picture."""
-    return Recipe((encoder.layer,), encoder.size, "positions", VARIANTS[variant])
+    return Recipe(encoder.layers, encoder.size, "positions", VARIANTS[variant])
 
 
 def _fill(folder: Path, pictures: Sequence[Picture], encoder: Encoder, variants: Sequence[str], progress: bool) -> None:
     """Write grids.npy, going on after the images that ``done.json`` says are there."""
-    recipe = grid_recipe(encoder)
-    network = prepare(encoder.classifier.model, recipe, compiled=len(pictures) >= CHUNK)
-    first = next(stream(network, pictures[:1], recipe, progress=False))[encoder.layer]
-    channels = _channels(encoder)
-    shape = (len(pictures), len(variants), first.shape[1] // channels, channels)
+    network = GridNetwork(encoder, compiled=len(pictures) >= CHUNK)
+    first = network.of_pictures(pictures[:1])
+    shape = (len(pictures), len(variants), *first.shape[1:])
     array, done = _open(folder, shape)
     with tqdm(total=len(pictures), initial=done, unit="image", desc="grids", disable=None if progress else True) as bar:
         for start in range(done, len(pictures), CHUNK):
             part = pictures[start : start + CHUNK]
             for number, variant in enumerate(variants):
                 at = start
-                for row in _rows(network, part, grid_recipe(encoder, variant), encoder.layer):
-                    array[at : at + len(row), number] = row.reshape(len(row), *shape[2:])
+                for row in network.stream(part, variant):
+                    array[at : at + len(row), number] = row
                     at += len(row)
                     bar.update(len(row) / len(variants))
             array.flush()
             write_atomically(folder / "done.json", json.dumps({"done": start + len(part)}).encode())
 
 
-def _rows(network: torch.nn.Module, pictures: Sequence[Picture], recipe: Recipe, layer: str) -> Iterator[np.ndarray]:
-    for found in stream(network, pictures, recipe, progress=False):
-        yield found[layer]
+class GridNetwork:
+    """A pretrained network from pictures to grids; how both a corpus and a single photograph are seen."""
 
+    def __init__(self, encoder: Encoder, compiled: bool = False) -> None:
+        self.encoder = encoder
+        self.network = prepare(encoder.classifier.model, grid_recipe(encoder), compiled=compiled)
+        # How many channels each layer has: its maps' averages are that many.
+        averages = prepare(encoder.classifier.model, Recipe(encoder.layers, encoder.size), compiled=False)
+        with torch.inference_mode():
+            self.channels = [row.shape[1] for row in averages(torch.zeros(1, 3, encoder.size, encoder.size))]
 
-def _channels(encoder: Encoder) -> int:
-    recipe = Recipe((encoder.layer,), encoder.size, "average")
-    with torch.inference_mode():
-        return prepare(encoder.classifier.model, recipe, compiled=False)(torch.zeros(1, 3, encoder.size, encoder.size))[
-            0
-        ].shape[1]
+    def stream(self, pictures: Sequence[Picture], variant: str = "plain") -> Iterator[np.ndarray]:
+        """Grids batch by batch, (n, positions, channels), float32."""
+        for found in stream(self.network, pictures, grid_recipe(self.encoder, variant), progress=False):
+            yield self._beside([torch.from_numpy(found[layer]) for layer in self.encoder.layers]).numpy()
+
+    def of_pictures(self, pictures: Sequence[Picture]) -> Tensor:
+        """Grids of a few pictures, (pictures, positions, channels), float32."""
+        return torch.from_numpy(np.concatenate(list(self.stream(pictures))))
+
+    def _beside(self, rows: Sequence[Tensor]) -> Tensor:
+        """The layers' maps side by side on the last one's grid."""
+        last = math.isqrt(rows[-1].shape[1] // self.channels[-1])
+        parts = []
+        for row, channels in zip(rows, self.channels, strict=True):
+            side = math.isqrt(row.shape[1] // channels)
+            maps = row.reshape(len(row), side, side, channels)
+            if side != last:
+                maps = F.adaptive_avg_pool2d(maps.permute(0, 3, 1, 2), last).permute(0, 2, 3, 1)
+            parts.append(maps.flatten(1, 2))
+        return torch.cat(parts, dim=2)
 
 
 def _open(folder: Path, shape: tuple[int, ...]) -> tuple[np.memmap, int]:

@@ -25,7 +25,10 @@ from captionlab.captioning.pictures import attention_figure
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.datasets.captioned_scenes import SIZE
 from captionlab.datasets.places import data_root
+
+MEASURED = 500  # images whose grids tell the features' mean and spread
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class Task:
 def encoder_for(settings: RunSettings) -> Encoder:
     """The encoder asked for; for drawn scenes the embedded network, which was trained on drawings."""
     network = settings.network or ("tiny_resnet" if settings.corpus == "embedded" else None)
-    return load_encoder(network, settings.size, settings.layer)
+    size = settings.size or (SIZE if settings.corpus == "embedded" else None)
+    return load_encoder(network, size, settings.layers.split(",") if settings.layers else None)
 
 
 def prepare_task(
@@ -90,6 +94,7 @@ def prepare_task(
 
 
 def _channels(encoder: Encoder) -> int:
+    """Of an encoder that learns with the decoder: its grid is always that of its last block."""
     with torch.no_grad():
         return cut_before_pooling(encoder.classifier.model)(torch.zeros(1, 3, encoder.size, encoder.size)).shape[1]
 
@@ -99,6 +104,9 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
     decoder = Decoder(DecoderSettings(task.channels, len(task.vocabulary), **settings.shape))
+    if decoder.settings.standardise:
+        train = task.sets["train"]
+        decoder.measure(train.batch(range(min(MEASURED, len(train)))))
     if settings.vectors:
         size, words = decoder.settings.embedding, task.vocabulary.words
         if settings.vectors == "captions":
@@ -150,7 +158,7 @@ def measure(
         extra=extra,
         network=encoder.classifier.name,
         size=encoder.size,
-        layer=encoder.layer,
+        layers=",".join(encoder.layers),
         longest=captioner.about.get("longest", RunSettings.longest),
         mirrored=False,
         learnt=captioner.learnt,

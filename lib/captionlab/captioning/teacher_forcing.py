@@ -37,12 +37,12 @@ def free_running_bleu(step, state, truth, search, score):
             ``<end>``, 0 is padding. An image with fewer captions than the others has rows of padding alone.
         search: a function such as ``greedy_search``: ``search(step, state)`` gives a list of lists of int, one an
             image, the numbers of the words without ``<start>`` and ``<end>``.
-        score: a function such as ``bleu``: ``score(candidates, references)``, with one caption an image, and a list of
-            captions an image.
+        score: a function such as ``bleu``: ``score(candidates, references)``, with one caption an image, and a list
+            of captions an image.
 
     Returns:
-        What ``score`` gives for lists of numbers without ``<pad>``, ``<start>`` and ``<end>``, each image once, with all
-        its captions.
+        What ``score`` gives for lists of numbers without ``<pad>``, ``<start>`` and ``<end>``, each image once, with
+        all its captions.
     """
     references = []
     for captions in truth.tolist():

@@ -14,13 +14,13 @@ import click
     "--root", type=click.Path(path_type=Path), default=Path("."), help="The course's folder (default: this one)."
 )
 def build(labs: tuple[str, ...], only_check: bool, root: Path) -> None:
-    """Make the notebooks of instructors (solutions/) and students (labs/) from the labs' texts.
+    """Make the notebooks and modules of instructors (solutions/) and students (labs/) from the labs' texts.
 
     LABS are names or unique prefixes, such as lab1; all labs by default.
     """
     from captionlab.exercises import LABS, UnknownName, lab_name
     from captionlab.workbook import build as workbook
-    from captionlab.workbook.notebook import TextError
+    from captionlab.workbook.errors import TextError
 
     try:
         names = tuple(lab_name(lab) for lab in labs) or LABS

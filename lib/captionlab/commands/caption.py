@@ -44,7 +44,11 @@ def _option(each) -> Callable:
 
 @caption.command()
 @RUN
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML or JSON file of settings.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TOML or JSON file of settings, or flickr8k or embedded.",
+)
 @settings_options
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's files into RUN.")
 def train(run: Path, config: Path | None, tensorboard: bool, **flags) -> None:
@@ -54,11 +58,19 @@ def train(run: Path, config: Path | None, tensorboard: bool, **flags) -> None:
     (to go on from) and history.csv.
     """
     with said():
-        values = {**(read_configuration(config) if config else {}), **_given(flags)}
+        values = {**(read_configuration(_named(config)) if config else {}), **_given(flags)}
         settings = RunSettings.from_flat(values)
         from captionlab.captioning.runs import train as train_run
 
         train_run(settings, run, report=click.echo, log=tensorboard)
+
+
+def _named(config: Path) -> Path:
+    """A configuration of the package by its name, or the file."""
+    import captionlab.captioning.settings as home
+
+    packaged = Path(home.__file__).parent / "configurations" / f"{config}.toml"
+    return packaged if not config.is_file() and packaged.is_file() else config
 
 
 def _given(flags: dict) -> dict:

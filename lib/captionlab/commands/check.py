@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from captionlab.grading.exercise import Lab
 
 
 @click.command()
@@ -14,7 +18,7 @@ import click
 def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
     """Check your own work on LAB (such as lab1), on the public seed.
 
-    PATH is your notebook, your module or their folder; by default the lab's notebook here or in labs/.
+    PATH is your notebook, your module or their folder; by default what lies here or in labs/.
     """
     from rich.console import Console
 
@@ -28,7 +32,7 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
     try:
         chosen = load_lab(lab)
         names = [find_exercise(name, chosen).name for name in only]
-        handed = _own_work(path, chosen.name)
+        handed = _own_work(path, chosen)
     except (UnknownName, NothingToGrade) as error:
         raise click.ClickException(str(error)) from None
     try:
@@ -44,14 +48,16 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
         raise SystemExit(1)
 
 
-def _own_work(path: Path | None, lab_name: str) -> Path:
+def _own_work(path: Path | None, lab: Lab) -> Path:
+    """The notebook to check; with the module that lies beside it, their folder."""
     from captionlab.grading.classroom import NothingToGrade
 
-    usual = [Path(f"{lab_name}.ipynb"), Path("labs", lab_name, f"{lab_name}.ipynb")]
+    usual = [Path(f"{lab.name}.ipynb"), Path("labs", lab.name, f"{lab.name}.ipynb")]
     candidates = [path] if path else usual
     for candidate in candidates:
         if candidate.exists():
-            return candidate
+            beside = lab.module and candidate.suffix == ".ipynb" and (candidate.parent / lab.module).is_file()
+            return candidate.parent if beside else candidate
     listed = " or ".join(map(str, candidates))
     raise NothingToGrade(f"there is no {listed}" + ("" if path else "; name your notebook: captionlab check LAB PATH"))
 

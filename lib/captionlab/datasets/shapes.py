@@ -73,10 +73,21 @@ def _paint(canvas: np.ndarray, layers: list[Layer], colours: np.ndarray, pixels:
     return covered
 
 
-def _paint_object(
-    canvas: np.ndarray, name: str, centre: np.ndarray, radius: float, rng: np.random.Generator
+def paint_object(
+    canvas: np.ndarray,
+    name: str,
+    centre: np.ndarray,
+    radius: float,
+    rng: np.random.Generator,
+    colours: np.ndarray | None = None,
 ) -> tuple[int, int, int, int]:
-    """Paint an object of the class on the canvas, in place; give back its box (x0, y0, x1, y1)."""
+    """Paint an object of the class on the canvas, in place; give back its box (x0, y0, x1, y1).
+
+    Args:
+        canvas: (height, width, 3), float32 in 0..1.
+        centre, radius: (y, x) and half the extent, in pixels.
+        colours: (3, 3) in 0..1, the object's colours; None: drawn, apart from the canvas's.
+    """
     view, here = _view(canvas, centre, REACH * radius)
     turn = math.pi if name in _FREE_TURN else _STRIPE_TURN if name.endswith(("stripes", "waves")) else _SMALL_TURN
     frame = _frame(view.shape, here, radius, rng.uniform(-turn, turn), rng.random() < 0.5)
@@ -86,7 +97,8 @@ def _paint_object(
         layers = texture_layers(name, frame, rng)
     else:
         layers = FIGURES[name](frame, rng)
-    covered = _paint(view, layers, _palette(rng, canvas.mean(axis=(0, 1))), radius) > 0.5
+    colours = _palette(rng, canvas.mean(axis=(0, 1))) if colours is None else colours
+    covered = _paint(view, layers, colours, radius) > 0.5
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     if not len(rows):
         return 0, 0, 0, 0
@@ -94,7 +106,7 @@ def _paint_object(
     return int(columns[0]) + x, int(rows[0]) + y, int(columns[-1]) + x + 1, int(rows[-1]) + y + 1
 
 
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.ndarray:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: float) -> np.ndarray:
     """Random values (height, width, 3) in -1..1 at knots `cell` pixels apart, linear between them."""
     knots = [int(np.ceil(side / cell)) + 2 for side in shape]
     values = rng.uniform(-1, 1, (*knots, 3)).astype(np.float32)
@@ -109,7 +121,7 @@ def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], cell: float)
 def _background(rng: np.random.Generator, shape: tuple[int, int], unit: float) -> np.ndarray:
     """A mottled colour with strokes and specks on it, (height, width, 3) in 0..1; `unit` is a window's size."""
     base = rng.uniform(0.1, 0.9, 3).astype(np.float32)
-    canvas = base + rng.uniform(0.03, 0.16) * _smooth_noise(rng, shape, unit * rng.uniform(0.1, 0.4))
+    canvas = base + rng.uniform(0.03, 0.16) * smooth_noise(rng, shape, unit * rng.uniform(0.1, 0.4))
     strokes = rng.poisson(3.0 * shape[0] * shape[1] / unit**2)
     for _ in range(strokes):
         centre, angle = rng.uniform(0, 1, 2) * shape, rng.uniform(0, math.pi)
@@ -167,10 +179,10 @@ def render(label: int | str, rng: np.random.Generator, size: int = WINDOW) -> np
     if rng.random() < (0.6 if name == "background" else 0.3):
         direction, away = rng.uniform(0, 2 * math.pi), rng.uniform(*NEIGHBOUR_AT)
         centre = size * (0.5 + away * np.array([np.sin(direction), np.cos(direction)]))
-        _paint_object(canvas, CLASSES[rng.integers(BACKGROUND)], centre, size * rng.uniform(*RADIUS), rng)
+        paint_object(canvas, CLASSES[rng.integers(BACKGROUND)], centre, size * rng.uniform(*RADIUS), rng)
     if name != "background":
         centre = size * (0.5 + rng.uniform(-OFF_CENTRE, OFF_CENTRE, 2))
-        _paint_object(canvas, name, centre, size * rng.uniform(*RADIUS), rng)
+        paint_object(canvas, name, centre, size * rng.uniform(*RADIUS), rng)
     return _photograph(canvas, rng)
 
 
@@ -210,13 +222,13 @@ def render_scene(
     canvas, boxes = _background(rng, size, WINDOW), []
     places: list[tuple[np.ndarray, float]] = []
     for name in names:
-        centre, radius = _free_place(rng, size, places)
+        centre, radius = free_place(rng, size, places)
         places.append((centre, radius))
-        boxes.append(_paint_object(canvas, name, centre, radius, rng))
+        boxes.append(paint_object(canvas, name, centre, radius, rng))
     return _photograph(canvas, rng), np.array(boxes, np.int64).reshape(-1, 4)
 
 
-def _free_place(
+def free_place(
     rng: np.random.Generator, size: tuple[int, int], taken: list[tuple[np.ndarray, float]]
 ) -> tuple[np.ndarray, float]:
     """A centre (y, x) and a radius apart from those taken, whole inside the picture."""

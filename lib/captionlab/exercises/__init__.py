@@ -7,7 +7,7 @@ import importlib
 
 from captionlab.grading.exercise import Exercise, Lab
 
-LABS = ("lab1_vgg16", "lab2_scenes", "lab3_bees_ants")
+LABS = ("lab1_vgg16", "lab2_scenes", "lab3_bees_ants", "lab4_captioning")
 
 
 class UnknownName(LookupError):

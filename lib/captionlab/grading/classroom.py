@@ -144,15 +144,24 @@ def read_submission(handed: Handed, lab: Lab) -> Submission:
         folder = handed.path / lab.name if (handed.path / lab.name).is_dir() else handed.path
         files = _lab_files(folder, lab, submission)
     for path in files:
-        if path.is_symlink():
-            raise UnreadableSubmission(f"{path.name} is a link; hand in the file itself")
-        if path.suffix == ".ipynb":
-            read_notebook(path, lab, submission)
-        elif path.suffix == ".py":
-            read_module(path, submission)
-        else:
-            raise UnreadableSubmission(f"{path.name} is neither a notebook (.ipynb) nor a module (.py)")
+        read_file(path, lab, submission)
     return submission
+
+
+def read_file(path: Path, lab: Lab, submission: Submission) -> None:
+    """Add a notebook's or a module's code to a submission.
+
+    Raises:
+        UnreadableSubmission: nothing in it can be graded.
+    """
+    if path.is_symlink():
+        raise UnreadableSubmission(f"{path.name} is a link; hand in the file itself")
+    if path.suffix == ".ipynb":
+        read_notebook(path, lab, submission)
+    elif path.suffix == ".py":
+        read_module(path, submission)
+    else:
+        raise UnreadableSubmission(f"{path.name} is neither a notebook (.ipynb) nor a module (.py)")
 
 
 def _lab_files(folder: Path, lab: Lab, submission: Submission) -> list[Path]:

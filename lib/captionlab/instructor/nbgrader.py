@@ -1,6 +1,7 @@
 """nbgrader takes its points from our judge: the student's kernel is not started to grade.
 
-``nbgrader_config.py`` puts :class:`RestoreCells` and :class:`JudgeCells` among the steps of ``nbgrader autograde``.
+``nbgrader_config.py`` puts :class:`RestoreCells` and :class:`JudgeCells` among the steps of ``nbgrader autograde``, and
+:data:`EXCHANGE` in the place of nbgrader's own ways from instructors to students and back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from pathlib import Path
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import (
+    ExchangeCollect,
+    ExchangeFetchAssignment,
+    ExchangeReleaseAssignment,
+    ExchangeSubmit,
+)
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -25,12 +33,12 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade, is_solution
 
 from captionlab.exercises import load_lab
-from captionlab.grading.classroom import Graded, course_secret, grade_safely
+from captionlab.grading.classroom import Graded, course_secret, grade_safely, read_file
 from captionlab.grading.exercise import grading_seed
 from captionlab.grading.judge import Verdict
 from captionlab.grading.report import number
 from captionlab.grading.sandbox import Sandbox
-from captionlab.grading.submission import Submission, add_cells
+from captionlab.grading.submission import Submission, UnreadableSubmission, add_cells
 
 CHECK_SUFFIX = "-check"  # of a check cell's grade id; what stands before it is the exercise
 
@@ -72,7 +80,7 @@ class JudgeCells(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         lab_name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
-        graded = grade_notebook(nb, lab_name, student)
+        graded = grade_notebook(nb, lab_name, student, self._submitted(lab_name, student))
         verdicts = {verdict.exercise: verdict for verdict in graded.verdicts}
         for cell in nb.cells:
             if cell.cell_type != "code":
@@ -87,12 +95,24 @@ class JudgeCells(NbGraderPreprocessor):
             self.log.warning("%s: %s", student, note)
         return nb, resources
 
+    def _submitted(self, lab_name: str, student: str) -> Path:
+        """The folder the student handed in: modules are not copied from there."""
+        course = CourseDirectory(parent=self)
+        return Path(course.format_path(course.submitted_directory, student, lab_name))
 
-def grade_notebook(nb: NotebookNode, lab_name: str, student: str) -> Graded:
-    """Grade a notebook that is already read, with the course's secret."""
+
+def grade_notebook(nb: NotebookNode, lab_name: str, student: str, folder: Path) -> Graded:
+    """Grade a notebook that is already read, and the lab's module in ``folder``, with the course's secret."""
     lab, secret = load_lab(lab_name), course_secret(Path("."))
     submission = Submission(student)
     add_cells(nb, submission)
+    if lab.module and not (folder / lab.module).exists():
+        submission.notes.append(f"there is no {lab.module} beside the notebook")
+    elif lab.module:
+        try:
+            read_file(folder / lab.module, lab, submission)
+        except UnreadableSubmission as error:
+            submission.notes.append(str(error))
     sandbox = _sandbox(lab.name)
     verdicts = [
         grade_safely(sandbox, one, submission, grading_seed(secret, one, student)) for one in lab.exercises.values()
@@ -123,3 +143,39 @@ AUTOGRADE_STEPS = [
     AssignLatePenalties,
     CheckCellMetadata,
 ]
+
+
+class _WithModules:
+    """Carries modules along: ``*.py`` is ignored on the way from solutions/ to labs/ only."""
+
+    def start(self) -> None:
+        ignored = self.coursedir.ignore
+        self.coursedir.ignore = [pattern for pattern in ignored if pattern != "*.py"]
+        try:
+            super().start()
+        finally:
+            self.coursedir.ignore = ignored
+
+
+class ReleaseAssignment(_WithModules, ExchangeReleaseAssignment):
+    """``nbgrader release_assignment``."""
+
+
+class FetchAssignment(_WithModules, ExchangeFetchAssignment):
+    """``nbgrader fetch_assignment``."""
+
+
+class Submit(_WithModules, ExchangeSubmit):
+    """``nbgrader submit``."""
+
+
+class Collect(_WithModules, ExchangeCollect):
+    """``nbgrader collect``."""
+
+
+EXCHANGE = {
+    "release_assignment": ReleaseAssignment,
+    "fetch_assignment": FetchAssignment,
+    "submit": Submit,
+    "collect": Collect,
+}

@@ -1,11 +1,13 @@
-"""Building all that is derived from a lab: ``solutions/<lab>/<lab>.ipynb`` and ``labs/<lab>/<lab>.ipynb``."""
+"""Building all that is derived from a lab: notebooks in ``solutions/<lab>/`` and ``labs/<lab>/``, and its module."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from captionlab.exercises import LABS, load_lab
-from captionlab.workbook.notebook import TextError, source_notebook, to_text
+from captionlab.workbook.errors import TextError
+from captionlab.workbook.module import release_module, source_module
+from captionlab.workbook.notebook import source_notebook, text_cells, to_text
 from captionlab.workbook.release import release_notebook
 
 
@@ -19,11 +21,17 @@ def built_files(root: Path, lab_name: str) -> dict[Path, str]:
     text = root / "solutions" / lab.name / f"{lab.name}.md"
     if not text.is_file():
         raise TextError(f"there is no {text}: run this in the course's folder, or name it with --root")
-    source = source_notebook(lab, text.read_text(encoding="utf-8"))
-    return {
+    written = text.read_text(encoding="utf-8")
+    source = source_notebook(lab, written)
+    files = {
         Path("solutions", lab.name, f"{lab.name}.ipynb"): to_text(source),
         Path("labs", lab.name, f"{lab.name}.ipynb"): to_text(release_notebook(source)),
     }
+    if lab.module:
+        module = source_module(lab, text_cells(written))
+        files[Path("solutions", lab.name, lab.module)] = module
+        files[Path("labs", lab.name, lab.module)] = release_module(lab, module)
+    return files
 
 
 def build(root: Path, labs: tuple[str, ...] = LABS) -> list[Path]:

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from captionlab.exercises import UnknownName, find_exercise
+from captionlab.exercises import UnknownName, find_exercise, load_lab
 from captionlab.grading.exercise import public_seed
 from captionlab.grading.judge import SYMBOLS, expect, first_difference, judge
 from captionlab.grading.observation import observe
+from captionlab.workbook.own_module import BrokenModule, find_module, run_module
 
 HIDDEN_SEEDS = "Graded with hidden seeds: other inputs, the same rules."
 
@@ -26,7 +27,8 @@ def check(name: str, implementation: Callable | None = None) -> None:
 
     Args:
         name: the exercise, such as ``"conv_output_size"``, or your function itself.
-        implementation: your function or class; by default the one of that name where ``check`` is called.
+        implementation: your function or class; by default the one of that name in the lab's module, as it is on
+            disk, or where ``check`` is called.
 
     Raises:
         CheckFailed: the answer is not right; says what was expected, what came, and a hint where the
@@ -41,9 +43,7 @@ def check(name: str, implementation: Callable | None = None) -> None:
         raise CheckFailed(f"✘ {error}") from None
     if implementation is None:
         caller = sys._getframe(1)
-        implementation = caller.f_locals.get(name, caller.f_globals.get(name))
-    if implementation is None:
-        raise CheckFailed(f"○ {name} is not defined yet: run the cell that defines it, then check again")
+        implementation = _find(name, load_lab(exercise.lab).module, {**caller.f_globals, **caller.f_locals})
     if str(getattr(implementation, "__module__", "")).startswith("captionlab."):
         raise CheckFailed(f"! {name} is the library's own: write the definition yourself")
     seed = public_seed(exercise)
@@ -56,3 +56,21 @@ def check(name: str, implementation: Callable | None = None) -> None:
         verdict = replace(verdict, example=first_difference(expect(exercise, seed), observed))
     symbol = SYMBOLS.get(verdict.outcome, "!")
     raise CheckFailed("\n".join([f"{symbol} {name}: {verdict.message}", *verdict.help_lines()]))
+
+
+def _find(name: str, file: str | None, here: dict) -> Callable:
+    """The student's own: what the lab's module defines wins over what the notebook does, as in grading."""
+    path = find_module(file) if file else None
+    own = {}
+    if path:
+        try:
+            own = run_module(path)
+        except BrokenModule as error:
+            raise CheckFailed(f"! {error}") from None
+    implementation = own.get(name, here.get(name))
+    if implementation is not None:
+        return implementation
+    if not file:
+        raise CheckFailed(f"○ {name} is not defined yet: run the cell that defines it, then check again")
+    where = f"{path} does not define it" if path else f"there is no {file} beside the notebook"
+    raise CheckFailed(f"○ {name} is not defined yet: {where}")

@@ -2,6 +2,7 @@
 
 The text is a jupytext Markdown file. An empty code cell ``exercise="name"`` stands for an exercise; a
 Markdown region ``written="id" points=3`` holds a question, ``<!-- model answer -->`` and ``<!-- rubric -->``.
+Where a lab has a module, exercises are written there, and the notebook holds their checks only.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from captionlab.grading.exercise import Exercise, Lab
 from captionlab.grading.report import number
 from captionlab.grading.submission import LAB_METADATA
+from captionlab.workbook.errors import TextError
 from captionlab.workbook.stub import solution_source
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MODEL_ANSWER, RUBRIC = "<!-- model answer -->", "<!-- rubric -->"
 
 
-class TextError(ValueError):
-    """A lab's text that cannot be built; the message says what was found and what was expected."""
+def text_cells(text: str) -> list[nbformat.NotebookNode]:
+    """The cells of a lab's text, markers as metadata."""
+    return jupytext.reads(text, fmt="md").cells
 
 
 def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
@@ -34,16 +37,16 @@ def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
         TextError: a marker names no exercise, an exercise has no marker or two, a question is incomplete.
     """
     cells, placed = [], []
-    for cell in jupytext.reads(text, fmt="md").cells:
+    for cell in text_cells(text):
         if "exercise" in cell.metadata:
             name = cell.metadata["exercise"]
             placed.append(name)
             if name not in lab.exercises:
                 raise TextError(f"the text of {lab.name} marks an exercise {name!r} that the lab does not have")
-            cells += _exercise_cells(lab.exercises[name])
+            cells += _exercise_cells(lab.exercises[name], lab.module)
         elif "written" in cell.metadata:
             cells += _written_cells(cell)
-        else:
+        elif "module" not in cell.metadata:
             cells.append(new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(cell.source))
     if placed != list(lab.exercises):
         absent = [name for name in lab.exercises if name not in placed]
@@ -57,13 +60,14 @@ def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
     return notebook
 
 
-def _exercise_cells(exercise: Exercise) -> Iterator[nbformat.NotebookNode]:
+def _exercise_cells(exercise: Exercise, module: str | None) -> Iterator[nbformat.NotebookNode]:
     yield new_markdown_cell(
-        f"### Exercise: `{exercise.name}`\n\n"
+        f"### Exercise: `{exercise.name}`{f' in `{module}`' if module else ''}\n\n"
         f"**{number(exercise.points)} points** · difficulty {_dots(exercise.difficulty)} · "
         f"importance {_dots(exercise.importance)} · about {exercise.minutes} minutes"
     )
-    yield new_code_cell(solution_source(exercise), metadata=_nbgrader(exercise.name, solution=True))
+    if not module:
+        yield new_code_cell(solution_source(exercise), metadata=_nbgrader(exercise.name, solution=True))
     yield new_code_cell(
         f'check("{exercise.name}")',
         metadata=_nbgrader(f"{exercise.name}-check", grade=True, locked=True, points=exercise.points),

@@ -1,15 +1,23 @@
-"""The students' notebook, by nbgrader's own steps: ``nbgrader generate_assignment`` and our build give the same."""
+"""What students receive, by nbgrader's own steps: ``nbgrader generate_assignment`` and our build give the same."""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import nbformat
 from nbgrader.converters import GenerateAssignment
-from nbgrader.preprocessors import ClearSolutions, IncludeHeaderFooter, InstantiateTests, SaveCells
+from nbgrader.preprocessors import (
+    ClearSolutions,
+    IncludeHeaderFooter,
+    InstantiateTests,
+    NbGraderPreprocessor,
+    SaveCells,
+)
 
 from captionlab.exercises import load_lab
 from captionlab.grading.submission import LAB_METADATA
+from captionlab.workbook.module import release_module
 from captionlab.workbook.stub import start_source
 
 
@@ -26,9 +34,24 @@ class StubSolutions(ClearSolutions):
         return nb, resources
 
 
+class StubModule(NbGraderPreprocessor):
+    """Writes the students' module beside their notebook, where the lab has one; from that beside the source."""
+
+    def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
+        lab = load_lab(nb.metadata[LAB_METADATA]["lab"])
+        if lab.module:
+            path = Path(resources["metadata"]["path"], lab.module)
+            if not path.is_file():
+                raise FileNotFoundError(f"there is no {path}: run `captionlab build`, then generate the assignment")
+            released = release_module(lab, path.read_text(encoding="utf-8"))
+            resources.setdefault("outputs", {})[lab.module] = released.encode()
+        return nb, resources
+
+
 _STANDARD = GenerateAssignment.class_traits()["preprocessors"].default()
-RELEASE_STEPS = [StubSolutions if step is ClearSolutions else step for step in _STANDARD]
-_NOT_OURS = (IncludeHeaderFooter, InstantiateTests, SaveCells)  # they need nbgrader's folders or its database
+RELEASE_STEPS = [*(StubSolutions if step is ClearSolutions else step for step in _STANDARD), StubModule]
+# These need nbgrader's folders or its database; our build writes the module itself.
+_NOT_OURS = (IncludeHeaderFooter, InstantiateTests, SaveCells, StubModule)
 
 
 def release_notebook(source: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -12,6 +12,8 @@ from captionlab.grading.exercise import Exercise
 from captionlab.grading.submission import bound_by
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's markers
+STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # and what it leaves in their place
+BUG = "# There is a bug below: find it, explain it, repair it."
 
 
 def solution_source(exercise: Exercise) -> str:
@@ -45,17 +47,49 @@ def _mark(lines: list[str], function: ast.FunctionDef) -> None:
     lines.insert(start, indent + BEGIN)
 
 
+def stub_source(exercise: Exercise) -> str:
+    """What students receive: the solution cut out, or the code that a find-the-bug exercise starts from."""
+    return start_source(exercise) if exercise.start else cut(solution_source(exercise))
+
+
+def cut(source: str) -> str:
+    """Source with each marked part replaced by the line students overwrite; as nbgrader cuts a notebook's cells."""
+    return _replace_marked(source, [STUB] * source.count(BEGIN))
+
+
 def start_source(exercise: Exercise) -> str:
-    """What students receive of a find-the-bug exercise: its misconception under the reference's docstring."""
-    wrong = inspect.getsource(exercise.misconceptions[exercise.start].implementation)
-    wrong = textwrap.dedent(wrong).rstrip()
+    """What students receive of a find-the-bug exercise: its misconception under the reference's docstrings."""
+    wrong = textwrap.dedent(inspect.getsource(exercise.misconceptions[exercise.start].implementation)).rstrip()
     definition = ast.parse(wrong).body[0]
-    lines = wrong.split("\n")
-    body = "\n".join(lines[definition.body[0].lineno - 1 :])
-    if ast.get_docstring(definition) is not None:
-        body = "\n".join(lines[definition.body[0].end_lineno :])
-    head = solution_source(exercise).partition(BEGIN)[0].rstrip()
-    return f"{head}\n    # There is a bug below: find it, explain it, repair it.\n{body}"
+    bodies = [definition]
+    if isinstance(definition, ast.ClassDef):
+        methods = {one.name: one for one in definition.body if isinstance(one, ast.FunctionDef)}
+        reference = ast.parse(solution_source(exercise)).body[0]  # the marked parts come in its order
+        bodies = [methods[one.name] for one in reference.body if getattr(one, "name", None) in exercise.written]
+    parts = [textwrap.dedent(_body(wrong, one)) for one in bodies]
+    return _replace_marked(solution_source(exercise), [f"{BUG}\n{parts[0]}", *parts[1:]])
+
+
+def _body(source: str, function: ast.FunctionDef) -> str:
+    """Lines of a function's body, its docstring apart."""
+    lines = source.split("\n")[: function.end_lineno]
+    has_docstring = ast.get_docstring(function) is not None
+    return "\n".join(lines[function.body[0].end_lineno if has_docstring else function.body[0].lineno - 1 :])
+
+
+def _replace_marked(source: str, texts: list[str]) -> str:
+    """Put the n-th text, indented, in the place of the n-th marked part."""
+    lines, texts = [], iter(texts)
+    within = False
+    for line in source.split("\n"):
+        if line.strip() == BEGIN:
+            within = True
+            lines.append(textwrap.indent(next(texts), line[: -len(line.lstrip())]))
+        elif line.strip() == END:
+            within = False
+        elif not within:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def standalone_source(implementation: Callable, name: str) -> str:

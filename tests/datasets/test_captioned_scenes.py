@@ -1,0 +1,68 @@
+"""Drawn scenes: what captions say is what is drawn."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from captionlab.captioning.metrics import bleu
+from captionlab.captioning.text import tokenise
+from captionlab.datasets.captioned_scenes import COLOURS, GROUNDS, SIZE, make_scenes, plural
+
+SCENES = make_scenes(1, 60)
+
+
+def test_the_same_seed_draws_the_same_and_the_count_changes_nothing():
+    again = make_scenes(1, 3)
+    for one, other in zip(SCENES[:3], again, strict=True):
+        assert (one.image == other.image).all()
+        assert one.captions == other.captions
+    assert make_scenes(2, 1)[0].captions != SCENES[0].captions or (make_scenes(2, 1)[0].image != SCENES[0].image).any()
+    with pytest.raises(ValueError, match="count is -1"):
+        make_scenes(0, -1)
+
+
+def test_every_scene_has_five_different_captions_of_things_that_are_there():
+    for scene in SCENES:
+        assert scene.image.shape == (SIZE, SIZE, 3)
+        assert scene.image.dtype == np.uint8
+        assert len(set(scene.captions)) == 5
+        nouns = {thing.noun for thing in scene.things} | {plural(thing.noun) for thing in scene.things}
+        for caption in scene.captions:
+            words = caption.split()
+            assert nouns & set(words)
+            assert set(words) & {thing.colour for thing in scene.things}
+            assert {"two", "pair"}.isdisjoint(words) or len(scene.things) == 2
+            assert all(ground not in caption or ground == scene.ground for ground in GROUNDS)
+
+
+def test_things_are_where_their_boxes_are_and_in_their_colours():
+    for scene in SCENES[:20]:
+        for thing in scene.things:
+            x0, y0, x1, y1 = thing.box
+            assert 0 <= x0 < x1 <= SIZE
+            assert 0 <= y0 < y1 <= SIZE
+            inside = scene.image[y0:y1, x0:x1].reshape(-1, 3) / 255
+            near = np.abs(inside - np.array(COLOURS[thing.colour])).max(axis=1) < 0.12
+            assert near.mean() > 0.1
+            assert scene.boxes(thing.noun)
+
+
+def test_relations_and_places_agree_with_the_boxes():
+    seen = Counter()
+    for scene in SCENES:
+        for caption in scene.captions:
+            for words, axis, sign in ((" to the left of ", 0, -1), (" above ", 1, -1), (" below ", 1, 1)):
+                if words in caption and len(scene.things) == 2:
+                    first = caption.split(words)[0].split()[-1]
+                    one, other = sorted(scene.things, key=lambda thing, first=first: thing.noun != first)
+                    assert sign * (one.middle[axis] - other.middle[axis]) > 0
+                    seen[words] += 1
+    assert len(seen) == 3
+
+
+def test_captions_vary_and_still_agree():
+    """One of a scene's captions against the other four: what BLEU an equal of the people who wrote them would get."""
+    held = [tokenise(scene.captions[0]) for scene in SCENES]
+    others = [[tokenise(caption) for caption in scene.captions[1:]] for scene in SCENES]
+    assert 0.4 < bleu(held, others)[3] < 0.95
