@@ -53,7 +53,7 @@ def test_relations_and_places_agree_with_the_boxes():
     for scene in SCENES:
         for caption in scene.captions:
             for words, axis, sign in ((" to the left of ", 0, -1), (" above ", 1, -1), (" below ", 1, 1)):
-                if words in caption and len(scene.things) == 2:
+                if words in caption and "one above the other" not in caption and len(scene.things) == 2:
                     first = caption.split(words)[0].split()[-1]
                     one, other = sorted(scene.things, key=lambda thing, first=first: thing.noun != first)
                     assert sign * (one.middle[axis] - other.middle[axis]) > 0

@@ -131,13 +131,14 @@ def load_corpus(name: str | Path = "flickr8k", extra: Path | str | None = None, 
     """
     from captionlab.captioning import corpus_readers as readers
 
-    if str(name) == "embedded":
-        return embedded_corpus(seed)
-    folder = _folder(name)
-    if (folder / "Flickr8k.token.txt").is_file():
+    drawn = str(name) == "embedded"
+    folder = None if drawn else _folder(name)
+    if folder and (folder / "Flickr8k.token.txt").is_file():
         return readers.flickr8k(folder, extra)
     if extra is not None:
         raise DataError(f"--extra adds to Flickr8k; {name} is none: it has no Flickr8k.token.txt")
+    if drawn:
+        return embedded_corpus(seed)
     if any(folder.glob("*.parquet")):
         return readers.flickr30k(folder)
     if any(folder.glob("annotations/captions_*.json")):
