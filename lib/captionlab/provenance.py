@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
 import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -73,3 +75,25 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def readable(record: dict) -> str:
+    """A result's record as JSON: numbers as short as they are meaningful, innermost lists and objects on one line."""
+    innermost = re.compile(r"[\[{][^\[\]{}]*[\]}]")
+    text = json.dumps(_rounded(record), indent=1)
+    return innermost.sub(lambda found: " ".join(found.group().split()), text) + "\n"
+
+
+def _rounded(value):
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def device() -> str:
+    """What computes here: "cpu", or the GPU's name."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from captionlab.captioning.text import tokenise
@@ -168,14 +169,15 @@ def embedded_corpus(seed: int = 0, counts: dict[str, int] | None = None) -> Corp
     splits, start = {}, 0
     for split, count in counts.items():
         splits[split] = [
-            CaptionedImage(f"scene-{number:05d}", _drawn(scene.image), tuple(scene.captions))
+            CaptionedImage(f"scene-{number:05d}", drawn(scene.image), tuple(scene.captions))
             for number, scene in enumerate(scenes[start : start + count], start=start)
         ]
         start += count
     return Corpus("embedded", splits)
 
 
-def _drawn(pixels) -> Bytes:
+def drawn(pixels: np.ndarray) -> Bytes:
+    """A picture of (height, width, 3) uint8 pixels."""
     kept = io.BytesIO()
     Image.fromarray(pixels).save(kept, "PNG")
     return Bytes(kept.getvalue())

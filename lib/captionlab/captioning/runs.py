@@ -6,6 +6,7 @@ train(settings, Path("runs/flickr8k"))
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
 from captionlab.datasets.captioned_scenes import SIZE
 from captionlab.datasets.places import data_root
+from captionlab.transfer.extraction import Picture
+
+Change = Callable[[str, Picture], Picture]
 
 MEASURED = 500  # images whose grids tell the features' mean and spread
 
@@ -60,10 +64,12 @@ def prepare_task(
     vocabulary: Vocabulary | None = None,
     cache: Path | None = None,
     progress: bool = True,
+    through: Change | None = None,
 ) -> Task:
     """Read the corpus, choose the vocabulary on the training captions, compute the grids.
 
     Args:
+        through: changes every picture before it is looked at, as noise does; given its name and the picture.
         vocabulary: of a trained model; None: a new one.
         cache: folder of the grids; by default ``grids`` below the folder of all data.
 
@@ -80,7 +86,8 @@ def prepare_task(
         vocabulary = Vocabulary.from_captions(words, settings.min_frequency, settings.most_frequent or None)
     sets, channels = {}, 0
     for split, each in images.items():
-        names, pictures = [image.name for image in each], [image.picture for image in each]
+        names = [image.name for image in each]
+        pictures = [through(image.name, image.picture) if through else image.picture for image in each]
         variants = ("plain", "mirrored") if settings.mirrored and split == "train" else ("plain",)
         if settings.learnt:
             source = Pictures(pictures, encoder, variants)
@@ -138,13 +145,19 @@ def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> 
     )
 
 
-def train(settings: RunSettings, folder: Path, **options) -> list[dict]:
+def train(settings: RunSettings, folder: Path, through: Change | None = None, **options) -> list[dict]:
     """Prepare the task and train, or go on training, into a folder; returns the history."""
-    return make_trainer(settings, prepare_task(settings), folder, **options).run()
+    return make_trainer(settings, prepare_task(settings, through=through), folder, **options).run()
 
 
 def measure(
-    folder: Path, corpus: str | None = None, split: str = "dev", extra: str | None = None, beams=5, by_length=False
+    folder: Path,
+    corpus: str | None = None,
+    split: str = "dev",
+    extra: str | None = None,
+    beams: int = 5,
+    by_length: bool = False,
+    through: Change | None = None,
 ) -> dict:
     """Scores of a trained model on a split, and the captions it wrote; JSON values.
 
@@ -163,14 +176,18 @@ def measure(
         mirrored=False,
         learnt=captioner.learnt,
     )
-    task = prepare_task(settings, (split,), captioner.vocabulary)
+    task = prepare_task(settings, (split,), captioner.vocabulary, through=through)
     captions = task.sets[split]
     forced = teacher_forced(captioner.model, captions)
+    began = time.perf_counter()
     free = evaluate(captioner.model, captioner.vocabulary, captions, beams, by_length)
+    seconds = time.perf_counter() - began
     written = {name: " ".join(words) for name, words in zip(captions.names, free.captions, strict=True)}
     return {
         "corpus": task.corpus.name, "split": split, "images": len(captions), "beams": beams, "by_length": by_length,
         "bleu": list(free.bleu), "top5": forced.top5, "loss": forced.loss, "captions": written,
+        "images_a_second": len(captions) / seconds,
+        "parameters": sum(parameter.numel() for parameter in captioner.model.parameters()),
     }  # fmt: skip
 
 

@@ -162,6 +162,14 @@ TRAINING = tuple(each.name for each in fields(TrainingSettings))
 OWN = tuple(each.name for each in fields(RunSettings) if each.name not in ("shape", "training"))
 
 
+CONFIGURATIONS = Path(__file__).parent / "configurations"
+
+
+def packaged_configuration(name: str) -> dict:
+    """The names and values of a configuration of the package: "flickr8k", "flickr8k_short", "embedded"."""
+    return read_configuration(CONFIGURATIONS / f"{name}.toml")
+
+
 def read_configuration(path: Path) -> dict:
     """The names and values of a TOML or JSON file.
 

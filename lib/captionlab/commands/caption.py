@@ -9,7 +9,14 @@ from pathlib import Path
 
 import click
 
-from captionlab.captioning.settings import SHAPE, DecoderSettings, RunSettings, TrainingSettings, read_configuration
+from captionlab.captioning.settings import (
+    CONFIGURATIONS,
+    SHAPE,
+    DecoderSettings,
+    RunSettings,
+    TrainingSettings,
+    read_configuration,
+)
 from captionlab.commands.running import said
 
 PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
@@ -67,9 +74,7 @@ def train(run: Path, config: Path | None, tensorboard: bool, **flags) -> None:
 
 def _named(config: Path) -> Path:
     """A configuration of the package by its name, or the file."""
-    import captionlab.captioning.settings as home
-
-    packaged = Path(home.__file__).parent / "configurations" / f"{config}.toml"
+    packaged = CONFIGURATIONS / f"{config}.toml"
     return packaged if not config.is_file() and packaged.is_file() else config
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from captionlab.commands.caption_experiments import COMMANDS as CAPTIONS
 from captionlab.commands.insects import insects, insects_networks
 from captionlab.commands.running import OUT, run
 from captionlab.commands.scenes import COMMANDS as SCENES
@@ -34,5 +35,5 @@ def classify(images: tuple[Path, ...], network: str | None, weights: Path | None
     run(run_classify, list(images), network, weights, out, limit)
 
 
-for command in (*SCENES, insects, insects_networks):
+for command in (*SCENES, insects, insects_networks, *CAPTIONS):
     experiment.add_command(command)

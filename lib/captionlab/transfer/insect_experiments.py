@@ -6,8 +6,6 @@ Each run writes a JSON file with all numbers and where they come from, a CSV tab
 from __future__ import annotations
 
 import csv
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from captionlab.provenance import provenance
+from captionlab.provenance import device, provenance, readable
 from captionlab.transfer.insect_data import Insects, load_insects
 from captionlab.transfer.insect_methods import METHODS, Bench, Result
 from captionlab.transfer.insect_recipes import Recipe, recipe_for
@@ -182,10 +180,10 @@ def _write(
         "protocol": PROTOCOL,
         "recipes": {network: asdict(recipe) for network, recipe in recipes.items()},
         "rows": rows,
-        **provenance(command, seeds[0], _device()),
+        **provenance(command, seeds[0], device()),
     }
     paths = [out / f"{name}{ending}" for ending in (".json", ".csv", ".png", "_curves.png")]
-    paths[0].write_text(_readable(record), "utf-8")
+    paths[0].write_text(readable(record), "utf-8")
     _write_csv(rows, paths[1])
     draw_table(rows, _title(insects), paths[2])
     draw_curves(rows, _title(insects), paths[3])
@@ -215,27 +213,6 @@ def _write_csv(rows: list[dict], path: Path) -> None:
             chosen = f"{np.mean(validated):.4f}" if validated else ""
             numbers = [f"{row['mean']:.4f}", spread, f"{min(accuracies):.4f}", f"{max(accuracies):.4f}", chosen]
             table.writerow([row["network"] or "", row["method"], len(accuracies), *numbers])
-
-
-def _readable(record: dict) -> str:
-    """The record as JSON with a line an epoch, not a line a number."""
-    innermost = re.compile(r"[\[{][^\[\]{}]*[\]}]")
-    return innermost.sub(lambda found: " ".join(found.group().split()), json.dumps(_rounded(record), indent=1)) + "\n"
-
-
-def _rounded(value):
-    """Numbers as short as they are meaningful, at any depth."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _device() -> str:
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
 
 
 def _command(name: str, seeds: Sequence[int], data: str | Path | None, networks: Sequence[str]) -> str:

@@ -1,0 +1,226 @@
+"""Lab 4's experiments: one setting is changed, everything else stays, and what comes of it is a table and a figure.
+
+Each run keeps its folder, named by its settings, below the folder of all data: an experiment that was stopped goes on
+where it was, and a run that two experiments share is trained once.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from captionlab.captioning.runs import Change, measure, train
+from captionlab.captioning.settings import DENSE_DECODER, RunSettings, packaged_configuration
+from captionlab.captioning.tables import as_row, write_results
+from captionlab.captioning.training import HISTORY
+from captionlab.convnets.classifiers import load_classifier
+from captionlab.datasets.places import data_root
+from captionlab.transfer.checkpoints import write_atomically
+
+BEAMS = 5  # of the search behind all scores
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of a table.
+
+    Attributes:
+        name: what is different.
+        changes: settings that differ from the base, by name.
+        seeds: how many times it is trained, seeds 0, 1, ...; several show the spread.
+    """
+
+    name: str
+    changes: dict = field(default_factory=dict)
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A comparison.
+
+    Attributes:
+        question: one line, the figure's title.
+        variants: the rows.
+        changes: settings of all rows that differ from the base.
+    """
+
+    question: str
+    variants: tuple[Variant, ...]
+    changes: dict = field(default_factory=dict)
+
+
+def _sweep(setting: str, values: Sequence, unit: str) -> tuple[Variant, ...]:
+    return tuple(Variant(f"{value:g} {unit}", {setting: value}) for value in values)
+
+
+LEARNT_BY_HEART = {"dropout": 0.0, "smoothing": 0.0, "mirrored": False, "average": 0.0, "schedule": "plateau"}
+ENCODERS = ("vgg16", "resnet101", "resnet50", "inception_v3", "mobilenet_v2", "tiny_resnet", "tiny_vgg")
+EXPERIMENTS = {
+    "cells": Experiment(
+        "Which recurrent cell?",
+        (
+            Variant("LSTM", seeds=3),
+            Variant("GRU", {"cell": "gru"}),
+            Variant("RNN", {"cell": "rnn"}),
+            Variant("GRU, no gate, dense layer", DENSE_DECODER),
+        ),
+    ),
+    "penalty": Experiment(
+        "Does doubly stochastic attention help?",
+        (
+            Variant("no penalty", {"penalty": 0.0}),
+            Variant("mean over positions, factor 1", {"penalty": 1.0, "reduction": "mean"}),
+            Variant("sum over positions, factor 1", {"penalty": 1.0, "reduction": "sum"}),
+        ),
+    ),
+    "sampling": Experiment(
+        "Does it help to read one's own words in training?",
+        (Variant("the true words"), Variant("own words, up to 25 %", {"slope": 0.05, "highest": 0.25})),
+    ),
+    "vectors": Experiment(
+        "Do pretrained word vectors help?",
+        (Variant("random"), Variant("Word2Vec on the captions", {"vectors": "captions"})),
+    ),
+    "encoders": Experiment("Which encoder?", tuple(Variant(name, {"network": name}) for name in ENCODERS)),
+    "batch-size": Experiment("How large a batch?", _sweep("images", (8, 32, 128), "images")),
+    "learning-rate": Experiment("Which learning rate?", _sweep("rate", (1e-4, 4e-4, 1e-3, 4e-3, 1.6e-2), "")),
+    "training-images": Experiment("How many training images?", _sweep("train_images", (150, 500, 1500), "images")),
+    "overfitting": Experiment(
+        "What becomes of a model that learns by heart?",
+        (
+            Variant("300 images, no dropout", {**LEARNT_BY_HEART, "train_images": 300}),
+            Variant("300 images, dropout 0.5", {**LEARNT_BY_HEART, "train_images": 300, "dropout": 0.5}),
+        ),
+        {"epochs": 25, "images": 16, "patience": 25},
+    ),
+}
+LARGER = {"training-images": _sweep("train_images", (1000, 3000, 6000), "images")}  # of a corpus of photographs
+
+
+def run_experiment(
+    name: str,
+    out: Path,
+    corpus: str = "flickr8k",
+    changes: dict | None = None,
+    seeds: int | None = None,
+    runs: Path | None = None,
+    report: Callable[[str], None] = print,
+) -> list[Path]:
+    """Train and measure all variants of an experiment; write ``lab4_NAME_CORPUS.{json,csv,png}``.
+
+    Args:
+        name: one of ``EXPERIMENTS``.
+        out: folder for the files, made if missing.
+        corpus: see :func:`captionlab.captioning.corpora.load_corpus`.
+        changes: settings, by name, for all variants.
+        seeds: of each variant; by default what the experiment says.
+        runs: folder of the runs; by default ``runs`` below the folder of all data.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError, FileNotFoundError, DataError: a setting that makes no sense; data that are not there.
+    """
+    experiment, runs = EXPERIMENTS[name], runs or data_root() / "runs"
+    variants = experiment.variants if corpus == "embedded" else LARGER.get(name, experiment.variants)
+    base = {**short_configuration(corpus), **experiment.changes, **(changes or {})}
+    rows, left_out = [], []
+    for variant in variants:
+        if reason := _missing_weights(variant):
+            report(f"{variant.name}: left out, {reason}")
+            left_out.append({"variant": variant.name, "reason": reason})
+            continue
+        for seed in range(seeds or variant.seeds):
+            report(f"{variant.name}, seed {seed}")
+            settings = RunSettings.from_flat({**base, **variant.changes, "seed": seed})
+            _, history, scores = finished_run(settings, runs, report)
+            rows.append(as_row(variant.name, seed, history, scores))
+    if not rows:
+        raise FileNotFoundError(f"nothing could be run: {'; '.join(each['reason'] for each in left_out)}")
+    command = f"captionlab experiment {name} --corpus {corpus}" + (f" --seeds {seeds}" if seeds else "")
+    command += "".join(f" --set {setting}={value}" for setting, value in (changes or {}).items())
+    about = {"question": experiment.question, "beams": BEAMS, "settings": base, "left_out": left_out}
+    return write_results(f"lab4_{name}_{Path(corpus).name}", rows, about, command, out)
+
+
+def short_configuration(corpus: str) -> dict:
+    """Settings, by name, with which a run of the experiments takes at most 10 minutes on one core."""
+    if corpus == "embedded":
+        return packaged_configuration("embedded")
+    return {**packaged_configuration("flickr8k_short"), "corpus": corpus}
+
+
+def finished_run(
+    settings: RunSettings,
+    runs: Path,
+    report: Callable[[str], None] = print,
+    through: Change | None = None,
+    name: str = "",
+) -> tuple[Path, list[dict], dict]:
+    """A run's folder, history and scores: trained now, gone on with, or found finished.
+
+    Args:
+        through, name: a change of every picture, as :func:`captionlab.captioning.runs.prepare_task` takes it, and its
+            name.
+    """
+    key = hashlib.sha256(json.dumps([asdict(settings), name], sort_keys=True).encode()).hexdigest()[:16]
+    folder = runs / f"{Path(settings.corpus).name}-{key}"
+    scores = folder / SCORES
+    if scores.is_file():
+        report(f"found finished: {folder}")
+        with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
+            history = [{column: _number(value) for column, value in row.items()} for row in csv.DictReader(file)]
+        return folder, history, json.loads(scores.read_text(encoding="utf-8"))
+    history = train(settings, folder, through, report=report)
+    found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=through)
+    write_atomically(scores, json.dumps(found, indent=1).encode())
+    report(f"BLEU-4 with {BEAMS} beams: {found['bleu'][3]:.4f}")
+    return folder, history, found
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.isdigit() else float(text)
+
+
+def _missing_weights(variant: Variant) -> str:
+    """Why the variant cannot be run here; empty if it can."""
+    if "network" in variant.changes:
+        try:
+            load_classifier(variant.changes["network"])
+        except (FileNotFoundError, ValueError) as error:
+            return f"its weights are not here ({str(error).splitlines()[0]})"
+    return ""
+
+
+def compare_beams(
+    run: Path, out: Path, beams: Sequence[int] = (1, 3, 5, 10), corpus: str | None = None, split: str = "dev"
+) -> list[Path]:
+    """BLEU of a trained model against the number of beams; writes ``lab4_beams_CORPUS.{json,csv,png}``."""
+    rows = []
+    for by_length in (False, True):
+        for count in beams:
+            if count == 1 and by_length:
+                continue  # there is nothing to compare
+            found = measure(run, corpus, split, beams=count, by_length=by_length)
+            captions = [caption.split() for caption in found.pop("captions").values()]
+            rows.append(
+                {
+                    "variant": f"{count} beams, {'by log-probability a word' if by_length else 'by log-probability'}",
+                    "beams": count,
+                    "by_length": by_length,
+                    **{f"bleu{n}": value for n, value in enumerate(found["bleu"], start=1)},
+                    "words": sum(map(len, captions)) / len(captions),
+                    "different_words": len({word for caption in captions for word in caption}),
+                    "images_a_second": found["images_a_second"],
+                }
+            )
+    about = {"question": "How many beams?", "split": found["split"], "images": found["images"]}
+    command = f"captionlab experiment beams {run.name}"
+    return write_results(f"lab4_beams_{Path(found['corpus']).name}", rows, about, command, out)
