@@ -150,6 +150,20 @@ def train(settings: RunSettings, folder: Path, through: Change | None = None, **
     return make_trainer(settings, prepare_task(settings, through=through), folder, **options).run()
 
 
+def settings_of(captioner: Captioner, corpus: str | None = None, extra: str | None = None) -> RunSettings:
+    """The settings with which a trained model looks at images; of its own corpus, unless another is named."""
+    return RunSettings(
+        corpus=corpus or captioner.about["corpus"],
+        extra=extra,
+        network=captioner.encoder.classifier.name,
+        size=captioner.encoder.size,
+        layers=",".join(captioner.encoder.layers),
+        longest=captioner.about.get("longest", RunSettings.longest),
+        mirrored=False,
+        learnt=captioner.learnt,
+    )
+
+
 def measure(
     folder: Path,
     corpus: str | None = None,
@@ -165,17 +179,7 @@ def measure(
         corpus: None: the one it was trained on.
     """
     captioner = Captioner.load(folder)
-    encoder = captioner.encoder
-    settings = RunSettings(
-        corpus=corpus or captioner.about["corpus"],
-        extra=extra,
-        network=encoder.classifier.name,
-        size=encoder.size,
-        layers=",".join(encoder.layers),
-        longest=captioner.about.get("longest", RunSettings.longest),
-        mirrored=False,
-        learnt=captioner.learnt,
-    )
+    settings = settings_of(captioner, corpus, extra)
     task = prepare_task(settings, (split,), captioner.vocabulary, through=through)
     captions = task.sets[split]
     forced = teacher_forced(captioner.model, captions)
