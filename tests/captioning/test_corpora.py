@@ -100,11 +100,15 @@ def test_flickr30k_parquet(tmp_path):
         {"image": {"bytes": data.getvalue(), "path": None}, "alt_text": [f"caption {n}"] * 5, "split": split}
         for n, split in enumerate(("train", "train", "val", "test"))
     ]
-    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0000.parquet")
+    rows += [{"image": {"bytes": b"", "path": None}, "alt_text": ["a caption"], "split": "train"}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0000.parquet", row_group_size=3)
     corpus = load_corpus(tmp_path)
-    assert {split: len(images) for split, images in corpus.splits.items()} == {"train": 2, "dev": 1, "test": 1}
+    assert {split: len(images) for split, images in corpus.splits.items()} == {"train": 3, "dev": 1, "test": 1}
     assert corpus.splits["dev"][0].picture.read().size == (5, 4)
     assert corpus.splits["dev"][0].captions[0] == "caption 2"
+    assert len({picture.identity() for picture in (each.picture for each in corpus.splits["train"])}) == 3
+    with pytest.raises(ValueError, match="row 1 of group 1 has no image bytes"):
+        corpus.splits["train"][2].picture.read()
     (tmp_path / "train-0001.parquet").write_bytes(b"PAR1 not really PAR1")
     with pytest.raises(DataError, match=r"train-0001.parquet cannot be read"):
         load_corpus(tmp_path)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from captionlab.captioning.corpora import SPLITS, Bytes, CaptionedImage, Corpus, checked, split_by_image
+from PIL import Image
+
+from captionlab.captioning.corpora import SPLITS, CaptionedImage, Corpus, checked, split_by_image
 from captionlab.datasets.archives import unpack
 from captionlab.datasets.errors import DataError
 
@@ -91,6 +96,8 @@ def _token_lines(path: Path) -> Iterable[tuple[str, str]]:
 def flickr30k(folder: Path) -> Corpus:
     """Flickr30k as Hugging Face's parquet files: columns ``image`` (bytes), ``alt_text`` (captions), ``split``.
 
+    Captions are read now, images when they are looked at: the files have four gigabytes of them.
+
     Raises:
         DataError: if a file is damaged or lacks a column.
     """
@@ -100,30 +107,64 @@ def flickr30k(folder: Path) -> Corpus:
     splits: dict[str, list[CaptionedImage]] = {}
     for path in sorted(folder.glob("*.parquet")):
         try:
-            table = parquet.ParquetFile(path)
-            lacking = {"image", "alt_text"} - set(table.schema_arrow.names)
-            if lacking:
-                raise DataError(f"{path.name} has no column {', '.join(sorted(lacking))}: expected image and alt_text")
-            has_split = "split" in table.schema_arrow.names
-            columns = [name for name in ("image", "alt_text", "split", "filename") if name in table.schema_arrow.names]
-            number = 0
-            for batch in table.iter_batches(batch_size=64, columns=columns):
-                for row in batch.to_pylist():
-                    split = row["split"] if has_split else path.stem.split("-")[0]
-                    name = row.get("filename") or f"{path.stem}-{number}"
-                    image = CaptionedImage(name, _picture(path, number, row["image"]), tuple(row["alt_text"]))
-                    splits.setdefault(OTHER_NAMES.get(split, split), []).append(image)
-                    number += 1
+            with parquet.ParquetFile(path) as table:
+                names = set(table.schema_arrow.names)
+                if lacking := {"image", "alt_text"} - names:
+                    raise DataError(
+                        f"{path.name} has no column {', '.join(sorted(lacking))}: expected image and alt_text"
+                    )
+                columns = sorted({"alt_text", "split", "filename"} & names)
+                for group in range(table.num_row_groups):
+                    for number, row in enumerate(table.read_row_group(group, columns).to_pylist()):
+                        split = row.get("split") or path.stem.split("-")[0]
+                        name = row.get("filename") or f"{path.stem}-{group}-{number}"
+                        image = CaptionedImage(name, ParquetPicture(path, group, number), tuple(row["alt_text"]))
+                        splits.setdefault(OTHER_NAMES.get(split, split), []).append(image)
         except (pyarrow.ArrowException, OSError, KeyError, TypeError) as error:
             raise DataError(f"{path.name} cannot be read as a table of captions ({error}): fetch it anew") from error
     return checked("flickr30k", splits)
 
 
-def _picture(path: Path, number: int, value: dict | bytes) -> Bytes:
-    data = value["bytes"] if isinstance(value, dict) else value
-    if not data:
-        raise DataError(f"row {number} of {path.name} has no image bytes: fetch the file anew")
-    return Bytes(data)
+@dataclass(frozen=True)
+class ParquetPicture:
+    """A picture in a row of a parquet file.
+
+    Attributes:
+        path: of the file. group: of rows, by number. number: of the row in its group.
+    """
+
+    path: Path
+    group: int
+    number: int
+
+    def read(self) -> Image.Image:
+        """The picture.
+
+        Raises:
+            ValueError: if the row has none.
+        """
+        value = _images_of(self.path, self.group)[self.number]
+        data = value["bytes"] if isinstance(value, dict) else value
+        if not data:
+            raise ValueError(f"row {self.number} of group {self.group} has no image bytes")
+        return Image.open(io.BytesIO(data))
+
+    def identity(self) -> str:
+        """Changes with the file."""
+        found = self.path.stat()
+        return f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.group} {self.number}"
+
+    def __str__(self) -> str:
+        return f"row {self.number} of group {self.group} of {self.path.name}"
+
+
+@lru_cache(maxsize=2)
+def _images_of(path: Path, group: int) -> list:
+    """The images of a group of rows: they are asked for one after the other, so the last groups are kept."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as table:
+        return table.read_row_group(group, ["image"]).column("image").to_pylist()
 
 
 def coco(folder: Path, seed: int = 0) -> Corpus:
