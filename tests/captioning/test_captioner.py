@@ -244,3 +244,60 @@ def test_word_vectors_begin_the_embedding(home, tmp_path):
     assert weight[task.vocabulary.ids["red"]].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
     trained = make_model(RunSettings.from_flat(SMALL | {"vectors": "captions"}), task).decoder.embedding.weight
     assert not torch.equal(trained, weight)
+
+
+@pytest.mark.parametrize("learnt", [1, 2])
+def test_an_encoder_that_learns_with_standardised_features(home, tmp_path, learnt):
+    settings = RunSettings.from_flat(
+        {**SMALL, "epochs": 1, "standardise": True, "learnt": learnt, "size": 64, "train_images": 8}
+    )
+    train(settings, tmp_path, report=lambda line: None)
+    captioner = Captioner.load(tmp_path)
+    first = captioner(home / "scene.png")
+    again = Captioner.load(tmp_path, load_encoder("tiny_resnet", 64))
+    assert again(home / "scene.png") == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learnt": 99}, "give at most as many"),
+        ({"learnt": 1, "network": "tiny_vgg"}, "have no weights, give more"),
+        ({"learnt": 1, "layers": "layer4"}, "give one of the two"),
+        ({"size": 2, "network": "tiny_vgg"}, "give a larger size"),
+    ],
+)
+def test_encoders_that_cannot_be_are_refused(home, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        train(RunSettings.from_flat({**SMALL, **changes}), tmp_path, report=lambda line: None)
+
+
+def test_damaged_grids_are_computed_again(tmp_path):
+    images = embedded_corpus(3, {"train": 3}).splits["train"]
+    encoder = load_encoder("tiny_resnet", 64, ["layer4"])
+    names, pictures = [image.name for image in images], [image.picture for image in images]
+    whole = np.array(compute_grids(names, pictures, encoder, tmp_path, progress=False).array)
+    path = next(tmp_path.rglob("grids.npy"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="is damaged"):
+        again = compute_grids(names, pictures, encoder, tmp_path, progress=False)
+    np.testing.assert_allclose(again.array, whole, atol=2e-3)
+
+
+def test_a_photograph_that_lies_on_its_side_is_turned(tmp_path):
+    upright = Image.fromarray(np.arange(64 * 48 * 3, dtype=np.uint8).reshape(64, 48, 3))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    upright.save(tmp_path / "upright.png")
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "side.png", exif=exif)
+    grids = GridNetwork(load_encoder("tiny_resnet", 64)).of_pictures([tmp_path / "upright.png", tmp_path / "side.png"])
+    torch.testing.assert_close(grids[0], grids[1])
+
+
+def test_pictures_of_one_name_in_two_folders(home, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        Image.open(home / "scene.png").save(tmp_path / folder / "1.png")
+    done = invoke("describe", home / "run", tmp_path / "a", tmp_path / "b", "--attention", tmp_path / "seen")
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == {"a-1.png.png", "b-1.png.png"}

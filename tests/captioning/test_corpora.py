@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from PIL import Image
 
-from captionlab.captioning.corpora import load_corpus, split_by_image
+from captionlab.captioning.corpora import Bytes, CaptionedImage, checked, load_corpus, split_by_image
 from captionlab.datasets.errors import DataError
 
 
@@ -147,3 +147,10 @@ def test_captions_of_an_image_stay_together():
     assert sorted(one for part in parts for one in part) == sorted(set(ids))
     assert parts == split_by_image(ids[::-1], (0.2, 0.1), seed=4)
     assert parts != split_by_image(ids, (0.2, 0.1), seed=5)
+
+
+def test_an_image_in_two_splits_is_an_error(tmp_path):
+    images = [CaptionedImage("one.jpg", Bytes(b""), ("a dog",))]
+    with pytest.raises(DataError, match=r"one.jpg is in the train split of toy and in its dev split"):
+        checked("toy", {"train": images, "dev": images})
+    assert len(repr(Bytes(b"x" * 1000))) < 100

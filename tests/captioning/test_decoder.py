@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from captionlab.captioning.decoder import CELLS, Decoder, InitialState, decoder_step
+from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.settings import DENSE_DECODER, DecoderSettings
 
 SMALL = {"channels": 6, "words": 11, "embedding": 4, "hidden": 5, "attention": 3, "dropout": 0.0}
@@ -71,7 +72,7 @@ def test_all_captions_together_give_what_each_gives_alone(changes):
     loss = F.cross_entropy(decoded.scores, decoded.targets, reduction="sum").item()
     assert loss == pytest.approx(total, rel=1e-5)
     torch.testing.assert_close(decoded.alphas.sum(1)[:3], torch.stack(sums))
-    assert (decoded.alphas[3] == 0).all()  # the row of padding was never looked at
+    assert len(decoded.alphas) == 3  # the row of padding is no caption
 
 
 def test_start_is_never_a_target_and_padding_never_counts():
@@ -124,3 +125,21 @@ def test_with_its_own_words_the_decoder_reads_what_it_predicted():
 def test_settings_that_make_no_sense_are_refused(changes):
     with pytest.raises(ValueError, match=next(iter(changes))):
         DecoderSettings(**SMALL | changes)
+
+
+def test_rows_of_padding_count_neither_in_the_loss_nor_in_the_penalty():
+    """An image with fewer captions than the others has rows of padding."""
+    torch.manual_seed(0)
+    decoder = Decoder(DecoderSettings(6, 20, embedding=4, hidden=8, attention=4)).eval()
+    grids = torch.rand(2, 9, 6)
+    captions = torch.tensor([[[1, 5, 6, 2], [1, 7, 2, 0]], [[1, 8, 9, 2], [0, 0, 0, 0]]])
+    both, first, second = (
+        decoder(grids, captions),
+        decoder(grids[:1], captions[:1]),
+        decoder(grids[1:], captions[1:, :1]),
+    )
+    assert len(both.alphas) == 3
+    steps = 3
+    summed = attention_penalty(first.alphas, "sum") * 2 + attention_penalty(second.alphas, "sum")
+    assert both.alphas.shape[1] == steps
+    torch.testing.assert_close(attention_penalty(both.alphas, "sum") * 3, summed)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import fields
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -175,3 +177,37 @@ def test_readable_is_the_record_with_short_numbers():
     record = {"a": [1.23456789, 2], "b": {"c": None, "d": [{"e": 1e-12}]}}
     assert json.loads(readable(record)) == {"a": [1.23457, 2], "b": {"c": None, "d": [{"e": 1e-12}]}}
     assert len(readable(record).splitlines()) < 10
+
+
+def test_settings_of_another_type_are_refused(few):
+    for given, message in (
+        ("gate=False", "gate is 'False': give true or false"),
+        ("mirrored=no", "mirrored is 'no': give true or false"),
+        ("epochs=2.5", "epochs is 2.5: give a whole number"),
+        ("min_frequency=three", "min_frequency is 'three': give a whole number"),
+        ("seed=7", "give --seeds"),
+    ):
+        done = invoke("cells", "--corpus", "embedded", "--set", given, "--out", few)
+        assert message in done.output
+        assert done.exit_code == 1
+
+
+def test_every_flag_of_training_takes_a_value_of_its_setting(few):
+    """Each default given as a flag is the default."""
+    from captionlab.captioning.settings import DecoderSettings, TrainingSettings
+    from captionlab.commands.caption import caption
+
+    defaults = {
+        each.name: each.default for owner in (TrainingSettings, DecoderSettings, RunSettings) for each in fields(owner)
+    }
+    for option in caption.commands["train"].params:
+        default = defaults.get(option.name)
+        if default is None or option.is_flag:
+            continue
+        assert type(option.type_cast_value(click.Context(caption), str(default))) is type(default), option.name
+
+
+def test_drawn_scenes_are_not_mirrored_unless_asked():
+    assert RunSettings("flickr8k").mirrors
+    assert not RunSettings("embedded").mirrors
+    assert RunSettings("embedded", mirrored=True).mirrors

@@ -18,6 +18,7 @@ from captionlab.captioning.decoder import CELLS, Decoder
 from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_forced
 from captionlab.captioning.settings import DecoderSettings, TrainingSettings
 from captionlab.captioning.training import BEST, HISTORY, STATE, Trainer
+from captionlab.captioning.vocabulary import Vocabulary
 from captionlab.transfer.checkpoints import load_checkpoint
 
 QUICK = TrainingSettings(epochs=4, images=8, rate=0.02, warmup=2, seed=3)
@@ -185,3 +186,49 @@ def test_kill_9_and_resume(tmp_path):
             return [{**row, "seconds": ""} for row in csv.DictReader(file)]
 
     assert table("cut") == table("whole")
+
+
+def test_a_run_does_not_go_on_with_other_words_or_another_encoder(toy, tmp_path):
+    trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
+    vocabulary, train, dev = toy
+    swapped = Vocabulary(vocabulary.words[:3:-1])
+    with pytest.raises(ValueError, match="holds a run with vocabulary"):
+        trainer((swapped, train, dev), tmp_path)
+    made = trainer(toy, tmp_path / "other", replace(QUICK, epochs=1))
+    made.header = {"about": {"longest": 20}, "encoder": {"size": 64}}
+    made.run()
+    for header, message in (
+        ({"about": {"longest": 20}, "encoder": {"size": 96}}, "size 64, this one has 96"),
+        ({"about": {"longest": 24}, "encoder": {"size": 64}}, "longest 20, this one has 24"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Trainer(made.model, vocabulary, train, dev, made.settings, made.folder, header, progress=False)
+
+
+def test_smoothing_is_trained_on_and_not_reported(toy, tmp_path):
+    plain, smooth = (trainer(toy, tmp_path, replace(QUICK, smoothing=value), dropout=0.0) for value in (0.0, 0.3))
+    images = list(range(8))
+    for made in (plain, smooth):
+        made.first, _ = made.step(made.train_set.batch(images), made.train_set.encoded[images])
+    assert plain.first == smooth.first
+    weights = [made.model.state_dict()["decoder.output.weight"] for made in (plain, smooth)]
+    assert not torch.equal(*weights)
+
+
+def test_numbers_that_are_not_finite_end_the_training_and_keep_the_epochs_before(toy, tmp_path):
+    trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
+    kept = {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)}
+    made = trainer(toy, tmp_path)
+    with torch.no_grad():
+        made.model.decoder.output.weight[5] = float("inf")
+    with pytest.raises(FloatingPointError, match=r"in epoch 2 .* give a lower rate than 0.02"):
+        made.run()
+    assert {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)} == kept
+
+
+def test_a_history_that_is_gone_is_written_again(toy, tmp_path):
+    trainer(toy, tmp_path).run()
+    written = (tmp_path / HISTORY).read_text()
+    (tmp_path / HISTORY).unlink()
+    trainer(toy, tmp_path)
+    assert (tmp_path / HISTORY).read_text() == written

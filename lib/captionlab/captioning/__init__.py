@@ -14,7 +14,7 @@ encoders            a classification network without its head: a grid of feature
 grid_features       the grids of a whole corpus, computed once and kept on disk
 attention           where to look: soft attention and the gate
 decoder             one word after the other: initial state, recurrent cell, the whole decoder
-batches             captions in order of length, so that nothing is computed on padding
+batches             captions in order of length, so that captions that have ended are left out
 caption_sets        images with their captions as numbers, dealt out in batches
 loss                cross-entropy over real words, and the penalty on attention
 sampling            scheduled sampling: training on the model's own words
@@ -23,10 +23,13 @@ evaluation          loss with the true words given, BLEU of the model's own
 settings            everything a run depends on, with defaults
 training            the loop: best checkpoint, early stopping, exact resume
 search              greedy search, sampling, beam search
+teacher_forcing     what is read and what predicted; scores of captions written without help
 metrics             top-5 accuracy and BLEU
 runs                from settings to a trained model
 captioner           a trained model as a function from photographs to captions
 pictures            attention shown word by word
+looking             does the model look at what it names? measured on drawn scenes
+experiments         one setting changed at a time; noise: noisy photographs; tables: what comes of them
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Captions of unequal length in one batch: sorted, so that nothing is computed on padding."""
+"""Captions of unequal length in one batch: sorted, so that captions that have ended are left out."""
 
 from __future__ import annotations
 

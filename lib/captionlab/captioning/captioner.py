@@ -8,6 +8,7 @@ told.words, told.alphas.shape                          # ('two', 'dogs', ...), (
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,11 @@ from torch import Tensor
 
 from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
-from captionlab.captioning.evaluation import CaptionModel, search
+from captionlab.captioning.evaluation import AT_A_TIME, CaptionModel, search
 from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
-from captionlab.captioning.vocabulary import PAD, START, Vocabulary
+from captionlab.captioning.vocabulary import END, PAD, START, Vocabulary
 from captionlab.transfer.checkpoints import load_checkpoint, load_weights
 from captionlab.transfer.extraction import Picture, read_batch
 from captionlab.transfer.feature_cache import fingerprint
@@ -113,6 +114,8 @@ class Captioner:
         if about.get("captioner") != FORMAT:
             found = f"format {about['captioner']}" if "captioner" in about else "no captioner"
             raise ValueError(f"{path.name} is {found}, expected a captioner of format {FORMAT}: train it again")
+        if lacking := {"vocabulary", "encoder", "decoder", "about"} - set(about):
+            raise ValueError(f"{path.name} says nothing of its {', '.join(sorted(lacking))}: train it again")
         wanted = about["encoder"]
         encoder = encoder or load_encoder(wanted["network"], wanted["size"], wanted["layers"])
         found = {
@@ -129,11 +132,17 @@ class Captioner:
                 )
         decoder, grown = Decoder(DecoderSettings(**about["decoder"])), None
         if wanted["learnt"]:
-            grown = GridEncoder(cut_before_pooling(encoder.classifier.model))
+            grown = GridEncoder(cut_before_pooling(copy.deepcopy(encoder.classifier.model)))
             grown.fine_tune(wanted["learnt"])
         model = CaptionModel(decoder, grown)
         load_weights(model, tensors, path.name)
-        return cls(encoder, model, Vocabulary.from_json(about["vocabulary"]), about["about"])
+        vocabulary = Vocabulary.from_json(about["vocabulary"])
+        if len(vocabulary) != decoder.settings.words:
+            raise ValueError(
+                f"{path.name} has a vocabulary of {len(vocabulary)} words and a decoder for {decoder.settings.words}: "
+                "they do not belong together, train it again"
+            )
+        return cls(encoder, model, vocabulary, about["about"])
 
     def __call__(self, picture: Picture, beams: int = 5) -> str:
         """The caption of a picture: a file, or an object with ``read()``."""
@@ -145,10 +154,13 @@ class Captioner:
         Raises:
             FileNotFoundError, ValueError: if a picture is not there or not readable.
         """
+        told = []
         with torch.inference_mode():
-            seen = self.decoder.see(self.positions(pictures))
-            written = search(self.decoder, seen, beams, by_length)
-            return _retrace(self.decoder, seen, written, self.vocabulary)
+            for start in range(0, len(pictures), AT_A_TIME):
+                seen = self.decoder.see(self.positions(pictures[start : start + AT_A_TIME]))
+                written = search(self.decoder, seen, beams, by_length)
+                told += _retrace(self.decoder, seen, written, self.vocabulary)
+        return told
 
     def positions(self, pictures: Sequence[Picture]) -> Tensor:
         """The pictures' grids, (pictures, positions, channels)."""
@@ -172,7 +184,7 @@ def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary:
         logs.append(torch.log_softmax(scores, dim=1))
     told = []
     for image, words in enumerate(written):
-        targets = [*words, 2]
+        targets = [*words, END]
         total = sum(logs[step][image, word].item() for step, word in enumerate(targets))
         rows = torch.stack([alpha[image] for alpha in alphas])[: len(words)].cpu()
         told.append(Told(tuple(vocabulary.decode(words)), rows, total))

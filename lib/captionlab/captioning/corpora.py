@@ -82,7 +82,7 @@ class Corpus:
 class Bytes:
     """A picture in memory, as the file's bytes."""
 
-    data: bytes
+    data: bytes = field(repr=False)
 
     def read(self) -> Image.Image:
         """The picture."""
@@ -187,9 +187,17 @@ def checked(name: str, splits: dict[str, list[CaptionedImage]], left_out: Iterab
     """A corpus without the images that are not there or have no caption.
 
     Raises:
-        DataError: if more than a few are, or nothing is left.
+        DataError: if more than a few are, nothing is left, or an image is in two splits.
     """
     left_out = list(left_out)
+    seen: dict[str, str] = {}
+    for split, images in splits.items():
+        for image in images:
+            if seen.setdefault(image.name, split) != split:
+                raise DataError(
+                    f"{image.name} is in the {seen[image.name]} split of {name} and in its {split} split: scores would "
+                    "be those of images known from training; take it out of one of the lists"
+                )
     kept: dict[str, list[CaptionedImage]] = {}
     for split, images in splits.items():
         reasons = [(image, _unusable(image)) for image in images]

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,7 +61,9 @@ def _opened(extra: Path, folder: Path) -> Path:
         return extra
     if not extra.is_file():
         raise DataError(f"--extra names {extra}, which is neither a folder nor an archive")
-    target = folder.parent / f"{folder.name}-{extra.stem}"
+    found = extra.stat()
+    key = zlib.crc32(f"{extra.resolve()} {found.st_size} {found.st_mtime_ns}".encode())
+    target = folder.parent / f"{folder.name}-{extra.stem}-{key:08x}"
     if not target.is_dir():
         stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
         try:
@@ -118,11 +121,15 @@ def flickr30k(folder: Path) -> Corpus:
                     for number, row in enumerate(table.read_row_group(group, columns).to_pylist()):
                         split = row.get("split") or path.stem.split("-")[0]
                         name = row.get("filename") or f"{path.stem}-{group}-{number}"
-                        image = CaptionedImage(name, ParquetPicture(path, group, number), tuple(row["alt_text"]))
+                        image = CaptionedImage(name, ParquetPicture(path, group, number), _captions(row["alt_text"]))
                         splits.setdefault(OTHER_NAMES.get(split, split), []).append(image)
         except (pyarrow.ArrowException, OSError, KeyError, TypeError) as error:
             raise DataError(f"{path.name} cannot be read as a table of captions ({error}): fetch it anew") from error
     return checked("flickr30k", splits)
+
+
+def _captions(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 @dataclass(frozen=True)

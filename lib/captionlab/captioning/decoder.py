@@ -89,7 +89,8 @@ class Decoded:
     Attributes:
         scores: (N, words), before any softmax; step by step, within a step the longest caption first.
         targets: (N,), int64: the right words.
-        alphas: (captions, steps, positions): attention weights, zeros after a caption's end; the longest caption first.
+        alphas: (captions, steps, positions): attention weights, zeros after a caption's end; the longest caption first,
+            rows of padding left out.
     """
 
     scores: Tensor
@@ -189,7 +190,8 @@ class Decoder(nn.Module):
         state = tuple(part.repeat_interleave(each, dim=0)[order] for part in self.begin(seen))
         embedded = self.dropout(self.embedding(flat))
         outputs, alphas = [], []
-        for step, count in enumerate(active_counts(lengths)):
+        counts = active_counts(lengths)
+        for step, count in enumerate(counts):
             words = embedded[:count, step]
             if probability and step:
                 words = self._own_words(flat[:count, step], outputs[-1][:count], probability, generator)
@@ -197,7 +199,7 @@ class Decoder(nn.Module):
             context, alpha = self._look(seen, state[0], order[:count], each)
             output, state = decoder_step(self.cell, words, context, state)
             outputs.append(output)
-            alphas.append(nn.functional.pad(alpha, (0, 0, 0, len(flat) - count)))
+            alphas.append(nn.functional.pad(alpha, (0, 0, 0, counts[0] - count)))
         targets = [flat[: len(output), step + 1] for step, output in enumerate(outputs)]
         return Decoded(self._scores(torch.cat(outputs)), torch.cat(targets), torch.stack(alphas, dim=1))
 

@@ -99,6 +99,8 @@ def _text(file: BinaryIO, dimension: int | None, wanted: set[str] | None, name: 
     for number, row in enumerate(file, start=line):
         parts = row.decode("utf-8", errors="replace").rstrip().split(" ")
         dimension = dimension or len(parts) - 1
+        if len(parts) - 1 > dimension >= 1 and not _is_number(parts[-dimension - 1]):
+            parts = [" ".join(parts[:-dimension]), *parts[-dimension:]]  # a word with spaces in it: GloVe has some
         if len(parts) - 1 != dimension or dimension < 1:
             raise ValueError(
                 f"line {number} of {name} has {len(parts) - 1} numbers, expected {max(dimension, 1)}: "
@@ -112,6 +114,14 @@ def _text(file: BinaryIO, dimension: int | None, wanted: set[str] | None, name: 
     if dimension is None:
         raise ValueError(f"{name} is empty: expected a word and its numbers a line")
     return vectors
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _binary(file: BinaryIO, count: int, dimension: int, wanted: set[str] | None, name: str) -> dict:

@@ -19,7 +19,7 @@ from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import GridEncoder
 from captionlab.captioning.metrics import bleu, top_k_accuracy
 from captionlab.captioning.search import beam_search, greedy_search
-from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
 
 LONGEST = 24  # words of a caption the model writes
 AT_A_TIME = 100  # images
@@ -111,7 +111,7 @@ def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: bool = False
     def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
         scores, state, _ = decoder.next_word(seen, words.to(seen.positions.device), state)
         # Neither <pad> nor <start> nor <unk> is a word to write.
-        scores[:, [0, 1, 3]] = -torch.inf
+        scores[:, [PAD, START, UNK]] = -torch.inf
         return scores, state
 
     if beams == 1:

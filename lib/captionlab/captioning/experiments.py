@@ -14,7 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from captionlab.captioning.runs import Change, measure, train
-from captionlab.captioning.settings import DENSE_DECODER, RunSettings, packaged_configuration
+from captionlab.captioning.settings import (
+    DENSE_DECODER,
+    DecoderSettings,
+    RunSettings,
+    TrainingSettings,
+    packaged_configuration,
+)
 from captionlab.captioning.tables import as_row, write_results
 from captionlab.captioning.training import HISTORY
 from captionlab.convnets.classifiers import load_classifier
@@ -128,6 +134,8 @@ def run_experiment(
     Raises:
         ValueError, FileNotFoundError, DataError: a setting that makes no sense; data that are not there.
     """
+    if "seed" in (changes or {}):
+        raise ValueError("seed is set for all runs, but each run has its own: give --seeds and how many")
     experiment, runs = EXPERIMENTS[name], runs or data_root() / "runs"
     variants = experiment.variants if corpus == "embedded" else LARGER.get(name, experiment.variants)
     base = {**short_configuration(corpus), **experiment.changes, **(changes or {})}
@@ -170,7 +178,13 @@ def finished_run(
         through, name: a change of every picture, as :func:`captionlab.captioning.runs.prepare_task` takes it, and its
             name.
     """
-    key = hashlib.sha256(json.dumps([asdict(settings), name], sort_keys=True).encode()).hexdigest()[:16]
+    every = [
+        asdict(settings),
+        asdict(DecoderSettings(1, 1, **settings.shape)),
+        asdict(TrainingSettings(**settings.training)),
+    ]
+    every[0] = {name: value for name, value in every[0].items() if name not in ("shape", "training")}
+    key = hashlib.sha256(json.dumps([*every, name], sort_keys=True).encode()).hexdigest()[:16]
     folder = runs / f"{Path(settings.corpus).name}-{key}"
     scores = folder / SCORES
     if scores.is_file():

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from filelock import FileLock
 from torch import Tensor
 from tqdm import tqdm
 
@@ -96,12 +98,28 @@ def compute_grids(
         "variants": list(variants),
     }
     folder = cache / f"grids-{_key(about, names, pictures)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    # A second process that wants the same grids waits until the first has them.
+    with FileLock(folder / "lock"):
+        array = _finished(folder)
+        if array is None:
+            _fill(folder, pictures, encoder, variants, progress)
+            write_atomically(folder / "grids.json", json.dumps({**about, "names": list(names)}).encode())
+            (folder / "done.json").unlink(missing_ok=True)
+            array = np.load(folder / "grids.npy", mmap_mode="r")
+    return Grids(array, tuple(names), tuple(variants), about)
+
+
+def _finished(folder: Path) -> np.memmap | None:
+    """The grids, if they are all there; None, and said, if their file is damaged."""
     if not (folder / "grids.json").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        _fill(folder, pictures, encoder, variants, progress)
-        write_atomically(folder / "grids.json", json.dumps({**about, "names": list(names)}).encode())
-        (folder / "done.json").unlink(missing_ok=True)
-    return Grids(np.load(folder / "grids.npy", mmap_mode="r"), tuple(names), tuple(variants), about)
+        return None
+    try:
+        return np.load(folder / "grids.npy", mmap_mode="r")
+    except (OSError, ValueError) as error:
+        warnings.warn(f"{folder / 'grids.npy'} is damaged ({error}): the grids are computed again", stacklevel=3)
+        (folder / "grids.json").unlink()
+        return None
 
 
 def _key(about: dict, names: Sequence[str], pictures: Sequence[Picture]) -> str:
@@ -152,8 +170,14 @@ class GridNetwork:
         self.network = prepare(encoder.classifier.model, grid_recipe(encoder), compiled=compiled)
         # How many channels each layer has: its maps' averages are that many.
         averages = prepare(encoder.classifier.model, Recipe(encoder.layers, encoder.size), compiled=False)
-        with torch.inference_mode():
-            self.channels = [row.shape[1] for row in averages(torch.zeros(1, 3, encoder.size, encoder.size))]
+        try:
+            with torch.inference_mode():
+                self.channels = [row.shape[1] for row in averages(torch.zeros(1, 3, encoder.size, encoder.size))]
+        except RuntimeError as error:
+            raise ValueError(
+                f"{encoder.classifier.name} cannot look at images of {encoder.size} pixels ({error}): "
+                "give a larger size"
+            ) from error
 
     def stream(self, pictures: Sequence[Picture], variant: str = "plain") -> Iterator[np.ndarray]:
         """Grids batch by batch, (n, positions, channels), float32."""
@@ -186,8 +210,13 @@ def _open(folder: Path, shape: tuple[int, ...]) -> tuple[np.memmap, int]:
             return array, done
     except (OSError, ValueError, KeyError):
         pass  # nothing there yet, or not readable: from the beginning
-    require_space(folder, int(np.prod(shape)) * 2, "to keep the grids of all images")
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape), 0
+    size = int(np.prod(shape)) * 2
+    require_space(folder, size, "to keep the grids of all images")
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # takes the room now: a disk that fills later would end the process
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array, 0
 
 
 @dataclass(frozen=True)

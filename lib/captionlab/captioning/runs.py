@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from captionlab.captioning.caption_sets import CaptionSet, caption_set
 from captionlab.captioning.captioner import Captioner, header
@@ -88,7 +88,7 @@ def prepare_task(
     for split, each in images.items():
         names = [image.name for image in each]
         pictures = [through(image.name, image.picture) if through else image.picture for image in each]
-        variants = ("plain", "mirrored") if settings.mirrored and split == "train" else ("plain",)
+        variants = ("plain", "mirrored") if settings.mirrors and split == "train" else ("plain",)
         if settings.learnt:
             source = Pictures(pictures, encoder, variants)
             channels = _channels(encoder)
@@ -111,9 +111,12 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
     decoder = Decoder(DecoderSettings(task.channels, len(task.vocabulary), **settings.shape))
+    encoder = _learning_encoder(settings, task) if settings.learnt else None
     if decoder.settings.standardise:
         train = task.sets["train"]
-        decoder.measure(train.batch(range(min(MEASURED, len(train)))))
+        batch = train.batch(range(min(MEASURED, len(train))))
+        with torch.no_grad():
+            decoder.measure(torch.cat([encoder(part) for part in batch.split(50)]) if encoder else batch)
     if settings.vectors:
         size, words = decoder.settings.embedding, task.vocabulary.words
         if settings.vectors == "captions":
@@ -123,16 +126,25 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
             vectors = read_vectors(Path(settings.vectors), words)
         with torch.no_grad():
             decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
-    encoder = None
-    if settings.learnt:
-        encoder = GridEncoder(cut_before_pooling(task.encoder.classifier.model))
-        encoder.fine_tune(settings.learnt)
     return CaptionModel(decoder, encoder)
+
+
+def _learning_encoder(settings: RunSettings, task: Task) -> GridEncoder:
+    """The encoder with its last blocks let loose."""
+    name = task.encoder.classifier.name
+    encoder = GridEncoder(cut_before_pooling(task.encoder.classifier.model))
+    blocks = len(list(encoder.network.children()))
+    if settings.learnt > blocks:
+        raise ValueError(f"learnt is {settings.learnt}: {name} has {blocks} blocks, give at most as many")
+    encoder.fine_tune(settings.learnt)
+    if not any(parameter.requires_grad for parameter in encoder.parameters()):
+        raise ValueError(f"learnt is {settings.learnt}: the last blocks of {name} have no weights, give more")
+    return encoder
 
 
 def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> Trainer:
     """A trainer for the task; ``options``: see `Trainer`."""
-    about = {**asdict(settings), "corpus": task.corpus.name, "extra": None}
+    about = {**asdict(settings), "extra": None}
     return Trainer(
         make_model(settings, task),
         task.vocabulary,
@@ -219,6 +231,10 @@ def describe_files(
         rows.append({"picture": str(file), "caption": told.caption, "log_probability": round(told.log_probability, 4)})
         if attention:
             attention.mkdir(parents=True, exist_ok=True)
+            names = [other.stem for other in files]
+            # Pictures of one name in several folders must not overwrite each other.
+            name = file.stem if names.count(file.stem) == 1 else f"{file.parent.name}-{file.name}"
             with Image.open(file) as image:
-                attention_figure(image, told.words, told.alphas).savefig(attention / f"{file.stem}.png", dpi=100)
+                figure = attention_figure(ImageOps.exif_transpose(image), told.words, told.alphas)
+                figure.savefig(attention / f"{name}.png", dpi=100)
     return rows

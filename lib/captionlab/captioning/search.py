@@ -144,7 +144,7 @@ def sampled_search(step: Step, state: tuple, draw: torch.Generator, temperature=
 
     def drawn(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
         scores, state = step(words, state)
-        chosen = sample_word(scores, torch.rand(len(scores), generator=draw), temperature)
+        chosen = sample_word(scores, torch.rand(len(scores), generator=draw).to(scores.device), temperature)
         return torch.nn.functional.one_hot(chosen, scores.shape[1]), state
 
     return greedy_search(drawn, state, start, end, longest)

@@ -24,18 +24,33 @@ def setting(default: Any, text: str, known: tuple[str, ...] = (), low: float | N
     return field(**given, metadata={"text": text, "known": known, "low": low, "high": high})
 
 
+KINDS = {
+    "int": ("a whole number", int),
+    "float": ("a number", (int, float)),
+    "bool": ("true or false", bool),
+    "str": ("a word", str),
+    "dict": ("names and values", dict),
+}
+
+
 def check(settings: Any) -> None:
-    """Refuse values that make no sense.
+    """Refuse values of another type, and such that make no sense.
 
     Raises:
         ValueError: naming the setting, what was found, and what to give.
     """
     for each in fields(settings):
         value, rule = getattr(settings, each.name), each.metadata
+        kind, _, optional = str(each.type).partition(" | ")
+        if optional and value is None:
+            continue
+        words, types = KINDS[kind]
+        if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool"):
+            raise ValueError(f"{each.name} is {value!r}: give {words}")
         if rule.get("known") and value not in rule["known"]:
             raise ValueError(f"{each.name} is {value!r}: give one of {', '.join(rule['known'])}")
         low, high = rule.get("low"), rule.get("high")
-        if low is not None and value is not None and not (value >= low and (high is None or value < high)):
+        if low is not None and not (value >= low and (high is None or value < high)):
             below = "" if high is None else f" and below {high:g}"
             raise ValueError(f"{each.name} is {value}: give a number of at least {low:g}{below}")
 
@@ -72,7 +87,8 @@ class DecoderSettings:
 # Another published decoder, without the gate: projected features, zero initial state, a GRU, and a dense layer before
 # the vocabulary. Source: TensorFlow's tutorial "Image captioning with visual attention".
 DENSE_DECODER = {
-    "projection": 256, "initial": "zero", "cell": "gru", "form": "tanh", "gate": False, "dense": 512, "dropout": 0.0
+    "projection": 256, "initial": "zero", "cell": "gru", "form": "tanh", "gate": False,
+    "hidden": 512, "dense": 512, "dropout": 0.0,
 }  # fmt: skip
 
 
@@ -129,7 +145,7 @@ class RunSettings:
     min_frequency: int = setting(5, "a word of the vocabulary is in the training captions this often", low=1)
     most_frequent: int = setting(0, "at most this many words; 0: no limit", low=0)
     longest: int = setting(24, "captions are cut to this many numbers, <start> and <end> among them", low=3)
-    mirrored: bool = setting(True, "train on mirror images too")
+    mirrored: bool | None = setting(None, "train on mirror images too; by default yes, of drawn scenes no")
     train_images: int = setting(0, "use this many training images; 0: all", low=0)
     vectors: str | None = setting(None, "file of word vectors to begin with, or captions: Word2Vec on the captions")
     learnt: int = setting(0, "last blocks of the encoder that learn with the decoder; 0: frozen", low=0)
@@ -138,6 +154,17 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        DecoderSettings(1, 1, **self.shape), TrainingSettings(**self.training)  # refuses what makes no sense
+        if self.learnt and self.layers:
+            raise ValueError(
+                f"learnt is {self.learnt} and layers is {self.layers!r}: an encoder that learns ends at its last "
+                "block; give one of the two"
+            )
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether mirror images are trained on: not of drawn scenes, for there captions say left and right."""
+        return self.corpus != "embedded" if self.mirrored is None else self.mirrored
 
     @classmethod
     def from_flat(cls, values: dict) -> RunSettings:

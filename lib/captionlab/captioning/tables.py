@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from captionlab.captioning.pictures import BLUE, GREY, ORANGE, curves_figure
 from captionlab.provenance import device, provenance, readable
 
-COLUMNS = ("bleu1", "bleu2", "bleu3", "bleu4", "top5", "loss")
-
 
 def as_row(variant: str, seed: int, history: list[dict], scores: dict) -> dict:
     """A run's numbers: BLEU of captions written freely, loss and top-5 with the true words given; its epochs."""

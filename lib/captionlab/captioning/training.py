@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -40,6 +43,8 @@ from captionlab.transfer.checkpoints import (
     write_atomically,
 )
 
+# Settings of a run, besides the encoder's, that decide what the model sees in training.
+LOOKED_AT = ("corpus", "longest", "mirrored", "train_images", "min_frequency", "most_frequent", "vectors")
 BEST, STATE, HISTORY = "captioner.safetensors", "training.safetensors", "history.csv"
 
 
@@ -51,7 +56,6 @@ class Progress:
     best: float | None = None
     best_epoch: int = 0
     seconds: float = 0.0
-    stopped: str = ""
 
 
 class Trainer:
@@ -119,9 +123,7 @@ class Trainer:
             self.done.epoch += 1
             self._judge(loss)
             self._save()
-        if not self.done.stopped:
-            self.done.stopped = reason
-            self.report(f"training ended: {reason}; best epoch {self.done.best_epoch} ({self.folder / BEST})")
+        self.report(f"training ended: {reason}; best epoch {self.done.best_epoch} ({self.folder / BEST})")
         return self.history
 
     def _ended(self) -> str:
@@ -166,13 +168,19 @@ class Trainer:
             decoded = self.model.decoder(positions, captions.to(self.device), probability, self.chances)
         scores = decoded.scores.float()
         # Decoded holds real words only: padding has already been left out.
-        words = F.cross_entropy(scores, decoded.targets, label_smoothing=settings.smoothing)
-        loss = words
+        loss = F.cross_entropy(scores, decoded.targets, label_smoothing=settings.smoothing)
+        words = F.cross_entropy(scores.detach(), decoded.targets) if settings.smoothing else loss.detach()
         if settings.penalty:
-            loss = words + settings.penalty * attention_penalty(decoded.alphas.float(), settings.reduction)
+            loss = loss + settings.penalty * attention_penalty(decoded.alphas.float(), settings.reduction)
         self.optimiser.zero_grad()
         loss.backward()
-        clip_gradients((one for group in self.optimiser.param_groups for one in group["params"]), settings.clip)
+        trained = (one for group in self.optimiser.param_groups for one in group["params"])
+        length = clip_gradients(trained, settings.clip)
+        if not math.isfinite(length):
+            raise FloatingPointError(
+                f"in epoch {self.done.epoch + 1} the gradient's length is {length}: the weights are no longer finite "
+                f"numbers; give a lower rate than {settings.rate:g}. {self.folder} holds the epochs before"
+            )
         self.optimiser.step()
         if self.average:
             self.average.update_parameters(self.model)
@@ -244,6 +252,14 @@ class Trainer:
         free = ("patience", "minutes") if self.settings.schedule == "cosine" else ("patience", "minutes", "epochs")
         return {name: value for name, value in asdict(self.settings).items() if name not in free}
 
+    def _data(self) -> dict:
+        """What the model looks at and reads, by name: a run does not go on with another encoder or other words."""
+        words = self.vocabulary.words
+        found = {"vocabulary": f"{len(words)} words, {zlib.crc32(' '.join(words).encode()):08x}"}
+        found |= self.header.get("encoder", {})
+        found |= {name: value for name, value in self.header.get("about", {}).items() if name in LOOKED_AT}
+        return json.loads(json.dumps(found))
+
     def _save(self) -> None:
         tensors, about = optimiser_state(self.optimiser)
         tensors = {
@@ -263,9 +279,13 @@ class Trainer:
             "history": self.history,
             "rates": self._plateau_rates,
             "decoder": self.model.decoder.about(),
+            "data": self._data(),
         }
         # The weights first: were they last, a kill between the two would leave an epoch judged and not kept.
         save_checkpoint(self.folder / STATE, tensors, record)
+        self._write_history()
+
+    def _write_history(self) -> None:
         table = io.StringIO()
         writer = csv.DictWriter(table, fieldnames=list(self.history[0]))
         writer.writeheader()
@@ -274,12 +294,13 @@ class Trainer:
 
     def _restore(self) -> None:
         tensors, about = load_checkpoint(self.folder / STATE)
-        mine = {"settings": self._settings(), "decoder": self.model.decoder.about()}
+        mine = {"settings": self._settings(), "decoder": self.model.decoder.about(), "data": self._data()}
         for part, expected in mine.items():
             for name, value in expected.items():
-                if about[part].get(name) != value:
+                found = about.get(part, {}).get(name)
+                if found != value:
                     raise ValueError(
-                        f"{self.folder} holds a run with {name} {about[part].get(name)!r}, this one has {value!r}: "
+                        f"{self.folder} holds a run with {name} {found!r}, this one has {value!r}: "
                         "give the same to go on with it, or another folder to begin anew"
                     )
         load_weights(self.model, unprefixed("model", tensors), STATE)
@@ -292,4 +313,5 @@ class Trainer:
             torch.cuda.set_rng_state(tensors["random.cuda"])
         self.done, self.history = Progress(**about["progress"]), about["history"]
         self._plateau_rates = about["rates"]
+        self._write_history()
         self.report(f"going on after epoch {self.done.epoch}, from {self.folder / STATE}")

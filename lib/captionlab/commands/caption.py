@@ -43,9 +43,10 @@ def _option(each) -> Callable:
     flag, known = each.name.replace("_", "-"), each.metadata["known"]
     text = each.metadata["text"] + ("" if each.default is None else f"  [default: {each.default}]")
     text = text[:1].upper() + text[1:]
-    if isinstance(each.default, bool):
+    if "bool" in str(each.type):
         return click.option(f"--{flag}/--no-{flag}", default=None, help=text)
-    kind = click.Choice(known) if known else int if "int" in str(each.type) else type(each.default or "")
+    number = {"int": int, "float": float}.get(str(each.type).removesuffix(" | None"), str)
+    kind = click.Choice(known) if known else number
     return click.option(f"--{flag}", type=kind, default=None, help=text)
 
 

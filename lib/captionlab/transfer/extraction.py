@@ -26,7 +26,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, fx, nn
 from torch.fx.experimental.optimization import fuse
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -37,6 +37,7 @@ from captionlab.provenance import cores
 from captionlab.transfer.feature_cache import Features, feature_key, read_features, write_features
 
 MIRRORED = ("no", "only", "average")
+ORIENTATION = 0x0112  # Exif's tag
 AHEAD = 8  # batches a worker may be ahead of whoever takes the results: keeps all busy, and memory small
 COMPILED_FROM = 300  # images; compiling takes seconds, which fewer do not win back
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -296,6 +297,8 @@ def _read(file: Picture, recipe: Recipe) -> np.ndarray:
             if recipe.draft:
                 # Never below twice the size wanted: the filter of `resize` then hides that the decoder left out detail.
                 image.draft(None, (2 * recipe.size, 2 * recipe.size))
+            if image.getexif().get(ORIENTATION, 1) != 1:  # photographs of telephones lie on their side
+                image = ImageOps.exif_transpose(image)
             if image.mode != "L":  # a grey picture is resized once, not three times
                 image = image.convert("RGB")
             resized = image.resize((recipe.size, recipe.size), Image.Resampling.BILINEAR)
