@@ -64,7 +64,14 @@ def test_history_and_best_checkpoint(toy, tmp_path):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"average": 0.9}, {"slope": 0.2}, {"schedule": "cosine"}, {"measure": "loss", "patience": 2, "epochs": 6}],
+    [
+        {},
+        {"average": 0.9},
+        {"slope": 0.2},
+        {"schedule": "cosine"},
+        {"measure": "loss", "patience": 2, "epochs": 6},
+        {"reward_epochs": 3},
+    ],
 )
 def test_going_on_gives_the_numbers_of_an_undisturbed_run(toy, tmp_path, changes):
     settings = replace(QUICK, **changes)

@@ -18,7 +18,7 @@ from captionlab.captioning.caption_sets import CaptionSet
 from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import GridEncoder
 from captionlab.captioning.metrics import bleu, top_k_accuracy
-from captionlab.captioning.search import beam_search, greedy_search
+from captionlab.captioning.search import Step, beam_search, greedy_search
 from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
 
 LONGEST = 24  # words of a caption the model writes
@@ -105,15 +105,20 @@ def evaluate(
     return Scores(bleu=tuple(bleu(words, captions.references)), captions=tuple(tuple(each) for each in words))
 
 
-def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: bool = False) -> list[list[int]]:
-    """Greedy or beam search for a batch of images."""
+def writer(decoder: Decoder, seen: Seen) -> Step:
+    """The decoder as a function of the last words and the state, for searching; it writes no special word but <end>."""
 
     def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
         scores, state, _ = decoder.next_word(seen, words.to(seen.positions.device), state)
-        # Neither <pad> nor <start> nor <unk> is a word to write.
         scores[:, [PAD, START, UNK]] = -torch.inf
         return scores, state
 
+    return step
+
+
+def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: bool = False) -> list[list[int]]:
+    """Greedy or beam search for a batch of images."""
+    step = writer(decoder, seen)
     if beams == 1:
         return greedy_search(step, decoder.begin(seen), longest=LONGEST)
     return beam_search(step, decoder.begin(seen), beams, longest=LONGEST, by_length=by_length)

@@ -199,7 +199,9 @@ def finished_run(
     return folder, history, found
 
 
-def _number(text: str) -> int | float:
+def _number(text: str) -> int | float | None:
+    if not text:
+        return None  # an epoch without this number
     return int(text) if text.isdigit() else float(text)
 
 

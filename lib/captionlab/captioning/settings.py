@@ -114,6 +114,9 @@ class TrainingSettings:
     smoothing: float = setting(0.0, "label smoothing: share of a target spread over all words", low=0, high=1)
     slope: float = setting(0.0, "scheduled sampling: growth of its probability an epoch; 0: none", low=0)
     highest: float = setting(0.25, "scheduled sampling: where the probability stops growing", low=0, high=1)
+    reward_epochs: int = setting(0, "last epochs, trained on the BLEU-4 of captions the model draws; 0: none", low=0)
+    reward_rate: float = setting(1e-4, "learning rate in these epochs", low=SMALLEST)
+    draws: int = setting(5, "captions drawn an image in these epochs", low=2)
     average: float = setting(
         0.0, "decay of a moving average of the weights, which is evaluated; 0: none", low=0, high=1
     )
@@ -126,6 +129,11 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.reward_epochs >= self.epochs:
+            raise ValueError(
+                f"reward_epochs is {self.reward_epochs} of {self.epochs} epochs: what is drawn is nonsense before the "
+                "words are learnt, so give fewer"
+            )
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ from captionlab.captioning.evaluation import CaptionModel, Scores, evaluate, tea
 from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimisation import clip_gradients
 from captionlab.captioning.sampling import sampling_probability
+from captionlab.captioning.self_critical import self_critical_loss
 from captionlab.captioning.settings import TrainingSettings
-from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.captioning.vocabulary import END, Vocabulary
 from captionlab.transfer.checkpoints import (
     load_checkpoint,
     load_weights,
@@ -118,10 +119,10 @@ class Trainer:
         """Train until an end is reached; returns the history, a row an epoch."""
         while not (reason := self._ended()):
             begin = time.monotonic()
-            loss = self._epoch()
+            trained = {"train_reward" if self._rewarded() else "train_loss": self._epoch()}
             self.done.seconds += time.monotonic() - begin
             self.done.epoch += 1
-            self._judge(loss)
+            self._judge(trained)
             self._save()
         self.report(f"training ended: {reason}; best epoch {self.done.best_epoch} ({self.folder / BEST})")
         return self.history
@@ -136,18 +137,21 @@ class Trainer:
         return ""
 
     def _epoch(self) -> float:
-        """Go through the training images once; the mean loss of a word, without the penalty."""
+        """Go through the training images once; the mean loss of a word, without the penalty, or the mean reward."""
         self.model.train()
         size, total, words = self.settings.images, 0.0, 0
-        steps = -(-len(self.train_set) // size)
+        steps, rewarded = -(-len(self.train_set) // size), self._rewarded()
         order = batches(self.train_set, size, self.settings.seed, self.done.epoch)
         label = f"epoch {self.done.epoch + 1}/{self.settings.epochs}"
         with tqdm(total=steps, desc=label, unit="batch", disable=None if self.progress else True) as bar:
             for step, (images, variants) in enumerate(order):
-                self._set_rates(self.done.epoch * steps + step, self.settings.epochs * steps)
-                loss, count = self.step(self.train_set.batch(images, variants), self.train_set.encoded[images])
-                total, words = total + loss * count, words + count
-                bar.set_postfix(loss=f"{total / words:.3f}", refresh=False)
+                self._set_rates(
+                    self.done.epoch * steps + step, (self.settings.epochs - self.settings.reward_epochs) * steps
+                )
+                take = self.reward_step if rewarded else self.step
+                value, count = take(self.train_set.batch(images, variants), self.train_set.encoded[images])
+                total, words = total + value * count, words + count
+                bar.set_postfix({"reward" if rewarded else "loss": f"{total / words:.3f}"}, refresh=False)
                 bar.update()
         return total / words
 
@@ -172,6 +176,35 @@ class Trainer:
         words = F.cross_entropy(scores.detach(), decoded.targets) if settings.smoothing else loss.detach()
         if settings.penalty:
             loss = loss + settings.penalty * attention_penalty(decoded.alphas.float(), settings.reduction)
+        self._update(loss)
+        return words.item(), len(scores)
+
+    def reward_step(self, batch: Tensor, captions: Tensor) -> tuple[float, int]:
+        """One update on captions the model draws itself: :mod:`captionlab.captioning.self_critical`.
+
+        Args:
+            batch, captions: as for :meth:`step`.
+
+        Returns:
+            The mean reward of the captions drawn before the update, and their number.
+        """
+        references = [
+            [[word for word in caption if word > END] for caption in each if any(caption)] for each in captions.tolist()
+        ]
+        with self._precision():
+            positions = self.model.positions(batch)
+            loss, reward = self_critical_loss(
+                self.model.decoder, positions, references, self.settings.draws, self.chances
+            )
+        self._update(loss)
+        return reward, len(captions) * self.settings.draws
+
+    def _rewarded(self) -> bool:
+        """Whether this epoch is one of the last, which are trained on rewards."""
+        return self.done.epoch >= self.settings.epochs - self.settings.reward_epochs
+
+    def _update(self, loss: Tensor) -> None:
+        settings = self.settings
         self.optimiser.zero_grad()
         loss.backward()
         trained = (one for group in self.optimiser.param_groups for one in group["params"])
@@ -184,7 +217,6 @@ class Trainer:
         self.optimiser.step()
         if self.average:
             self.average.update_parameters(self.model)
-        return words.item(), len(scores)
 
     def _precision(self) -> torch.autocast:
         wanted = self.settings.precision
@@ -196,7 +228,7 @@ class Trainer:
         if self.settings.schedule == "cosine":
             factor *= 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / steps)).item())
         for group, rate in zip(self.optimiser.param_groups, self._plateau_rates, strict=True):
-            group["lr"] = rate * factor
+            group["lr"] = self.settings.reward_rate if self._rewarded() else rate * factor
 
     # --- after an epoch -----------------------------------------------------------------------------------------------
 
@@ -204,7 +236,7 @@ class Trainer:
         """The weights that count: the moving average where there is one, else the last ones."""
         return self.average.module if self.average else self.model
 
-    def _judge(self, train_loss: float) -> None:
+    def _judge(self, trained: dict) -> None:
         """Evaluate, keep the weights if they are the best, and cut the rate on a plateau."""
         scores = self._evaluate()
         value = -scores.loss if self.settings.measure == "loss" else scores.bleu[3]
@@ -217,23 +249,24 @@ class Trainer:
             since = self.done.epoch - self.done.best_epoch
             if since % self.settings.plateau == 0:
                 self._plateau_rates = [rate * self.settings.factor for rate in self._plateau_rates]
-        self._note(train_loss, scores, improved)
+        self._note(trained, scores, improved)
 
     def _evaluate(self) -> Scores:
         forced = teacher_forced(self.evaluated(), self.dev_set)
         free = evaluate(self.evaluated(), self.vocabulary, self.dev_set, beams=self.settings.beams)
         return replace(forced, bleu=free.bleu)
 
-    def _note(self, train_loss: float, scores: Scores, improved: bool) -> None:
-        row = {"epoch": self.done.epoch, "train_loss": train_loss, "dev_loss": scores.loss, "dev_top5": scores.top5}
+    def _note(self, trained: dict, scores: Scores, improved: bool) -> None:
+        row = {"epoch": self.done.epoch, "train_loss": None, "train_reward": None, **trained}
+        row |= {"dev_loss": scores.loss, "dev_top5": scores.top5}
         row |= {f"dev_bleu{n}": value for n, value in enumerate(scores.bleu, start=1)}
         row |= {"rate": self._plateau_rates[0], "seconds": round(self.done.seconds, 1)}
         self.history.append(row)
         self._log(row)
+        said = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in trained.items())
         self.report(
-            f"epoch {row['epoch']:3}  train loss {train_loss:.3f}  dev loss {scores.loss:.3f}  "
-            f"top-5 {scores.top5:.3f}  BLEU-4 {scores.bleu[3]:.4f}  {self.done.seconds / 60:.1f} min"
-            f"{'  best so far' if improved else ''}"
+            f"epoch {row['epoch']:3}  {said}  dev loss {scores.loss:.3f}  top-5 {scores.top5:.3f}  "
+            f"BLEU-4 {scores.bleu[3]:.4f}  {self.done.seconds / 60:.1f} min{'  best so far' if improved else ''}"
         )
 
     def _log(self, row: dict) -> None:
@@ -243,6 +276,8 @@ class Trainer:
 
         with SummaryWriter(str(self.folder)) as writer:
             for name, value in row.items():
+                if value is None:
+                    continue
                 writer.add_scalar(name, value, row["epoch"])
 
     # --- checkpoints --------------------------------------------------------------------------------------------------
