@@ -10,10 +10,18 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image, ImageOps
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from captionlab.captioning import Captioner, corpora
 from captionlab.captioning.corpora import embedded_corpus
-from captionlab.captioning.encoders import GridEncoder, cut_before_pooling, load_encoder, to_positions
+from captionlab.captioning.encoders import (
+    GridEncoder,
+    cut_before_pooling,
+    last_blocks,
+    load_encoder,
+    to_maps,
+    to_positions,
+)
 from captionlab.captioning.grid_features import GridNetwork, compute_grids
 from captionlab.captioning.runs import RunSettings, prepare_task, train
 from captionlab.cli import main
@@ -223,14 +231,12 @@ def test_an_encoder_that_learns_with_the_decoder_is_kept_in_the_checkpoint(tmp_p
     settings = RunSettings.from_flat(SMALL | {"learnt": 1, "epochs": 1, "size": 64, "train_images": 8})
     train(settings, tmp_path, progress=False, report=lambda line: None)
     captioner = Captioner.load(tmp_path)
-    original = cut_before_pooling(tiny_resnet()).state_dict()
-    moved = [
-        name
-        for name, value in captioner.model.encoder.network.state_dict().items()
-        if not torch.equal(value, original[name])
-    ]
-    assert moved
-    assert all(name.startswith("7.") for name in moved)  # layer4 alone
+    original = tiny_resnet().layer4.state_dict()
+    kept = {name.removeprefix("0."): value for name, value in captioner.model.encoder.network.state_dict().items()}
+    moved = {name for name, value in kept.items() if not torch.equal(value, original[name])}
+    assert captioner.encoder.layers == ("layer3",)
+    assert any("conv" in name for name in moved)
+    assert not any("running" in name for name in moved)  # statistics are held
     assert captioner(home / "scene.png") is not None
 
 
@@ -261,7 +267,7 @@ def test_an_encoder_that_learns_with_standardised_features(home, tmp_path, learn
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"learnt": 99}, "give at most as many"),
+        ({"learnt": 99}, "has 8 blocks, give fewer"),
         ({"learnt": 1, "network": "tiny_vgg"}, "have no weights, give more"),
         ({"learnt": 1, "layers": "layer4"}, "give one of the two"),
         ({"size": 2, "network": "tiny_vgg"}, "give a larger size"),
@@ -301,3 +307,14 @@ def test_pictures_of_one_name_in_two_folders(home, tmp_path):
     done = invoke("describe", home / "run", tmp_path / "a", tmp_path / "b", "--attention", tmp_path / "seen")
     assert done.exit_code == 0, done.output
     assert {path.name for path in (tmp_path / "seen").iterdir()} == {"a-1.png.png", "b-1.png.png"}
+
+
+@pytest.mark.parametrize(("network", "blocks"), [(tiny_resnet, 1), (tiny_resnet, 3), (tiny_vgg, 3)])
+def test_frozen_part_and_last_blocks_make_the_whole(network, blocks):
+    model = network().eval()
+    layer, top = last_blocks(model, blocks)
+    images = torch.rand(2, 3, 64, 64)
+    maps = create_feature_extractor(model, [layer])(images)[layer].clone()
+    torch.testing.assert_close(top.eval()(maps), to_positions(cut_before_pooling(model)(images)))
+    torch.testing.assert_close(to_maps(to_positions(maps)), maps)
+    assert all(parameter.requires_grad for parameter in top.parameters())

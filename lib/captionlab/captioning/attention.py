@@ -111,7 +111,7 @@ class Gate(nn.Module):
         gate = Gate(hidden=256, channels=512)
         gate(torch.rand(2, 512), torch.rand(2, 256)).shape  # (2, 512)
 
-    Source: Xu et al. 2015, section 4.2.1, there one number for all channels; one a channel in their code.
+    Source: Xu et al. 2015, section 4.2.1, there one number for all channels; one a channel in well-known PyTorch code.
     """
 
     def __init__(self, hidden, channels):

@@ -8,23 +8,22 @@ told.words, told.alphas.shape                          # ('two', 'dogs', ...), (
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from captionlab.captioning.decoder import Decoder, Seen
-from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
+from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder
 from captionlab.captioning.evaluation import AT_A_TIME, CaptionModel, search
 from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
 from captionlab.captioning.vocabulary import END, PAD, START, Vocabulary
 from captionlab.transfer.checkpoints import load_checkpoint, load_weights
-from captionlab.transfer.extraction import Picture, read_batch
+from captionlab.transfer.extraction import Picture
 from captionlab.transfer.feature_cache import fingerprint
 
 FORMAT = 1  # of the header
@@ -55,7 +54,7 @@ def header(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 
 
     Args:
         about: of the training: corpus, settings, whatever helps whoever reads it.
-        learnt: blocks of the encoder that were trained on; the checkpoint then holds the encoder too.
+        learnt: blocks of the encoder that were trained on; the checkpoint then holds these too.
     """
     recipe = grid_recipe(encoder)
     return {
@@ -84,18 +83,12 @@ class Captioner:
         self.encoder, self.vocabulary, self.about = encoder, vocabulary, about
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.eval().to(self.device)
-        if model.encoder is None:
-            self._network = GridNetwork(encoder)
+        self._network = GridNetwork(encoder)
 
     @property
     def decoder(self) -> Decoder:
         """The model's decoder."""
         return self.model.decoder
-
-    @property
-    def learnt(self) -> int:
-        """Blocks of the encoder that were trained with the decoder."""
-        return 0 if self.model.encoder is None else len(self.model.encoder.trained)
 
     @classmethod
     def load(cls, path: Path | str, encoder: Encoder | None = None) -> Captioner:
@@ -118,6 +111,8 @@ class Captioner:
             raise ValueError(f"{path.name} says nothing of its {', '.join(sorted(lacking))}: train it again")
         wanted = about["encoder"]
         encoder = encoder or load_encoder(wanted["network"], wanted["size"], wanted["layers"])
+        if wanted["learnt"]:
+            encoder = replace(encoder, layers=tuple(wanted["layers"]))  # of its frozen part
         found = {
             "network": encoder.classifier.name,
             "layers": list(encoder.layers),
@@ -132,8 +127,7 @@ class Captioner:
                 )
         decoder, grown = Decoder(DecoderSettings(**about["decoder"])), None
         if wanted["learnt"]:
-            grown = GridEncoder(cut_before_pooling(copy.deepcopy(encoder.classifier.model)))
-            grown.fine_tune(wanted["learnt"])
+            _, grown = last_blocks(encoder.classifier.model, wanted["learnt"])
         model = CaptionModel(decoder, grown)
         load_weights(model, tensors, path.name)
         vocabulary = Vocabulary.from_json(about["vocabulary"])
@@ -163,13 +157,11 @@ class Captioner:
         return told
 
     def positions(self, pictures: Sequence[Picture]) -> Tensor:
-        """The pictures' grids, (pictures, positions, channels)."""
+        """What the decoder looks at, (pictures, positions, channels)."""
         with torch.inference_mode():
-            if self.model.encoder is not None:
-                return self.model.positions(read_batch(pictures, grid_recipe(self.encoder)))
             # Each by itself, so that one's numbers do not depend on the others; in half precision, as on disk.
             grids = torch.cat([self._network.of_pictures([picture]) for picture in pictures])
-            return grids.half().float().to(self.device)
+            return self.model.positions(grids.half().float())
 
 
 def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary) -> list[Told]:

@@ -5,10 +5,14 @@ Source: Xu et al. 2015, "Show, Attend and Tell", section 3.1.1.
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from captionlab.convnets.classifiers import EMBEDDED, Classifier, load_classifier
 
@@ -51,6 +55,33 @@ def cut_before_pooling(network):
     if hasattr(network, "layer4"):
         return nn.Sequential(*list(network.children())[:-2])
     raise TypeError(f"expected a network with features or layer4, found {type(network).__name__}")
+
+
+def encoder_input(pixels, size, mean, std):
+    """Pictures as the network expects them: of its size, and with the mean and spread it was trained on.
+
+    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation,
+    Inception v3 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
+
+    Args:
+        pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
+        size: side of the images the network expects, pixels; the whole picture is resized, both ways.
+        mean, std: of each colour, three numbers each, for values from 0 to 1.
+
+    Returns:
+        ``(batch, 3, size, size)``, float32: values from 0 to 1, resized (bilinear, smoothed where it gets smaller, as
+        ``torch.nn.functional.interpolate`` does with ``antialias=True``), minus the mean, divided by the standard
+        deviation of their colour.
+
+    Example::
+
+        grey = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
+        encoder_input(grey, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
+    """
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+    mean, std = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+    return (images - mean) / std
 
 
 def to_positions(maps):
@@ -113,6 +144,44 @@ class GridEncoder(nn.Module):
     def forward(self, images):
         """Images ``(batch, 3, height, width)`` to positions ``(batch, positions, channels)``."""
         return self.network(images).flatten(2).transpose(1, 2)
+
+
+def to_maps(positions: Tensor) -> Tensor:
+    """A square grid as maps again: (batch, positions, channels) to (batch, channels, height, width)."""
+    batch, count, channels = positions.shape
+    side = math.isqrt(count)
+    return positions.transpose(1, 2).reshape(batch, channels, side, side)
+
+
+def last_blocks(network: nn.Module, blocks: int) -> tuple[str, GridEncoder]:
+    """The blocks of a network that learn with a decoder, and the layer before them.
+
+    What comes before them never changes, so its grids are computed once; only these blocks are run in training.
+
+    Args:
+        network: as for :func:`cut_before_pooling`; it stays as it is.
+        blocks: how many of its last children, ``layer4`` of a ResNet being one, or the last of ``features``.
+
+    Returns:
+        The name of the last layer that stays frozen, and a copy of the blocks, all of them trained.
+
+    Raises:
+        ValueError: if the network has not as many, they have no weights, or it is built in another way.
+    """
+    try:
+        cut = cut_before_pooling(network)
+    except TypeError as error:
+        raise ValueError(f"no encoder that learns: {error}") from error
+    prefix = "features." if cut is getattr(network, "features", None) else ""
+    owner = cut if prefix else network
+    names = [name for name, _ in owner.named_children()][: len(list(cut.children()))]
+    if not 0 < blocks < len(names):
+        raise ValueError(f"learnt is {blocks}: the network has {len(names)} blocks, give fewer, and at least 1")
+    learning = GridEncoder(nn.Sequential(*copy.deepcopy(list(cut.children())[-blocks:])))
+    learning.fine_tune(blocks)
+    if not any(parameter.requires_grad for parameter in learning.parameters()):
+        raise ValueError(f"learnt is {blocks}: the last blocks of the network have no weights, give more")
+    return prefix + names[-blocks - 1], learning
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from captionlab.captioning.caption_sets import CaptionSet
 from captionlab.captioning.decoder import Decoder, Seen
-from captionlab.captioning.encoders import GridEncoder
+from captionlab.captioning.encoders import GridEncoder, to_maps
 from captionlab.captioning.metrics import bleu, top_k_accuracy
 from captionlab.captioning.search import Step, beam_search, greedy_search
 from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
@@ -47,7 +47,7 @@ class CaptionModel(nn.Module):
 
     Attributes:
         decoder: a `Decoder`.
-        encoder: a `GridEncoder` or None.
+        encoder: blocks of the network that learn with the decoder, a `GridEncoder`; None where all of it is frozen.
     """
 
     def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None) -> None:
@@ -56,9 +56,9 @@ class CaptionModel(nn.Module):
         self.encoder = encoder
 
     def positions(self, batch: Tensor) -> Tensor:
-        """Grids (images, positions, channels), from grids as they are or from prepared images."""
+        """What the decoder looks at, (images, positions, channels), from grids of the frozen part."""
         batch = batch.to(next(self.decoder.parameters()).device)
-        return self.encoder(batch) if self.encoder is not None else batch
+        return batch if self.encoder is None else self.encoder(to_maps(batch))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from captionlab.captioning.encoders import Encoder
 from captionlab.datasets.disk import require_space
 from captionlab.transfer.checkpoints import write_atomically
-from captionlab.transfer.extraction import Picture, Recipe, prepare, read_batch, stream
+from captionlab.transfer.extraction import Picture, Recipe, prepare, stream
 from captionlab.transfer.feature_cache import fingerprint
 
 FORMAT = 1  # to be raised when the same recipe begins to give other numbers
@@ -217,25 +217,3 @@ def _open(folder: Path, shape: tuple[int, ...]) -> tuple[np.memmap, int]:
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return array, 0
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures prepared when they are asked for, for an encoder that learns: a grid kept on disk would be out of date.
-
-    Attributes:
-        pictures: files, or objects with ``read()``.
-        encoder: what it expects of images.
-        variants: "plain", "mirrored".
-    """
-
-    pictures: Sequence[Picture]
-    encoder: Encoder
-    variants: tuple[str, ...] = ("plain",)
-
-    def batch(self, numbers: Sequence[int], variants: Sequence[int] | int = 0) -> Tensor:
-        """Prepared images of some pictures, (numbers, 3, size, size), float32; variants: see :meth:`Grids.batch`."""
-        images = read_batch([self.pictures[number] for number in numbers], grid_recipe(self.encoder))
-        chosen = np.broadcast_to(np.asarray(variants), len(images))
-        mirrored = torch.tensor([self.variants[variant] == "mirrored" for variant in chosen])
-        return torch.where(mirrored[:, None, None, None], images.flip(3), images)

@@ -34,7 +34,8 @@ def bleu(candidates, references):
     """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu`` without smoothing.
 
     BLEU-n counts how many of the captions' runs of 1 to n words are also in a caption people wrote, over all images
-    together, and weakens captions that are too short. All references of an image count, and each image counts once.
+    together, a run at most as often as a reference has it. It is the geometric mean of these n shares (weights 1/n),
+    made smaller where captions are too short. All references of an image count, and each image counts once.
 
     Args:
         candidates: of each image the words of its caption, a list of str.

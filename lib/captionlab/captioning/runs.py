@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,9 +19,9 @@ from captionlab.captioning.captioner import Captioner, header
 from captionlab.captioning.corpora import Corpus, load_corpus
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
-from captionlab.captioning.encoders import Encoder, GridEncoder, cut_before_pooling, load_encoder
+from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, to_maps
 from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_forced
-from captionlab.captioning.grid_features import Pictures, compute_grids
+from captionlab.captioning.grid_features import compute_grids
 from captionlab.captioning.pictures import attention_figure
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
@@ -48,14 +48,19 @@ class Task:
     encoder: Encoder
     vocabulary: Vocabulary
     sets: dict[str, CaptionSet]
-    channels: int
 
 
 def encoder_for(settings: RunSettings) -> Encoder:
-    """The encoder asked for; for drawn scenes the embedded network, which was trained on drawings."""
+    """The encoder asked for, its frozen part where blocks of it learn.
+
+    For drawn scenes it is the embedded network, which was trained on drawings.
+    """
     network = settings.network or ("tiny_resnet" if settings.corpus == "embedded" else None)
     size = settings.size or (SIZE if settings.corpus == "embedded" else None)
-    return load_encoder(network, size, settings.layers.split(",") if settings.layers else None)
+    encoder = load_encoder(network, size, settings.layers.split(",") if settings.layers else None)
+    if settings.learnt:
+        return replace(encoder, layers=(last_blocks(encoder.classifier.model, settings.learnt)[0],))
+    return encoder
 
 
 def prepare_task(
@@ -84,39 +89,31 @@ def prepare_task(
     if vocabulary is None:
         words = (caption for each in captions["train"] for caption in each)
         vocabulary = Vocabulary.from_captions(words, settings.min_frequency, settings.most_frequent or None)
-    sets, channels = {}, 0
+    sets = {}
     for split, each in images.items():
         names = [image.name for image in each]
         pictures = [through(image.name, image.picture) if through else image.picture for image in each]
         variants = ("plain", "mirrored") if settings.mirrors and split == "train" else ("plain",)
-        if settings.learnt:
-            source = Pictures(pictures, encoder, variants)
-            channels = _channels(encoder)
-        else:
-            folder = cache or data_root() / "grids"
-            source = compute_grids(names, pictures, encoder, folder, variants=variants, progress=progress)
-            channels = source.channels
+        folder = cache or data_root() / "grids"
+        source = compute_grids(names, pictures, encoder, folder, variants=variants, progress=progress)
         sets[split] = caption_set(names, captions[split], source, vocabulary, settings.longest)
-    return Task(corpus, encoder, vocabulary, sets, channels)
-
-
-def _channels(encoder: Encoder) -> int:
-    """Of an encoder that learns with the decoder: its grid is always that of its last block."""
-    with torch.no_grad():
-        return cut_before_pooling(encoder.classifier.model)(torch.zeros(1, 3, encoder.size, encoder.size)).shape[1]
+    return Task(corpus, encoder, vocabulary, sets)
 
 
 def make_model(settings: RunSettings, task: Task) -> CaptionModel:
     """A new model with seeded weights, its word embeddings from vectors where the settings name some."""
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
-    decoder = Decoder(DecoderSettings(task.channels, len(task.vocabulary), **settings.shape))
-    encoder = _learning_encoder(settings, task) if settings.learnt else None
+    encoder = last_blocks(task.encoder.classifier.model, settings.learnt)[1].eval() if settings.learnt else None
+    train = task.sets["train"]
+    with torch.no_grad():
+        seen = [
+            train.batch(range(start, min(start + 50, len(train)))) for start in range(0, min(MEASURED, len(train)), 50)
+        ]
+        seen = torch.cat([encoder(to_maps(part)) if encoder else part for part in seen])
+    decoder = Decoder(DecoderSettings(seen.shape[2], len(task.vocabulary), **settings.shape))
     if decoder.settings.standardise:
-        train = task.sets["train"]
-        batch = train.batch(range(min(MEASURED, len(train))))
-        with torch.no_grad():
-            decoder.measure(torch.cat([encoder(part) for part in batch.split(50)]) if encoder else batch)
+        decoder.measure(seen)
     if settings.vectors:
         size, words = decoder.settings.embedding, task.vocabulary.words
         if settings.vectors == "captions":
@@ -127,19 +124,6 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
         with torch.no_grad():
             decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
     return CaptionModel(decoder, encoder)
-
-
-def _learning_encoder(settings: RunSettings, task: Task) -> GridEncoder:
-    """The encoder with its last blocks let loose."""
-    name = task.encoder.classifier.name
-    encoder = GridEncoder(cut_before_pooling(task.encoder.classifier.model))
-    blocks = len(list(encoder.network.children()))
-    if settings.learnt > blocks:
-        raise ValueError(f"learnt is {settings.learnt}: {name} has {blocks} blocks, give at most as many")
-    encoder.fine_tune(settings.learnt)
-    if not any(parameter.requires_grad for parameter in encoder.parameters()):
-        raise ValueError(f"learnt is {settings.learnt}: the last blocks of {name} have no weights, give more")
-    return encoder
 
 
 def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> Trainer:
@@ -172,7 +156,6 @@ def settings_of(captioner: Captioner, corpus: str | None = None, extra: str | No
         layers=",".join(captioner.encoder.layers),
         longest=captioner.about.get("longest", RunSettings.longest),
         mirrored=False,
-        learnt=captioner.learnt,
     )
 
 

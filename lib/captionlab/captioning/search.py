@@ -19,7 +19,7 @@ def greedy_search(step, state, start=1, end=2, longest=20):
     """Take the likeliest word each time, for a batch of images.
 
     A caption ends with ``end``; one that never does is cut after ``longest`` words. The search stops when all have
-    ended.
+    ended; ``step`` is called at most ``longest`` times.
 
     Args:
         step: ``step(words, state)`` gives ``(scores, state)``: for the last words ``(batch,)``, int64, and the state

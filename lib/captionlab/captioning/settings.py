@@ -72,7 +72,7 @@ class DecoderSettings:
     hidden: int = setting(512, "size of the recurrent state", low=1)
     attention: int = setting(256, "size of the attention's inner layer", low=1)
     cell: str = setting("lstm", "recurrent cell", CELLS)
-    form: str = setting("relu", "of the attention: relu, as in the paper's code, or Bahdanau's tanh", FORMS)
+    form: str = setting("relu", "of the attention: relu, as in well-known code, or Bahdanau's tanh", FORMS)
     gate: bool = setting(True, "a gate weakens what is seen, word by word")
     standardise: bool = setting(False, "bring each feature to mean 0 and spread 1 over the training images first")
     projection: int = setting(0, "bring the features to this size first, by a linear layer and ReLU; 0: no", low=0)

@@ -34,7 +34,9 @@ def free_running_bleu(step, state, truth, search, score):
         step: the decoder, as for ``greedy_search``.
         state: its state before the first word, one row an image.
         truth: ``(images, captions, length)``, int64: the captions people wrote, as numbers: 1 is ``<start>``, 2 is
-            ``<end>``, 0 is padding. An image with fewer captions than the others has rows of padding alone.
+            ``<end>``, 0 is padding, 3 stands for any word that is not in the vocabulary. (A score that is to be
+            published compares with captions as they were written, neither cut nor with 3 in them.) An image with fewer
+            captions than the others has rows of padding alone.
         search: a function such as ``greedy_search``: ``search(step, state)`` gives a list of lists of int, one an
             image, the numbers of the words without ``<start>`` and ``<end>``.
         score: a function such as ``bleu``: ``score(candidates, references)``, with one caption an image, and a list

@@ -2,7 +2,7 @@
 
 # ruff: noqa: I001
 from captionlab.exercises.lab4_captioning import tokens, vocabulary, splitting, embeddings
-from captionlab.exercises.lab4_captioning import images, encoder
+from captionlab.exercises.lab4_captioning import pixels, images, encoder
 from captionlab.exercises.lab4_captioning import attention, decoder
 from captionlab.exercises.lab4_captioning import batches, loss, steps
 from captionlab.exercises.lab4_captioning import search, beams, scores, pictures
@@ -19,6 +19,7 @@ __all__ = [
     "lab",
     "loss",
     "pictures",
+    "pixels",
     "scores",
     "search",
     "splitting",

@@ -9,7 +9,13 @@ from captionlab.grading.probing import outcome_of
 
 
 @lab.exercise(
-    "captionlab.captioning.search:beam_step", points=2, minutes=25, difficulty=4, importance=5, start="divides_exactly"
+    "captionlab.captioning.search:beam_step",
+    points=2,
+    minutes=25,
+    difficulty=4,
+    importance=5,
+    check_dtype=True,
+    start="divides_exactly",
 )
 def probe_beam_step(beam_step, rng):
     def case(k, words, apart, beams=None):
@@ -41,6 +47,16 @@ def divides_exactly(log_probabilities, totals, k):
     totals, places = longer.topk(k, dim=-1)
     # Row after row: place 0 is word 0 of beam 0.
     return places / words, places % words, totals
+
+
+@lab.misconception(
+    "beam_step",
+    hint="The numbers are right, but the beams are floats, and a float is no index. Divide whole numbers with //.",
+)
+def rounds_floats_down(log_probabilities, totals, k):
+    words = log_probabilities.shape[-1]
+    totals, places = (totals.unsqueeze(-1) + log_probabilities).flatten(-2).topk(k, dim=-1)
+    return torch.floor(places / words), places % words, totals
 
 
 @lab.misconception(
@@ -163,8 +179,8 @@ def only_finished_ones(finished, running, by_length=False):
 
 @lab.misconception(
     "best_caption",
-    hint="Captions still running are compared with finished ones. They are shorter, so likelier, and cut in "
-    "the middle: they count only where none has finished.",
+    hint="Captions still running are compared with finished ones. Their totals still lack factors, and they are "
+    "cut in the middle: they count only where none has finished.",
 )
 def running_ones_too(finished, running, by_length=False):
     if not finished and not running:

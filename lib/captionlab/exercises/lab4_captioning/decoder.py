@@ -163,6 +163,21 @@ def two_states_for_every_cell(cell, word, context, state):
 
 @lab.misconception(
     "decoder_step",
+    hint="The LSTM is right. The state of a GRU or a plain RNN is a tuple with one tensor, (h,), which cannot be taken "
+    "apart into h and c: ask what kind of cell it is first.",
+)
+def takes_every_state_apart(cell, word, context, state):
+    hidden, memory = state
+    seen = _side_by_side(word, context)
+    if isinstance(cell, nn.LSTMCell):
+        hidden, memory = cell(seen, (hidden, memory))
+        return hidden, (hidden, memory)
+    hidden = cell(seen, hidden)
+    return hidden, (hidden,)
+
+
+@lab.misconception(
+    "decoder_step",
     hint="The context stands before the word. The weights of a trained cell know which input is which: [word, "
     "context].",
 )

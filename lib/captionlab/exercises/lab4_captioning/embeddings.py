@@ -126,3 +126,12 @@ def all_special_words_are_zeros(words, vectors, dimension, seed=0):
 def spread_of_the_whole_file(words, vectors, dimension, seed=0):
     whole = [vector for vector in vectors.values() if vector is not None]
     return _matrix(words, vectors, dimension, seed, spread=float(np.stack(whole).std()))
+
+
+@lab.misconception(
+    "embedding_matrix",
+    hint="You draw numbers for every word and then overwrite the known ones. Draw for the words without a vector "
+    "alone, one after the other: else the same seed gives other rows.",
+)
+def draws_for_known_words_too(words, vectors, dimension, seed=0):
+    return _matrix(words, vectors, dimension, seed, draw_all=True)

@@ -41,20 +41,21 @@ def _trained(encoder) -> list[str]:
     rtol=1e-3,
     atol=1e-5,
     written=("__init__", "fine_tune", "train"),
-    start="FineTunedFromTheStart",
+    start="CalledFrozen",
 )
 def probe_grid_encoder(GridEncoder, rng):
     network = _network(rng)
     images = draw_tensor(rng, 3, 3, 2, 3)
     encoder = GridEncoder(network.train())
+    yield "a new encoder, of a network that was in training mode: which layers are in which mode", modes(encoder)
     encoder.train()
     yield "a new encoder in training: which layers are in which mode", modes(encoder)
     label = "its positions for three images, and its batch statistics after them"
     yield label, [run(encoder, images), *(block[1].running_mean for block in network)]
     yield "another new encoder: which of its parameters are trained", _trained(GridEncoder(_network(rng)))
     encoder.fine_tune(1)
-    label = "after fine_tune(1): parameters that are trained; its layers' modes in training, and in evaluation"
-    yield label, [_trained(encoder), modes(encoder.train()), modes(encoder.eval())]
+    label = "after fine_tune(1): parameters that are trained; its layers' modes at once, in training, in evaluation"
+    yield label, [_trained(encoder), modes(encoder), modes(encoder.train()), modes(encoder.eval())]
     encoder = GridEncoder(network=_network(rng))
     encoder.fine_tune(blocks=2)
     model = nn.ModuleDict({"encoder": encoder, "decoder": nn.Dropout(0.5)})
@@ -97,16 +98,40 @@ def _hold(encoder, mode, held=(nn.BatchNorm2d,)):
 
 @lab.misconception(
     "GridEncoder",
-    hint="This is the code you were given. What does the constructor call, and what is True where a number of "
-    "blocks is expected? A new encoder is meant to be frozen.",
+    hint="This is the code you were given; it has two bugs. What does the constructor call, and what is the default "
+    "True where a number of blocks is expected? And what do batch normalisation and dropout of a frozen network do in "
+    "training mode?",
+)
+class CalledFrozen(_Given):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.fine_tune()
+
+    def fine_tune(self, blocks=True):
+        children = list(self.network.children())
+        for parameter in self.network.parameters():
+            parameter.requires_grad = False
+        for block in children[len(children) - blocks :]:
+            for parameter in block.parameters():
+                parameter.requires_grad = True
+
+    def train(self, mode=True):
+        return super().train(mode)
+
+
+@lab.misconception(
+    "GridEncoder",
+    hint="The modes are right now. But which parameters of a new encoder are trained? The constructor calls "
+    "fine_tune() with its default, and True counts as the number 1.",
 )
 class FineTunedFromTheStart(_Given):
     def __init__(self, network):
         super().__init__()
         self.network = network
-        self.fine_tune(True)
+        self.fine_tune()
 
-    def fine_tune(self, blocks):
+    def fine_tune(self, blocks=True):
         children = list(self.network.children())
         self.trained = children[len(children) - blocks :]
         for parameter in self.network.parameters():

@@ -127,6 +127,7 @@ def probe_bleu(bleu, rng):
         candidates, references = [list(part) for part in zip(*pairs, strict=True)]
         if marked:
             candidates = [["<start>", *words, "<end>", "<pad>"] for words in candidates]
+            candidates[0][3] = "<unk>"  # a word it wrote, though a wrong one
             references = [[["<start>", *words, "<end>"] for words in each] for each in references]
         return candidates, references
 
@@ -246,6 +247,17 @@ def smooths(candidates, references):
     return _corpus_bleu(wanted, [_plain(words) for words in candidates], smoothing_function=SmoothingFunction().method1)
 
 
+@lab.misconception(
+    "bleu",
+    hint="You leave <unk> out of the captions. It stands for a word the model wrote; without it a caption looks better "
+    "than it is. Only <start>, <end> and <pad> are no words.",
+)
+def leaves_unknown_words_out(candidates, references):
+    _refuse(candidates, references)
+    written = [[word for word in _plain(words) if word != "<unk>"] for words in candidates]
+    return _corpus_bleu([[_plain(one) for one in each] for each in references], written)
+
+
 @lab.misconception("bleu", hint="BLEU is wanted from 0 to 1; yours is in percent.")
 def bleu_in_percent(candidates, references):
     _refuse(candidates, references)
@@ -302,6 +314,7 @@ def probe_free_running_bleu(free_running_bleu, rng):
     images, captions = draw(rng, 2, 3), draw(rng, 3, 5)
     written = [draw_different(rng, 4, 14, draw(rng, 3, 5)) for _ in range(images)]
     true = truth(images, captions, 8)
+    true[0, 0, 2] = 3  # <unk>: a word people wrote
     label = f"{images} images with {captions} captions each: "
     yield label + "what is scored (candidates, then references)", case(written, true)
     written = [one[0, 1:7].tolist() for one in truth(2, 1, 8)]
@@ -352,6 +365,15 @@ def first_reference_only(step, state, truth, search, score):
 )
 def leaves_special_words_in(step, state, truth, search, score):
     return score(search(step, state), truth.tolist())
+
+
+@lab.misconception(
+    "free_running_bleu",
+    hint="<unk>, number 3, gets lost from the references. It stands for a word; only 0, 1 and 2 are none.",
+)
+def leaves_unknown_words_out_of_references(step, state, truth, search, score):
+    references = [[[number for number in row if number > 3] for row in rows] for rows in truth.tolist()]
+    return score(search(step, state), [[row for row in rows if row] for rows in references])
 
 
 @lab.misconception(

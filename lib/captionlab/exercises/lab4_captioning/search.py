@@ -185,6 +185,15 @@ def one_word_short(step, state, start=1, end=2, longest=20):
     return _search(step, state, end, longest - 1)
 
 
+@lab.misconception(
+    "greedy_search",
+    hint="The words are right, but the decoder is asked once more than a caption may have words, for an <end> that "
+    "changes nothing. Stop after `longest` questions.",
+)
+def asks_once_more(step, state, start=1, end=2, longest=20):
+    return [caption[:longest] for caption in _search(step, state, end, longest + 1)]
+
+
 @lab.misconception("greedy_search", hint="You take the word with the lowest score. The likeliest has the highest.")
 def takes_the_lowest(step, state, start=1, end=2, longest=20):
     return _search(lambda words, now: _negated(step(words, now)), state, end, longest)
@@ -219,14 +228,24 @@ def probe_sample_word(sample_word, rng):
         sample_word(scores=scores, drawn=torch.tensor([0.1, 0.5, 0.9]), temperature=0.01),
     )
     edge = torch.tensor([1 - 2**-24, 0.0])
+    scores = _summing_below_one(rng)
     yield (
-        "numbers drawn just below 1, and 0; and a temperature of 0",
+        "numbers drawn just below 1 (is there such a word?), and 0; and a temperature of 0",
         [
-            sample_word(draw_tensor(rng, 2, 300), edge).clamp(max=299)[1],
+            bool(sample_word(scores, edge)[0] < scores.shape[1]),
+            sample_word(scores, edge)[1],
             str(outcome_of(sample_word, quarters, drawn, 0.0))[:17],
             str(outcome_of(sample_word, quarters, drawn, -1.0))[:17],
         ],
     )
+
+
+def _summing_below_one(rng):
+    """Scores of 300 words for two captions, whose probabilities add up to less than 1, as rounding has it."""
+    while True:
+        scores = draw_tensor(rng, 2, 300)
+        if torch.softmax(scores, dim=1).cumsum(dim=1)[0, -1] <= 1 - 2**-24:
+            return scores
 
 
 def _pick(probabilities, drawn):
@@ -285,6 +304,17 @@ def sorted_by_probability(scores, drawn, temperature=1.0):
     _positive(temperature)
     probabilities, words = torch.softmax(scores / temperature, dim=1).sort(dim=1, descending=True)
     return words.gather(1, _pick(probabilities, drawn).unsqueeze(1)).squeeze(1)
+
+
+@lab.misconception(
+    "sample_word",
+    hint="Probabilities in float32 may add up to a little less than 1, and then a number drawn just below 1 falls "
+    "behind the last word: there is no such word. Give the last one.",
+)
+def falls_behind_the_last_word(scores, drawn, temperature=1.0):
+    _positive(temperature)
+    ends = torch.softmax(scores / temperature, dim=1).cumsum(dim=1)
+    return (ends <= drawn.unsqueeze(1)).sum(dim=1)
 
 
 @lab.misconception(

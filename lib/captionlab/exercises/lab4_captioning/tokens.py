@@ -59,6 +59,23 @@ def cuts_at_apostrophes(caption):
 
 @lab.misconception(
     "tokenise",
+    hint="Apostrophes at the edge of a word stay on it: 'frisbee' in quotes and frisbee become two words. Only one "
+    "between two letters belongs to the word.",
+)
+def keeps_apostrophes_outside(caption):
+    return re.findall(r"(?:[^\W_]|')+", caption.lower())
+
+
+@lab.misconception(
+    "tokenise",
+    hint='Letters are more than a to z: "café" falls apart. \\w matches letters of every language.',
+)
+def knows_english_letters_only(caption):
+    return re.findall(r"[a-z0-9]+(?:'[a-z0-9]+)*", caption.lower())
+
+
+@lab.misconception(
+    "tokenise",
     hint='You delete punctuation instead of separating at it: "T-shirt" becomes "tshirt" and "ball,a" becomes "balla".',
 )
 def glues_words_together(caption):
