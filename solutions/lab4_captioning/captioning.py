@@ -190,6 +190,35 @@ def embedding_matrix(words, vectors, dimension, seed=0):
 # --- 2. Images --------------------------------------------------------------------------------------------------------
 
 
+def encoder_input(pixels, size, mean, std):
+    """Pictures as the network expects them: of its size, and with the mean and spread it was trained on.
+
+    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation,
+    Inception v3 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
+
+    Args:
+        pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
+        size: side of the images the network expects, pixels; the whole picture is resized, both ways.
+        mean, std: of each colour, three numbers each, for values from 0 to 1.
+
+    Returns:
+        ``(batch, 3, size, size)``, float32: values from 0 to 1, resized (bilinear, smoothed where it gets smaller, as
+        ``torch.nn.functional.interpolate`` does with ``antialias=True``), minus the mean, divided by the standard
+        deviation of their colour.
+
+    Example::
+
+        grey = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
+        encoder_input(grey, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
+    """
+    ### BEGIN SOLUTION
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
+    mean, std = torch.tensor(mean).view(3, 1, 1), torch.tensor(std).view(3, 1, 1)
+    return (images - mean) / std
+    ### END SOLUTION
+
+
 def cut_before_pooling(network):
     """The part of a classification network that makes maps: everything before its last pooling and its classifier.
 
@@ -400,7 +429,7 @@ class Gate(nn.Module):
         gate = Gate(hidden=256, channels=512)
         gate(torch.rand(2, 512), torch.rand(2, 256)).shape  # (2, 512)
 
-    Source: Xu et al. 2015, section 4.2.1, there one number for all channels; one a channel in their code.
+    Source: Xu et al. 2015, section 4.2.1, there one number for all channels; one a channel in well-known PyTorch code.
     """
 
     def __init__(self, hidden, channels):
@@ -715,7 +744,7 @@ def greedy_search(step, state, start=1, end=2, longest=20):
     """Take the likeliest word each time, for a batch of images.
 
     A caption ends with ``end``; one that never does is cut after ``longest`` words. The search stops when all have
-    ended.
+    ended; ``step`` is called at most ``longest`` times.
 
     Args:
         step: ``step(words, state)`` gives ``(scores, state)``: for the last words ``(batch,)``, int64, and the state
@@ -875,7 +904,8 @@ def bleu(candidates, references):
     """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu`` without smoothing.
 
     BLEU-n counts how many of the captions' runs of 1 to n words are also in a caption people wrote, over all images
-    together, and weakens captions that are too short. All references of an image count, and each image counts once.
+    together, a run at most as often as a reference has it. It is the geometric mean of these n shares (weights 1/n),
+    made smaller where captions are too short. All references of an image count, and each image counts once.
 
     Args:
         candidates: of each image the words of its caption, a list of str.
@@ -921,7 +951,9 @@ def free_running_bleu(step, state, truth, search, score):
         step: the decoder, as for ``greedy_search``.
         state: its state before the first word, one row an image.
         truth: ``(images, captions, length)``, int64: the captions people wrote, as numbers: 1 is ``<start>``, 2 is
-            ``<end>``, 0 is padding. An image with fewer captions than the others has rows of padding alone.
+            ``<end>``, 0 is padding, 3 stands for any word that is not in the vocabulary. (A score that is to be
+            published compares with captions as they were written, neither cut nor with 3 in them.) An image with fewer
+            captions than the others has rows of padding alone.
         search: a function such as ``greedy_search``: ``search(step, state)`` gives a list of lists of int, one an
             image, the numbers of the words without ``<start>`` and ``<end>``.
         score: a function such as ``bleu``: ``score(candidates, references)``, with one caption an image, and a list
