@@ -253,7 +253,7 @@ class GridEncoder(nn.Module):
         self.network = network
         self.fine_tune()
 
-    def fine_tune(self, blocks):
+    def fine_tune(self, blocks=1):
         """Let the last ``blocks`` children of the network be trained, and no others; 0: none."""
         children = list(self.network.children())
         for parameter in self.network.parameters():

@@ -292,7 +292,7 @@ class GridEncoder(nn.Module):
         self.fine_tune(0)
         ### END SOLUTION
 
-    def fine_tune(self, blocks):
+    def fine_tune(self, blocks=1):
         """Let the last ``blocks`` children of the network be trained, and no others; 0: none."""
         ### BEGIN SOLUTION
         children = list(self.network.children())

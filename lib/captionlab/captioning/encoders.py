@@ -121,7 +121,7 @@ class GridEncoder(nn.Module):
         self.network = network
         self.fine_tune(0)
 
-    def fine_tune(self, blocks):
+    def fine_tune(self, blocks=1):
         """Let the last ``blocks`` children of the network be trained, and no others; 0: none."""
         children = list(self.network.children())
         self.trained = children[len(children) - blocks :]

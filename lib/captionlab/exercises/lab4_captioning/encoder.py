@@ -99,7 +99,7 @@ def _hold(encoder, mode, held=(nn.BatchNorm2d,)):
 @lab.misconception(
     "GridEncoder",
     hint="This is the code you were given; it has two bugs. What does the constructor call, and what is the default "
-    "True where a number of blocks is expected? And what do batch normalisation and dropout of a frozen network do in "
+    "of the number of blocks that learn? And what do batch normalisation and dropout of a frozen network do in "
     "training mode?",
 )
 class CalledFrozen(_Given):
@@ -108,7 +108,7 @@ class CalledFrozen(_Given):
         self.network = network
         self.fine_tune()
 
-    def fine_tune(self, blocks=True):
+    def fine_tune(self, blocks=1):
         children = list(self.network.children())
         for parameter in self.network.parameters():
             parameter.requires_grad = False
@@ -123,7 +123,7 @@ class CalledFrozen(_Given):
 @lab.misconception(
     "GridEncoder",
     hint="The modes are right now. But which parameters of a new encoder are trained? The constructor calls "
-    "fine_tune() with its default, and True counts as the number 1.",
+    "fine_tune() with its default, which lets the last block learn.",
 )
 class FineTunedFromTheStart(_Given):
     def __init__(self, network):
@@ -131,7 +131,7 @@ class FineTunedFromTheStart(_Given):
         self.network = network
         self.fine_tune()
 
-    def fine_tune(self, blocks=True):
+    def fine_tune(self, blocks=1):
         children = list(self.network.children())
         self.trained = children[len(children) - blocks :]
         for parameter in self.network.parameters():
