@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -68,3 +69,9 @@ def test_direct_dependencies_are_pinned_and_conda_takes_the_same():
     assert "      - -e .\n" in conda  # the project's own pins
     for pin in project["dependency-groups"]["dev"]:
         assert f"      - {pin}\n" in conda
+
+
+def test_the_results_page_is_that_of_the_results():
+    script = runpy.run_path(str(ROOT / "data_scripts" / "make_results_page.py"))
+    written = (ROOT / "docs" / "results.md").read_text("utf-8")
+    assert script["page"](ROOT / "results") == written, "run data_scripts/make_results_page.py"

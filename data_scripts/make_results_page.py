@@ -1,0 +1,93 @@
+"""Make docs/results.md from results/: `python data_scripts/make_results_page.py`, with --check only to compare."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "results.md"
+TITLES = {
+    "lab1_classify": "Lab 1: what a pretrained network sees",
+    "lab2_scenes": "Lab 2: deep features and a linear SVM on 15-Scene",
+    "lab2_layers": "Lab 2: the layer the features are taken from",
+    "lab2_networks": "Lab 2: networks, and a bag of visual words",
+    "lab2_c": "Lab 2: the SVM's C",
+    "lab2_pca": "Lab 2: fewer dimensions",
+    "lab2_head": "Lab 2: an SVM, or a new last layer",
+    "lab2_best": "Lab 2: step by step to the best accuracy",
+    "lab3_insects": "Lab 3: bees against ants, seven methods",
+    "lab3_networks": "Lab 3: ResNet against VGG",
+    "lab4_flickr8k": "Lab 4: Flickr8k, the main model",
+    "lab4_cells": "Lab 4: recurrent cells",
+    "lab4_penalty": "Lab 4: doubly stochastic attention",
+    "lab4_sampling": "Lab 4: scheduled sampling",
+    "lab4_vectors": "Lab 4: word vectors",
+    "lab4_encoders": "Lab 4: encoders",
+    "lab4_beams": "Lab 4: beams",
+    "lab4_batch-size": "Lab 4: batch size",
+    "lab4_learning-rate": "Lab 4: learning rate",
+    "lab4_training-images": "Lab 4: number of training images",
+    "lab4_overfitting": "Lab 4: learning by heart",
+    "lab4_noise": "Lab 4: noisy images",
+    "lab4_attention": "Lab 4: does it look at what it names?",
+}
+WIDEST = 9  # columns: more do not fit a page; the file has them all
+LEFT_OUT = ("weights", "seconds", "kept", "parameters", "minutes", "epochs", "runs")  # told elsewhere in the file
+
+
+def page(results: Path) -> str:
+    """The page: of every table in the folder its rows, its figure, and the command and machine that gave it."""
+    parts = [
+        "# Results",
+        "Measured, not copied: each table is made from the files in `results/`, which hold all numbers, settings and "
+        "versions. This page is made by `data_scripts/make_results_page.py`.",
+    ]
+    found = sorted(results.glob("*.csv"), key=lambda path: (_place(path), path.name))
+    for path in found:
+        record = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        data = path.stem.removeprefix(_title_key(path)).strip("_")
+        parts.append(f"## {TITLES.get(_title_key(path), path.stem)}{f' ({data})' if data else ''}")
+        parts.append(_table(path))
+        parts.append(f"![{path.stem}](../results/{path.stem}.png)")
+        machine, versions = record["machine"], record["versions"]
+        parts.append(
+            f"`{record['command']}`, seed {record['seed']}, torch {versions['torch']}, torchvision "
+            f"{versions['torchvision']}; {machine['cpu']}, {machine['cores']} cores, {machine['device']}."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _title_key(path: Path) -> str:
+    return next((key for key in sorted(TITLES, key=len, reverse=True) if path.stem.startswith(key)), path.stem)
+
+
+def _place(path: Path) -> int:
+    keys = list(TITLES)
+    return keys.index(_title_key(path)) if _title_key(path) in keys else len(keys)
+
+
+def _table(path: Path) -> str:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = [name for name in rows[0] if name not in LEFT_OUT][:WIDEST]
+    lines = [columns, ["---"] * len(columns), *([row[name].replace("|", "/") for name in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail if the page is behind the results.")
+def main(check: bool) -> None:
+    """Make docs/results.md."""
+    made = page(ROOT / "results")
+    if check and made != (PAGE.read_text("utf-8") if PAGE.is_file() else ""):
+        raise click.ClickException("docs/results.md is behind results/; run data_scripts/make_results_page.py")
+    if not check:
+        PAGE.write_text(made, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
