@@ -5,7 +5,7 @@ from captionlab.exercises.lab4_captioning import tokens, vocabulary, splitting, 
 from captionlab.exercises.lab4_captioning import pixels, images, encoder
 from captionlab.exercises.lab4_captioning import attention, decoder
 from captionlab.exercises.lab4_captioning import batches, loss, steps
-from captionlab.exercises.lab4_captioning import search, beams, scores, pictures
+from captionlab.exercises.lab4_captioning import search, beams, scores, free_running, pictures
 from captionlab.exercises.lab4_captioning.common import lab
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "decoder",
     "embeddings",
     "encoder",
+    "free_running",
     "images",
     "lab",
     "loss",
