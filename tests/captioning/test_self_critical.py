@@ -26,7 +26,7 @@ def test_a_share_is_the_derivative_of_the_logarithm_of_bleu(short):
     drawn = [[4, 5, 6, 7, 9], [4, 5, 9, 9, 5, 6], [6, 7, 8, 9, 4, 9], [9, 6, 7, 8, 8, 4, 4]]
     if short:
         drawn = [caption[:4] for caption in drawn]
-    shares = rewards(drawn, REFERENCES, each=2).flatten() / len(drawn)
+    shares = rewards(drawn, REFERENCES, each=2, longer=1.0).flatten() / len(drawn)
     counts = [_counts(caption, REFERENCES[row // 2]) for row, caption in enumerate(drawn)]
     sums = torch.tensor(counts, dtype=torch.float64).sum(0)
     assert (sums[8] < sums[9]) == short

@@ -24,6 +24,7 @@ from captionlab.captioning.search import sampled_search
 from captionlab.captioning.vocabulary import END, PAD, START
 
 ORDERS = (1, 2, 3, 4)
+LONGER = 1.1  # captions that are drawn are longer than those a beam search finds, which must not get too short
 
 
 def draw(decoder: Decoder, seen: Seen, each: int, generator: torch.Generator) -> list[list[int]]:
@@ -37,7 +38,9 @@ def draw(decoder: Decoder, seen: Seen, each: int, generator: torch.Generator) ->
         return sampled_search(writer(decoder, seen), state, generator, longest=LONGEST)
 
 
-def rewards(drawn: Sequence[Sequence[int]], references: Sequence[Sequence[Sequence[int]]], each: int) -> Tensor:
+def rewards(
+    drawn: Sequence[Sequence[int]], references: Sequence[Sequence[Sequence[int]]], each: int, longer: float = LONGER
+) -> Tensor:
     """How much each drawn caption adds to the BLEU-4 of all captions drawn: (images, each).
 
     BLEU is a score of a corpus; that of a single caption is mostly zero, and smoothing it favours short ones. So its
@@ -48,6 +51,7 @@ def rewards(drawn: Sequence[Sequence[int]], references: Sequence[Sequence[Sequen
     Args:
         drawn: ``each`` captions an image, image by image.
         references: of each image people's captions, as numbers.
+        longer: captions are too short if they are not this much longer than the nearest references.
 
     Returns:
         Shares times the number of captions, so that their size does not depend on it.
@@ -59,9 +63,9 @@ def rewards(drawn: Sequence[Sequence[int]], references: Sequence[Sequence[Sequen
     )
     right, runs, lengths, nearest = counts[:, :4], counts[:, 4:8], counts[:, 8], counts[:, 9]
     shares = (right / right.sum(0).clamp(min=1) - runs / runs.sum(0).clamp(min=1)).mean(dim=1)
-    length, wanted = lengths.sum().clamp(min=1), nearest.sum()
+    length, wanted = lengths.sum().clamp(min=1), longer * nearest.sum()
     if length < wanted:
-        shares = shares + lengths * wanted / length**2 - nearest / length
+        shares = shares + lengths * wanted / length**2 - longer * nearest / length
     return (shares * len(drawn)).float().view(-1, each)
 
 

@@ -145,9 +145,7 @@ class Trainer:
         label = f"epoch {self.done.epoch + 1}/{self.settings.epochs}"
         with tqdm(total=steps, desc=label, unit="batch", disable=None if self.progress else True) as bar:
             for step, (images, variants) in enumerate(order):
-                self._set_rates(
-                    self.done.epoch * steps + step, (self.settings.epochs - self.settings.reward_epochs) * steps
-                )
+                self._set_rates(step, steps)
                 take = self.reward_step if rewarded else self.step
                 value, count = take(self.train_set.batch(images, variants), self.train_set.encoded[images])
                 total, words = total + value * count, words + count
@@ -224,11 +222,18 @@ class Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=mixed)
 
     def _set_rates(self, step: int, steps: int) -> None:
-        factor = min(1.0, (step + 1) / self.settings.warmup) if self.settings.warmup else 1.0
-        if self.settings.schedule == "cosine":
-            factor *= 0.5 * (1 + torch.cos(torch.tensor(torch.pi * step / steps)).item())
-        for group, rate in zip(self.optimiser.param_groups, self._plateau_rates, strict=True):
-            group["lr"] = self.settings.reward_rate if self._rewarded() else rate * factor
+        """The learning rates of the update before us, number ``step`` of the epoch's ``steps``."""
+        settings, done = self.settings, self.done.epoch * steps + step
+        before = (settings.epochs - settings.reward_epochs) * steps  # updates on people's words
+        if self._rewarded():
+            share = (done - before) / (settings.reward_epochs * steps)
+            rates = [settings.reward_rate * _cosine(share)] * len(self._plateau_rates)
+        else:
+            factor = min(1.0, (done + 1) / settings.warmup) if settings.warmup else 1.0
+            factor *= _cosine(done / before) if settings.schedule == "cosine" else 1.0
+            rates = [rate * factor for rate in self._plateau_rates]
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     # --- after an epoch -----------------------------------------------------------------------------------------------
 
@@ -350,3 +355,8 @@ class Trainer:
         self._plateau_rates = about["rates"]
         self._write_history()
         self.report(f"going on after epoch {self.done.epoch}, from {self.folder / STATE}")
+
+
+def _cosine(share: float) -> float:
+    """From 1 to 0, slowly at both ends, as ``share`` goes from 0 to 1."""
+    return 0.5 * (1 + math.cos(math.pi * share))
