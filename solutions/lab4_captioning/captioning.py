@@ -840,15 +840,16 @@ def beam_step(log_probabilities, totals, k):
     ### END SOLUTION
 
 
-def best_caption(finished, running, by_length=False):
+def best_caption(finished, running, by_length=0):
     """Choose the caption a beam search ends with.
 
     Args:
         finished: captions that have ended: a list of ``(total, words)``, the logarithm of the caption's probability and
             the list of its words' numbers.
         running: captions that had not ended when the search was stopped, likewise.
-        by_length: compare ``total / number of words`` rather than ``total``, which favours short captions: each word
-            more makes a caption less probable. (A caption without words counts as one of one word.)
+        by_length: compare totals divided by the number of words to this power. 0 compares the totals themselves, which
+            favours short captions, for each word more makes a caption less probable; 1 compares means a word, which
+            favours long ones; numbers between are a compromise. (A caption without words counts as one of one word.)
 
     Returns:
         The words of the best finished caption, of the best running one if none has finished. The first of equals.
@@ -859,16 +860,16 @@ def best_caption(finished, running, by_length=False):
     Example::
 
         best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [(-1.0, [5])])  # [7, 8]
-        best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [], by_length=True)  # [7, 8, 9, 10]
+        best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [], by_length=1)  # [7, 8, 9, 10]
         best_caption([], [(-2.0, [5, 5]), (-1.0, [5])])  # [5]
+
+    Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 7: powers of 0.6 to 0.7.
     """
     ### BEGIN SOLUTION
     candidates = finished or running
     if not candidates:
         raise ValueError("there is no caption to choose from: give at least one, finished or running")
-    if by_length:
-        return max(candidates, key=lambda caption: caption[0] / max(1, len(caption[1])))[1]
-    return max(candidates, key=lambda caption: caption[0])[1]
+    return max(candidates, key=lambda caption: caption[0] / max(1, len(caption[1])) ** by_length)[1]
     ### END SOLUTION
 
 

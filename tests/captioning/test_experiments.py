@@ -100,7 +100,7 @@ def test_beams_and_attention_of_a_run(few, monkeypatch):
     done = invoke("beams", few / "run", "--out", few)
     assert done.exit_code == 0, done.output
     table = json.loads((few / "lab4_beams_embedded.json").read_text())["table"]
-    assert [line["beams"] for line in table] == [1, 3, 5, 10, 3, 5, 10]
+    assert [line["beams"] for line in table] == [1, 3, 5, 10, 3, 5, 10, 3, 5, 10]
 
     table = [looking.Look("ring", 0.5, 0.1), looking.Look("ring", 0.7, 0.2), looking.Look("box", 0.3, 0.3)]
     monkeypatch.setattr(looking, "looks", lambda *_: table)

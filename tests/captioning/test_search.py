@@ -79,7 +79,7 @@ def test_a_caption_that_never_ends_is_cut_and_still_a_caption():
 
 def test_by_length_a_longer_caption_may_win():
     assert best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], []) == [7, 8]
-    assert best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [], by_length=True) == [7, 8, 9, 10]
+    assert best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [], by_length=1) == [7, 8, 9, 10]
     assert best_caption([], [(-2.0, [5, 5]), (-1.0, [5])]) == [5]
     with pytest.raises(ValueError, match="no caption"):
         best_caption([], [])

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder
-from captionlab.captioning.evaluation import AT_A_TIME, CaptionModel, search
+from captionlab.captioning.evaluation import AT_A_TIME, BY_LENGTH, CaptionModel, search
 from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
@@ -142,7 +142,7 @@ class Captioner:
         """The caption of a picture: a file, or an object with ``read()``."""
         return self.tell([picture], beams)[0].caption
 
-    def tell(self, pictures: Sequence[Picture], beams: int = 5, by_length: bool = False) -> list[Told]:
+    def tell(self, pictures: Sequence[Picture], beams: int = 5, by_length: float = BY_LENGTH) -> list[Told]:
         """Captions of several pictures, with the attention behind each word.
 
         Raises:

@@ -23,6 +23,7 @@ from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
 
 LONGEST = 24  # words of a caption the model writes
 AT_A_TIME = 100  # images
+BY_LENGTH = 0.6  # power of the length that log-probabilities are divided by, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def teacher_forced(model: CaptionModel, captions: CaptionSet, size: int = 64) ->
 
 
 def evaluate(
-    model: CaptionModel, vocabulary: Vocabulary, captions: CaptionSet, beams: int = 1, by_length: bool = False
+    model: CaptionModel, vocabulary: Vocabulary, captions: CaptionSet, beams: int = 1, by_length: float = 0.0
 ) -> Scores:
     """Captions the model writes itself, and their BLEU; the model's mode is restored.
 
@@ -116,7 +117,7 @@ def writer(decoder: Decoder, seen: Seen) -> Step:
     return step
 
 
-def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: bool = False) -> list[list[int]]:
+def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: float = 0.0) -> list[list[int]]:
     """Greedy or beam search for a batch of images."""
     step = writer(decoder, seen)
     if beams == 1:

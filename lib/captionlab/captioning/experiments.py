@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from captionlab.captioning.captioner import Captioner
+from captionlab.captioning.evaluation import BY_LENGTH
+from captionlab.captioning.pictures import curves_figure
 from captionlab.captioning.runs import Change, measure, train
 from captionlab.captioning.settings import (
     DENSE_DECODER,
@@ -22,6 +25,7 @@ from captionlab.captioning.settings import (
     packaged_configuration,
 )
 from captionlab.captioning.tables import as_row, write_results
+from captionlab.captioning.text import tokenise
 from captionlab.captioning.training import HISTORY
 from captionlab.convnets.classifiers import load_classifier
 from captionlab.datasets.places import data_root
@@ -189,14 +193,18 @@ def finished_run(
     scores = folder / SCORES
     if scores.is_file():
         report(f"found finished: {folder}")
-        with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
-            history = [{column: _number(value) for column, value in row.items()} for row in csv.DictReader(file)]
-        return folder, history, json.loads(scores.read_text(encoding="utf-8"))
+        return folder, read_history(folder), json.loads(scores.read_text(encoding="utf-8"))
     history = train(settings, folder, through, report=report)
     found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=through)
     write_atomically(scores, json.dumps(found, indent=1).encode())
     report(f"BLEU-4 with {BEAMS} beams: {found['bleu'][3]:.4f}")
     return folder, history, found
+
+
+def read_history(folder: Path) -> list[dict]:
+    """A run's epochs, from its ``history.csv``."""
+    with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
+        return [{column: _number(value) for column, value in row.items()} for row in csv.DictReader(file)]
 
 
 def _number(text: str) -> int | float | None:
@@ -218,9 +226,12 @@ def _missing_weights(variant: Variant) -> str:
 def compare_beams(
     run: Path, out: Path, beams: Sequence[int] = (1, 3, 5, 10), corpus: str | None = None, split: str = "dev"
 ) -> list[Path]:
-    """BLEU of a trained model against the number of beams; writes ``lab4_beams_CORPUS.{json,csv,png}``."""
+    """BLEU of a trained model against the number of beams, with all there is to say of the model and its training.
+
+    Writes ``lab4_beams_CORPUS.{json,csv,png}`` and the curves of its training.
+    """
     rows = []
-    for by_length in (False, True):
+    for by_length in (0.0, BY_LENGTH, 1.0):
         for count in beams:
             if count == 1 and by_length:
                 continue  # there is nothing to compare
@@ -228,7 +239,7 @@ def compare_beams(
             captions = [caption.split() for caption in found.pop("captions").values()]
             rows.append(
                 {
-                    "variant": f"{count} beams, {'by log-probability a word' if by_length else 'by log-probability'}",
+                    "variant": f"{count} beams, log-probability / length^{by_length:g}",
                     "beams": count,
                     "by_length": by_length,
                     **{f"bleu{n}": value for n, value in enumerate(found["bleu"], start=1)},
@@ -237,6 +248,22 @@ def compare_beams(
                     "images_a_second": found["images_a_second"],
                 }
             )
-    about = {"question": "How many beams?", "split": found["split"], "images": found["images"]}
-    command = f"captionlab experiment beams {run.name}"
-    return write_results(f"lab4_beams_{Path(found['corpus']).name}", rows, about, command, out)
+    captioner, history, name = Captioner.load(run), read_history(run), f"lab4_beams_{Path(found['corpus']).name}"
+    about = {
+        "question": "How many beams?",
+        "split": found["split"],
+        "images": found["images"],
+        "top5": found["top5"],
+        "loss": found["loss"],
+        "parameters": found["parameters"],
+        "vocabulary": len(captioner.vocabulary),
+        "words": " ".join((tokenise.__doc__ or "").partition("Args:")[0].split()),
+        "model": captioner.decoder.about(),
+        "run": captioner.about,
+        "minutes": history[-1]["seconds"] / 60,
+        "history": history,
+    }
+    paths = write_results(name, rows, about, f"captionlab experiment beams {run.name}", out)
+    paths.append(out / f"{name}_curves.png")
+    curves_figure({run.name: history}, "Training of the model").savefig(paths[-1], dpi=110)
+    return paths

@@ -20,7 +20,7 @@ from captionlab.captioning.corpora import Corpus, load_corpus
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
 from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, to_maps
-from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_forced
+from captionlab.captioning.evaluation import BY_LENGTH, CaptionModel, evaluate, teacher_forced
 from captionlab.captioning.grid_features import compute_grids
 from captionlab.captioning.pictures import attention_figure
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
@@ -165,7 +165,7 @@ def measure(
     split: str = "dev",
     extra: str | None = None,
     beams: int = 5,
-    by_length: bool = False,
+    by_length: float = BY_LENGTH,
     through: Change | None = None,
 ) -> dict:
     """Scores of a trained model on a split, and the captions it wrote; JSON values.
@@ -194,7 +194,7 @@ def describe_files(
     folder: Path,
     files: Sequence[Path],
     beams: int = 5,
-    by_length: bool = False,
+    by_length: float = BY_LENGTH,
     attention: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> list[dict]:

@@ -123,6 +123,7 @@ class TrainingSettings:
     patience: int = setting(20, "epochs without improvement after which training stops", low=1)
     measure: str = setting("bleu4", "what tells the best epoch, on dev", MEASURES)
     beams: int = setting(1, "of the search for BLEU after each epoch", low=1)
+    by_length: float = setting(0.6, "and the power of the length that log-probabilities are divided by", low=0)
     minutes: float = setting(0.0, "stop after the epoch in which training has taken this long; 0: no limit", low=0)
     precision: str = setting("auto", "arithmetic; auto: bfloat16 on a GPU, float32 on a processor", PRECISIONS)
     seed: int = setting(0, "of weights, order, dropout and chances", low=0)

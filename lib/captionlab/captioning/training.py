@@ -258,7 +258,13 @@ class Trainer:
 
     def _evaluate(self) -> Scores:
         forced = teacher_forced(self.evaluated(), self.dev_set)
-        free = evaluate(self.evaluated(), self.vocabulary, self.dev_set, beams=self.settings.beams)
+        free = evaluate(
+            self.evaluated(),
+            self.vocabulary,
+            self.dev_set,
+            beams=self.settings.beams,
+            by_length=self.settings.by_length,
+        )
         return replace(forced, bleu=free.bleu)
 
     def _note(self, trained: dict, scores: Scores, improved: bool) -> None:

@@ -22,7 +22,14 @@ from captionlab.commands.running import said
 PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 RUN = click.argument("run", type=click.Path(path_type=Path))
 BEAMS = click.option("--beams", type=click.IntRange(1), default=5, show_default=True, help="Of the beam search.")
-BY_LENGTH = click.option("--by-length", is_flag=True, help="Compare captions by log-probability a word.")
+BY_LENGTH = click.option(
+    "--by-length",
+    type=click.FloatRange(0, 2),
+    default=0.6,
+    show_default=True,
+    metavar="POWER",
+    help="Divide log-probabilities by this power of the length: 0 compares captions, 1 their words.",
+)
 
 
 @click.group()
@@ -91,7 +98,7 @@ def _given(flags: dict) -> dict:
 @BEAMS
 @BY_LENGTH
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write scores and captions there (JSON).")
-def evaluate(run: Path, corpus: str | None, split: str, extra: str | None, beams: int, by_length: bool, out) -> None:
+def evaluate(run: Path, corpus: str | None, split: str, extra: str | None, beams: int, by_length: float, out) -> None:
     """BLEU-1 to BLEU-4, top-5 accuracy and loss of the model in RUN on a split of a corpus."""
     with said():
         from captionlab.captioning.runs import measure
@@ -113,7 +120,7 @@ def evaluate(run: Path, corpus: str | None, split: str, extra: str | None, beams
 @BY_LENGTH
 @click.option("--attention", type=click.Path(path_type=Path, file_okay=False), help="Folder for attention pictures.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the captions there (CSV).")
-def describe(run: Path, pictures, beams: int, by_length: bool, attention: Path | None, out: Path | None) -> None:
+def describe(run: Path, pictures, beams: int, by_length: float, attention: Path | None, out: Path | None) -> None:
     """Captions for PICTURES, files or folders, by the model in RUN."""
     with said():
         from captionlab.captioning.runs import describe_files

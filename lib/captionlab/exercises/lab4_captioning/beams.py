@@ -151,18 +151,22 @@ def probe_best_caption(best_caption, rng):
     likely = _caption(rng, 1, -0.1)
     finished = [poor, long, short]
     yield "three finished, one running that is likelier", best_caption(finished, [likely])
-    yield "the same, by length", best_caption(finished, [likely], by_length=True)
-    yield "the same in another order, by length", best_caption(finished[::-1], [likely], True)
+    yield "the same, by_length=1", best_caption(finished, [likely], by_length=1)
+    yield "the same in another order, by_length=1", best_caption(finished[::-1], [likely], 1)
     twin = (short[0], _caption(rng, length, 0.0)[1][::-1])
     yield "two finished of the same total", best_caption([poor, short, twin], [])
     yield "none has finished", best_caption([], [poor, short, long])
-    yield "none has finished, by length", best_caption(finished=[], running=[short, poor, long], by_length=True)
-    yield "one finished, without words, and another, by length", best_caption([(-9.0, []), long], [], True)
+    yield "none has finished, by_length=1", best_caption(finished=[], running=[short, poor, long], by_length=1)
+    yield "one finished, without words, and another, by_length=1", best_caption([(-9.0, []), long], [], 1)
+    scale = draw(rng, 8, 16) / 4
+    three = [_caption(rng, words, -scale * total) for words, total in ((2, 1.0), (4, 1.3), (9, 2.2))]
+    label = "captions of 2, 4 and 9 words, of which each wins by another power: by_length 0, 0.5, 1"
+    yield label, [best_caption(three, [], power) for power in (0, 0.5, 1)]
     yield "nothing at all", str(outcome_of(best_caption, [], []))[:17]
 
 
-def _per_word(caption):
-    return caption[0] / max(1, len(caption[1]))
+def _divided(by_length):
+    return lambda caption: caption[0] / max(1, len(caption[1])) ** by_length
 
 
 @lab.misconception(
@@ -170,11 +174,9 @@ def _per_word(caption):
     hint="This is the code you were given. When no caption has ended, finished is empty, and there is no largest of "
     "nothing. A caption that never ended is still a caption.",
 )
-def only_finished_ones(finished, running, by_length=False):
+def only_finished_ones(finished, running, by_length=0):
     # Captions that have not ended are incomplete: choose among the others.
-    if by_length:
-        return max(finished, key=lambda caption: caption[0] / max(1, len(caption[1])))[1]
-    return max(finished, key=lambda caption: caption[0])[1]
+    return max(finished, key=lambda caption: caption[0] / max(1, len(caption[1])) ** by_length)[1]
 
 
 @lab.misconception(
@@ -182,14 +184,14 @@ def only_finished_ones(finished, running, by_length=False):
     hint="Captions still running are compared with finished ones. Their totals still lack factors, and they are "
     "cut in the middle: they count only where none has finished.",
 )
-def running_ones_too(finished, running, by_length=False):
+def running_ones_too(finished, running, by_length=0):
     if not finished and not running:
         raise ValueError("nothing to choose from")
-    return max([*finished, *running], key=_per_word if by_length else lambda caption: caption[0])[1]
+    return max([*finished, *running], key=_divided(by_length))[1]
 
 
-@lab.misconception("best_caption", hint="by_length changes nothing with you: compare total / number of words then.")
-def never_by_length(finished, running, by_length=False):
+@lab.misconception("best_caption", hint="by_length changes nothing with you: divide totals by the length to its power.")
+def never_by_length(finished, running, by_length=0):
     candidates = finished or running
     if not candidates:
         raise ValueError("nothing to choose from")
@@ -198,13 +200,25 @@ def never_by_length(finished, running, by_length=False):
 
 @lab.misconception(
     "best_caption",
-    hint="You always divide by the length. Without by_length the totals themselves are compared.",
+    hint="You always divide by the length. With by_length=0 the totals themselves are compared.",
 )
-def always_by_length(finished, running, by_length=False):
+def always_by_length(finished, running, by_length=0):
     candidates = finished or running
     if not candidates:
         raise ValueError("nothing to choose from")
-    return max(candidates, key=_per_word)[1]
+    return max(candidates, key=_divided(1))[1]
+
+
+@lab.misconception(
+    "best_caption",
+    hint="by_length is a power: 0.5 divides a total by the square root of the length. You divide by the length itself "
+    "whatever the power.",
+)
+def every_power_is_one(finished, running, by_length=0):
+    candidates = finished or running
+    if not candidates:
+        raise ValueError("nothing to choose from")
+    return max(candidates, key=_divided(1 if by_length else 0))[1]
 
 
 @lab.misconception(
@@ -212,33 +226,33 @@ def always_by_length(finished, running, by_length=False):
     hint="The lowest total wins with you. Logarithms of probabilities are negative: the likeliest is the one "
     "nearest 0, so the highest.",
 )
-def takes_the_lowest(finished, running, by_length=False):
+def takes_the_lowest(finished, running, by_length=0):
     candidates = finished or running
     if not candidates:
         raise ValueError("nothing to choose from")
-    return min(candidates, key=_per_word if by_length else lambda caption: caption[0])[1]
+    return min(candidates, key=_divided(by_length))[1]
 
 
 @lab.misconception(
     "best_caption",
     hint="The choice is right. Give the words alone, without the total.",
 )
-def gives_the_total_too(finished, running, by_length=False):
+def gives_the_total_too(finished, running, by_length=0):
     candidates = finished or running
     if not candidates:
         raise ValueError("nothing to choose from")
-    return max(candidates, key=_per_word if by_length else lambda caption: caption[0])
+    return max(candidates, key=_divided(by_length))
 
 
 @lab.misconception(
     "best_caption",
     hint="Of two captions with the same total you take the last; the first of equals is wanted, as max gives it.",
 )
-def last_of_equals(finished, running, by_length=False):
+def last_of_equals(finished, running, by_length=0):
     candidates = finished or running
     if not candidates:
         raise ValueError("nothing to choose from")
-    return max(reversed(candidates), key=_per_word if by_length else lambda caption: caption[0])[1]
+    return max(reversed(candidates), key=_divided(by_length))[1]
 
 
 @lab.misconception(
@@ -246,9 +260,9 @@ def last_of_equals(finished, running, by_length=False):
     hint="Where none has finished you take the first one running, whatever its total. Choose among those in "
     "the same way.",
 )
-def first_running_one(finished, running, by_length=False):
+def first_running_one(finished, running, by_length=0):
     if finished:
-        return max(finished, key=_per_word if by_length else lambda caption: caption[0])[1]
+        return max(finished, key=_divided(by_length))[1]
     if not running:
         raise ValueError("nothing to choose from")
     return running[0][1]
