@@ -19,6 +19,8 @@ from captionlab.captioning.encoders import (
     cut_before_pooling,
     last_blocks,
     load_encoder,
+    on_first_grid,
+    split_by_size,
     to_maps,
     to_positions,
 )
@@ -318,3 +320,48 @@ def test_frozen_part_and_last_blocks_make_the_whole(network, blocks):
     torch.testing.assert_close(top.eval()(maps), to_positions(cut_before_pooling(model)(images)))
     torch.testing.assert_close(to_maps(to_positions(maps)), maps)
     assert all(parameter.requires_grad for parameter in top.parameters())
+
+
+# --- two sizes of the same picture ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("learnt", [0, 1])
+def test_a_model_that_looks_at_two_sizes(home, tmp_path, learnt):
+    sizes = {"size": 64, "second_size": 96, "learnt": learnt, "train_images": 8, "epochs": 1}
+    train(RunSettings.from_flat({**SMALL, **sizes}), tmp_path, progress=False, report=lambda line: None)
+    captioner = Captioner.load(tmp_path)
+    assert captioner.encoder.sizes == (64, 96)
+    both = captioner.positions([home / "scene.png"])
+    first, second = split_by_size(both, captioner.encoder.sizes)
+    assert second.shape[1] == first.shape[1] * 9 // 4
+    told = captioner.tell([home / "scene.png"])[0]
+    assert told.alphas.shape == (len(told.words), first.shape[1])
+    torch.testing.assert_close(told.alphas.sum(1), torch.ones(len(told.words)))
+    with pytest.raises(ValueError, match="second_size 96, found 0"):
+        Captioner.load(tmp_path, load_encoder("tiny_resnet", 64, captioner.encoder.layers))
+
+
+def test_the_second_grid_is_that_of_the_picture_at_its_size(home):
+    layers = ["maxpool", "layer4"]
+    both = GridNetwork(load_encoder("tiny_resnet", 64, layers, second_size=96)).of_pictures([home / "scene.png"])
+    alone = [GridNetwork(load_encoder("tiny_resnet", size, layers)) for size in (64, 96)]
+    assert torch.equal(both, torch.cat([network.of_pictures([home / "scene.png"]) for network in alone], dim=1))
+
+
+def test_positions_are_told_apart_by_the_sizes():
+    parts = split_by_size(torch.arange(113).unsqueeze(0), (224, 256))
+    assert [len(part[0]) for part in parts] == [49, 64]
+    assert [len(part[0]) for part in split_by_size(torch.zeros(1, 49), (224,))] == [49]
+    with pytest.raises(ValueError, match="113 positions are no grids of images of 224 and 300 pixels"):
+        split_by_size(torch.zeros(1, 113), (224, 300))
+
+
+def test_attention_to_the_second_grid_is_shown_on_the_first():
+    alphas = torch.zeros(2, 113)
+    alphas[0, 8] = 1  # row 1, column 1 of the first
+    alphas[1, 49 + 63] = 1  # the last corner of the second
+    shown = on_first_grid(alphas, (224, 256))
+    assert shown[0].argmax() == 8
+    assert shown[1].argmax() == 48
+    torch.testing.assert_close(shown.sum(1), torch.ones(2))
+    assert torch.equal(on_first_grid(alphas[:, :49], (224,)), alphas[:, :49])

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from captionlab.captioning.decoder import Decoder, Seen
-from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder
+from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, on_first_grid
 from captionlab.captioning.evaluation import AT_A_TIME, BY_LENGTH, CaptionModel, search
 from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
@@ -35,7 +35,8 @@ class Told:
 
     Attributes:
         words: of the caption.
-        alphas: (words, positions): where the model looked for each word; the positions row after row of the grid.
+        alphas: (words, positions): where the model looked for each word; the positions row after row of the grid,
+            of the first one where it looked at two.
         log_probability: of the whole caption, its end included; nats.
     """
 
@@ -64,6 +65,7 @@ def header(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 
             "network": encoder.classifier.name,
             "layers": list(encoder.layers),
             "size": encoder.size,
+            "second_size": encoder.second_size,
             "fingerprint": fingerprint(encoder.classifier.model),
             "learnt": learnt,
         },
@@ -110,17 +112,20 @@ class Captioner:
         if lacking := {"vocabulary", "encoder", "decoder", "about"} - set(about):
             raise ValueError(f"{path.name} says nothing of its {', '.join(sorted(lacking))}: train it again")
         wanted = about["encoder"]
-        encoder = encoder or load_encoder(wanted["network"], wanted["size"], wanted["layers"])
+        encoder = encoder or load_encoder(
+            wanted["network"], wanted["size"], wanted["layers"], wanted.get("second_size", 0)
+        )
         if wanted["learnt"]:
             encoder = replace(encoder, layers=tuple(wanted["layers"]))  # of its frozen part
         found = {
             "network": encoder.classifier.name,
             "layers": list(encoder.layers),
             "size": encoder.size,
+            "second_size": encoder.second_size,
             "fingerprint": fingerprint(encoder.classifier.model),
         }
         for name, value in found.items():
-            if value != wanted[name]:
+            if value != wanted.get(name, 0):
                 raise ValueError(
                     f"{path.name} was trained on grids of another encoder: {name} {wanted[name]!r}, found {value!r}; "
                     "give the encoder it was trained with, or train again"
@@ -128,7 +133,7 @@ class Captioner:
         decoder, grown = Decoder(DecoderSettings(**about["decoder"])), None
         if wanted["learnt"]:
             _, grown = last_blocks(encoder.classifier.model, wanted["learnt"])
-        model = CaptionModel(decoder, grown)
+        model = CaptionModel(decoder, grown, encoder.sizes)
         load_weights(model, tensors, path.name)
         vocabulary = Vocabulary.from_json(about["vocabulary"])
         if len(vocabulary) != decoder.settings.words:
@@ -153,7 +158,7 @@ class Captioner:
             for start in range(0, len(pictures), AT_A_TIME):
                 seen = self.decoder.see(self.positions(pictures[start : start + AT_A_TIME]))
                 written = search(self.decoder, seen, beams, by_length)
-                told += _retrace(self.decoder, seen, written, self.vocabulary)
+                told += _retrace(self.decoder, seen, written, self.vocabulary, self.encoder.sizes)
         return told
 
     def positions(self, pictures: Sequence[Picture]) -> Tensor:
@@ -164,7 +169,9 @@ class Captioner:
             return self.model.positions(grids.half().float())
 
 
-def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary) -> list[Told]:
+def _retrace(
+    decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary, sizes: tuple[int, ...]
+) -> list[Told]:
     """Read the captions once more, together, for the attention of each word and the captions' probabilities."""
     length = max(map(len, written)) + 1
     device = seen.positions.device
@@ -179,5 +186,5 @@ def _retrace(decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary:
         targets = [*words, END]
         total = sum(logs[step][image, word].item() for step, word in enumerate(targets))
         rows = torch.stack([alpha[image] for alpha in alphas])[: len(words)].cpu()
-        told.append(Told(tuple(vocabulary.decode(words)), rows, total))
+        told.append(Told(tuple(vocabulary.decode(words)), on_first_grid(rows, sizes), total))
     return told

@@ -153,6 +153,37 @@ def to_maps(positions: Tensor) -> Tensor:
     return positions.transpose(1, 2).reshape(batch, channels, side, side)
 
 
+def split_by_size(positions: Tensor, sizes: Sequence[int], axis: int = 1) -> list[Tensor]:
+    """The grids that stand behind each other, apart again; their sides are to each other as the images' sizes.
+
+    Raises:
+        ValueError: if the positions are not those of square grids of these sizes.
+    """
+    count = positions.shape[axis]
+    scale = math.sqrt(count / sum(size**2 for size in sizes))
+    counts = [round(scale * size) ** 2 for size in sizes]
+    if sum(counts) != count:
+        raise ValueError(
+            f"{count} positions are no grids of images of {' and '.join(map(str, sizes))} pixels: give sizes that the "
+            "network reduces without a remainder, such as multiples of 32"
+        )
+    return list(positions.split(counts, dim=axis))
+
+
+def encode_grids(encoder: GridEncoder, positions: Tensor, sizes: Sequence[int]) -> Tensor:
+    """What the blocks that learn make of each grid, (images, positions, channels), from the frozen part's grids."""
+    return torch.cat([encoder(to_maps(part)) for part in split_by_size(positions, sizes)], dim=1)
+
+
+def on_first_grid(alphas: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Weights over the positions of several grids as weights over the first one's: (words, positions), sums kept."""
+    first, *others = [to_maps(part.unsqueeze(2)) for part in split_by_size(alphas, sizes)]
+    for maps in others:
+        moved = F.interpolate(maps, first.shape[2:], mode="bilinear", align_corners=False)
+        first = first + moved * (maps.sum((2, 3)) / moved.sum((2, 3)).clamp(min=1e-9))[..., None, None]
+    return first.flatten(1)
+
+
 def last_blocks(network: nn.Module, blocks: int) -> tuple[str, GridEncoder]:
     """The blocks of a network that learn with a decoder, and the layer before them.
 
@@ -193,14 +224,23 @@ class Encoder:
         layers: names of layers, as in ``model.named_modules()``. With several, the grid is that of the last one, and
             the others' maps, averaged over its cells, stand beside it at each position.
         size: images are resized to this many pixels, both ways.
+        second_size: and to this many for a second grid, whose positions stand behind those of the first; 0: none.
     """
 
     classifier: Classifier
     layers: tuple[str, ...]
     size: int
+    second_size: int = 0
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """One size, or both."""
+        return (self.size, self.second_size) if self.second_size else (self.size,)
 
 
-def load_encoder(network: str | None = None, size: int | None = None, layers: Sequence[str] | None = None) -> Encoder:
+def load_encoder(
+    network: str | None = None, size: int | None = None, layers: Sequence[str] | None = None, second_size: int = 0
+) -> Encoder:
     """A pretrained network as an encoder.
 
     Inception v3 was trained on values from -1 to 1, at 299 pixels; torchvision's turns ImageNet-normalised images into
@@ -211,6 +251,7 @@ def load_encoder(network: str | None = None, size: int | None = None, layers: Se
             ``tiny_resnet``.
         size: of the images; the network's own by default. A larger one gives a larger grid.
         layers: where the grid is taken; the output of the last block by default.
+        second_size: see `Encoder`.
 
     Raises:
         FileNotFoundError, ValueError: see :func:`captionlab.convnets.classifiers.load_classifier`; and if it has no
@@ -228,7 +269,7 @@ def load_encoder(network: str | None = None, size: int | None = None, layers: Se
     for layer in layers:
         if layer not in known:
             raise ValueError(f"{classifier.name} has no layer {layer!r}; it has {', '.join(known)}")
-    return Encoder(classifier, layers, size or classifier.input_size)
+    return Encoder(classifier, layers, size or classifier.input_size, second_size)
 
 
 def grid_layers(classifier: Classifier) -> tuple[str, ...]:

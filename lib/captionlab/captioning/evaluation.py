@@ -6,7 +6,7 @@ words that it chose that way are no caption, and their BLEU would be far too hig
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from captionlab.captioning.caption_sets import CaptionSet
 from captionlab.captioning.decoder import Decoder, Seen
-from captionlab.captioning.encoders import GridEncoder, to_maps
+from captionlab.captioning.encoders import GridEncoder, encode_grids
 from captionlab.captioning.metrics import bleu, top_k_accuracy
 from captionlab.captioning.search import Step, beam_search, greedy_search
 from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
@@ -49,17 +49,21 @@ class CaptionModel(nn.Module):
     Attributes:
         decoder: a `Decoder`.
         encoder: blocks of the network that learn with the decoder, a `GridEncoder`; None where all of it is frozen.
+        sizes: of the images that the grids are of, one or two: see `Encoder`.
     """
 
-    def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None) -> None:
+    def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None, sizes: Sequence[int] = (1,)) -> None:
         super().__init__()
         self.decoder = decoder
         self.encoder = encoder
+        self.sizes = tuple(sizes)
 
     def positions(self, batch: Tensor) -> Tensor:
         """What the decoder looks at, (images, positions, channels), from grids of the frozen part."""
         batch = batch.to(next(self.decoder.parameters()).device)
-        return batch if self.encoder is None else self.encoder(to_maps(batch))
+        if self.encoder is None:
+            return batch
+        return encode_grids(self.encoder, batch, self.sizes)
 
 
 @contextmanager

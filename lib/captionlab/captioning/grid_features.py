@@ -95,6 +95,7 @@ def compute_grids(
         "fingerprint": fingerprint(encoder.classifier.model),
         "layers": list(encoder.layers),
         "size": encoder.size,
+        **({"second_size": encoder.second_size} if encoder.second_size else {}),
         "variants": list(variants),
     }
     folder = cache / f"grids-{_key(about, names, pictures)}"
@@ -138,9 +139,9 @@ def identity(picture: Picture) -> str:
     return picture.identity()
 
 
-def grid_recipe(encoder: Encoder, variant: str = "plain") -> Recipe:
-    """How `captionlab.transfer.extraction` makes the grid of one picture."""
-    return Recipe(encoder.layers, encoder.size, "positions", VARIANTS[variant])
+def grid_recipe(encoder: Encoder, variant: str = "plain", size: int | None = None) -> Recipe:
+    """How `captionlab.transfer.extraction` makes the grid of one picture, of the encoder's first size or another."""
+    return Recipe(encoder.layers, size or encoder.size, "positions", VARIANTS[variant])
 
 
 def _fill(folder: Path, pictures: Sequence[Picture], encoder: Encoder, variants: Sequence[str], progress: bool) -> None:
@@ -166,27 +167,39 @@ class GridNetwork:
     """A pretrained network from pictures to grids; how both a corpus and a single photograph are seen."""
 
     def __init__(self, encoder: Encoder, compiled: bool = False) -> None:
-        self.encoder = encoder
-        self.network = prepare(encoder.classifier.model, grid_recipe(encoder), compiled=compiled)
-        # How many channels each layer has: its maps' averages are that many.
-        averages = prepare(encoder.classifier.model, Recipe(encoder.layers, encoder.size), compiled=False)
-        try:
-            with torch.inference_mode():
-                self.channels = [row.shape[1] for row in averages(torch.zeros(1, 3, encoder.size, encoder.size))]
-        except RuntimeError as error:
-            raise ValueError(
-                f"{encoder.classifier.name} cannot look at images of {encoder.size} pixels ({error}): "
-                "give a larger size"
-            ) from error
+        self._views = [_View(encoder, size, compiled) for size in encoder.sizes]
 
     def stream(self, pictures: Sequence[Picture], variant: str = "plain") -> Iterator[np.ndarray]:
-        """Grids batch by batch, (n, positions, channels), float32."""
-        for found in stream(self.network, pictures, grid_recipe(self.encoder, variant), progress=False):
-            yield self._beside([torch.from_numpy(found[layer]) for layer in self.encoder.layers]).numpy()
+        """Grids batch by batch, (n, positions, channels), float32; with two sizes all in one batch."""
+        if len(self._views) == 1:
+            yield from self._views[0].stream(pictures, variant)
+        else:
+            yield np.concatenate([np.concatenate([*view.stream(pictures, variant)]) for view in self._views], axis=1)
 
     def of_pictures(self, pictures: Sequence[Picture]) -> Tensor:
         """Grids of a few pictures, (pictures, positions, channels), float32."""
         return torch.from_numpy(np.concatenate(list(self.stream(pictures))))
+
+
+class _View:
+    """The network at one size of the images."""
+
+    def __init__(self, encoder: Encoder, size: int, compiled: bool) -> None:
+        self.encoder, self.size = encoder, size
+        self.network = prepare(encoder.classifier.model, grid_recipe(encoder, size=size), compiled=compiled)
+        # How many channels each layer has: its maps' averages are that many.
+        averages = prepare(encoder.classifier.model, Recipe(encoder.layers, size), compiled=False)
+        try:
+            with torch.inference_mode():
+                self.channels = [row.shape[1] for row in averages(torch.zeros(1, 3, size, size))]
+        except RuntimeError as error:
+            raise ValueError(
+                f"{encoder.classifier.name} cannot look at images of {size} pixels ({error}): give a larger size"
+            ) from error
+
+    def stream(self, pictures: Sequence[Picture], variant: str) -> Iterator[np.ndarray]:
+        for found in stream(self.network, pictures, grid_recipe(self.encoder, variant, self.size), progress=False):
+            yield self._beside([torch.from_numpy(found[layer]) for layer in self.encoder.layers]).numpy()
 
     def _beside(self, rows: Sequence[Tensor]) -> Tensor:
         """The layers' maps side by side on the last one's grid."""

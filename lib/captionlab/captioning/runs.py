@@ -19,7 +19,7 @@ from captionlab.captioning.captioner import Captioner, header
 from captionlab.captioning.corpora import Corpus, load_corpus
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
-from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, to_maps
+from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder
 from captionlab.captioning.evaluation import BY_LENGTH, CaptionModel, evaluate, teacher_forced
 from captionlab.captioning.grid_features import compute_grids
 from captionlab.captioning.pictures import attention_figure
@@ -57,7 +57,8 @@ def encoder_for(settings: RunSettings) -> Encoder:
     """
     network = settings.network or ("tiny_resnet" if settings.corpus == "embedded" else None)
     size = settings.size or (SIZE if settings.corpus == "embedded" else None)
-    encoder = load_encoder(network, size, settings.layers.split(",") if settings.layers else None)
+    layers = settings.layers.split(",") if settings.layers else None
+    encoder = load_encoder(network, size, layers, settings.second_size)
     if settings.learnt:
         return replace(encoder, layers=(last_blocks(encoder.classifier.model, settings.learnt)[0],))
     return encoder
@@ -105,12 +106,12 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
     encoder = last_blocks(task.encoder.classifier.model, settings.learnt)[1].eval() if settings.learnt else None
-    train = task.sets["train"]
+    train, sizes = task.sets["train"], task.encoder.sizes
     with torch.no_grad():
         seen = [
             train.batch(range(start, min(start + 50, len(train)))) for start in range(0, min(MEASURED, len(train)), 50)
         ]
-        seen = torch.cat([encoder(to_maps(part)) if encoder else part for part in seen])
+        seen = torch.cat([encode_grids(encoder, part, sizes) if encoder else part for part in seen])
     decoder = Decoder(DecoderSettings(seen.shape[2], len(task.vocabulary), **settings.shape))
     if decoder.settings.standardise:
         decoder.measure(seen)
@@ -123,7 +124,7 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
             vectors = read_vectors(Path(settings.vectors), words)
         with torch.no_grad():
             decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
-    return CaptionModel(decoder, encoder)
+    return CaptionModel(decoder, encoder, sizes)
 
 
 def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> Trainer:
@@ -153,6 +154,7 @@ def settings_of(captioner: Captioner, corpus: str | None = None, extra: str | No
         extra=extra,
         network=captioner.encoder.classifier.name,
         size=captioner.encoder.size,
+        second_size=captioner.encoder.second_size,
         layers=",".join(captioner.encoder.layers),
         longest=captioner.about.get("longest", RunSettings.longest),
         mirrored=False,

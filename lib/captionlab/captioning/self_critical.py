@@ -47,6 +47,7 @@ def rewards(
     logarithm is taken apart: with m_n of a caption's t_n runs of n words right, M_n and T_n in all captions, its length
     c, the nearest reference's length r, and their sums C and R, a caption's share is
     ``sum_n (m_n / M_n - t_n / T_n) / 4``, and ``c R / C^2 - r / C`` where captions are too short on the whole (C < R).
+    <end> counts as a word here: else captions learn to stop after "a man in a".
 
     Args:
         drawn: ``each`` captions an image, image by image.
@@ -70,7 +71,8 @@ def rewards(
 
 
 def _counts(caption: Sequence[int], references: Sequence[Sequence[int]]) -> list[float]:
-    """Right runs of 1 to 4 words, runs of 1 to 4 words, length, length of the nearest reference."""
+    """Right runs of 1 to 4 words, runs of 1 to 4 words, length, length of the nearest reference; <end> is a word."""
+    caption, references = [*caption, END], [[*each, END] for each in references]
     right = [modified_precision(references, caption, n).numerator if len(caption) >= n else 0 for n in ORDERS]
     runs = [max(0, len(caption) + 1 - n) for n in ORDERS]
     return [*right, *runs, len(caption), closest_ref_length(references, len(caption))]

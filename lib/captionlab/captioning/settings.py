@@ -150,6 +150,7 @@ class RunSettings:
     extra: str | None = setting(None, "second folder or zip archive whose lists, captions and images are added")
     network: str | None = setting(None, "encoder; by default mobilenet_v2, for drawn scenes tiny_resnet")
     size: int | None = setting(None, "images are resized to this; by default the network's own", low=1)
+    second_size: int = setting(0, "and to this many for a second grid beside the first; 0: none", low=0)
     layers: str | None = setting(None, "where the grid is taken, with commas between; by default after the last block")
     min_frequency: int = setting(5, "a word of the vocabulary is in the training captions this often", low=1)
     most_frequent: int = setting(0, "at most this many words; 0: no limit", low=0)
