@@ -38,8 +38,8 @@ def test_a_share_is_the_derivative_of_the_logarithm_of_bleu(short):
 
 
 def test_counts_clip_repeated_words_and_take_the_nearest_length():
-    assert _counts([4, 4, 4], [[4, 5, 6, 7], [4, 4]]) == [2, 1, 0, 0, 3, 2, 1, 0, 3, 2]
-    assert _counts([], [[4, 5]]) == [0] * 8 + [0, 2]
+    assert _counts([4, 4, 4], [[4, 5, 6, 7], [4, 4]]) == [3, 2, 1, 0, 4, 3, 2, 1, 4, 3]  # 4 4 4 <end>
+    assert _counts([], [[4, 5]]) == [1, 0, 0, 0, 1, 0, 0, 0, 1, 3]
 
 
 def test_a_caption_is_compared_with_the_others_of_its_image():
