@@ -7,7 +7,7 @@ reference and from the others; probes are quick, repeat themselves for a seed an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,16 +19,26 @@ from captionlab.grading.observation import observe, to_lines
 EXERCISES = [exercise for lab in LABS for exercise in load_lab(lab).exercises.values()]
 STUDENTS = [f"student {number}" for number in range(19)]
 
-every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=[f"{one.lab}-{one.name}" for one in EXERCISES])
+
+def named(exercise: Exercise) -> object:
+    """A parameter whose tests one worker runs: they share what the exercise's references and misconceptions do."""
+    name = f"{exercise.lab}-{exercise.name}"
+    return pytest.param(exercise, id=name, marks=pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(scope="module", params=[named(one) for one in EXERCISES])
+def exercise(request: pytest.FixtureRequest) -> Exercise:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def expectations(exercise: Exercise) -> list[Expectation]:
+    return [expect(exercise, seed) for seed in seeds(exercise)]
 
 
 def seeds(exercise: Exercise) -> list[int]:
     """Twenty seeds: the public one, and those of some students under some secret."""
     return [public_seed(exercise), *(grading_seed(b"for tests only", exercise, student) for student in STUDENTS)]
-
-
-def expectations(exercise: Exercise) -> Iterator[Expectation]:
-    return (expect(exercise, seed) for seed in seeds(exercise))
 
 
 def observed_bytes(exercise: Exercise, implementation: Callable, seed: int) -> list[str]:
@@ -53,38 +63,33 @@ def answers_without_work(expectation: Expectation) -> dict[str, Callable]:
     return {**constants, "the first expected value": always(first), "the first argument": first_argument}
 
 
-@every_exercise
-def test_the_reference_earns_all_points(exercise):
+def test_the_reference_earns_all_points(exercise, expectations):
     reference = exercise.load_reference()
-    for expectation in expectations(exercise):
+    for expectation in expectations:
         verdict = judge(expectation, observe(exercise.probe, reference, expectation.seed))
         assert (verdict.outcome, verdict.points) == ("right", exercise.points)
 
 
-@every_exercise
-def test_an_unwritten_stub_is_missing(exercise):
-    for expectation in expectations(exercise):
+def test_an_unwritten_stub_is_missing(exercise, expectations):
+    for expectation in expectations:
         verdict = judge(expectation, observe(exercise.probe, stub, expectation.seed))
         assert (verdict.outcome, verdict.points) == ("missing", 0)
 
 
-@every_exercise
-def test_answers_without_work_earn_nothing(exercise):
-    for expectation in expectations(exercise):
+def test_answers_without_work_earn_nothing(exercise, expectations):
+    for expectation in expectations:
         for name, answer in answers_without_work(expectation).items():
             verdict = judge(expectation, observe(exercise.probe, answer, expectation.seed))
             assert (verdict.outcome, verdict.points) == ("wrong", 0), f"{name}, seed {expectation.seed}"
 
 
-@every_exercise
-def test_little_can_be_had_without_work(exercise):
-    for expectation in expectations(exercise):
+def test_little_can_be_had_without_work(expectations):
+    for expectation in expectations:
         assert expectation.unearned <= len(expectation.reference.observations) / 2
 
 
-@every_exercise
-def test_each_misconception_is_recognised_by_its_own_name(exercise):
-    for expectation in expectations(exercise):
+def test_each_misconception_is_recognised_by_its_own_name(exercise, expectations):
+    for expectation in expectations:
         for name, observed in expectation.misconceptions.items():
             verdict = judge(expectation, observed)
             assert verdict.misconception == name, f"seed {expectation.seed}: {verdict}"
@@ -93,15 +98,13 @@ def test_each_misconception_is_recognised_by_its_own_name(exercise):
             assert verdict.points < exercise.points
 
 
-@every_exercise
-def test_no_misconception_is_known_by_an_exception_alone(exercise):
+def test_no_misconception_is_known_by_an_exception_alone(expectations):
     """Any answer that fails at once with the same type of exception would get its hint."""
-    for expectation in expectations(exercise):
+    for expectation in expectations:
         silent = [name for name, observed in expectation.misconceptions.items() if not observed.observations]
         assert not silent
 
 
-@every_exercise
 def test_there_are_misconceptions_with_hints(exercise):
     hints = [one.hint for one in exercise.misconceptions.values()]
     assert len(hints) >= 2
@@ -109,7 +112,6 @@ def test_there_are_misconceptions_with_hints(exercise):
     assert len(set(hints)) == len(hints)
 
 
-@every_exercise
 def test_a_probe_repeats_itself_for_a_seed_and_varies_between_seeds(exercise):
     reference = exercise.load_reference()
     first = [observed_bytes(exercise, reference, seed) for seed in seeds(exercise)[:6]]
@@ -118,16 +120,14 @@ def test_a_probe_repeats_itself_for_a_seed_and_varies_between_seeds(exercise):
     assert len({tuple(lines) for lines in first}) > 1
 
 
-@every_exercise
-def test_labels_do_not_depend_on_the_answer(exercise):
-    for expectation in expectations(exercise):
+def test_labels_do_not_depend_on_the_answer(expectations):
+    for expectation in expectations:
         labels = [one.label for one in expectation.reference.observations]
         assert len(set(labels)) == len(labels)
         for observed in expectation.misconceptions.values():
             assert [one.label for one in observed.observations] == labels[: len(observed.observations)]
 
 
-@every_exercise
 def test_a_probe_is_quick(exercise):
     reference = exercise.load_reference()
 
@@ -139,7 +139,6 @@ def test_a_probe_is_quick(exercise):
     assert min(seconds(seed) for seed in seeds(exercise)[:3]) < 0.5
 
 
-@every_exercise
 def test_points_and_ratings_are_stated(exercise):
     assert exercise.points > 0
     assert exercise.minutes > 0

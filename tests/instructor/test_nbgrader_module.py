@@ -15,7 +15,7 @@ from captionlab.exercises import load_lab
 
 LAB, MODULE = "lab4_captioning", "captioning.py"
 BIN = Path(sys.executable).parent
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("nbgrader with a module")]
 
 
 def run(*command: str, cwd: Path) -> str:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from captionlab.grading.sandbox import Limits
 
 
+WALL = "Seconds an exercise may take, half of them of processor time."
+
+
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--lab", "lab_prefix", required=True, help="The lab, such as lab1.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("grades"), show_default=True)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="the number of cores")
-@click.option("--wall", type=click.FloatRange(1), default=20.0, show_default=True, help="Seconds an exercise may take.")
+@click.option("--wall", type=click.FloatRange(1), default=20.0, show_default=True, help=WALL)
 @click.option("--memory", type=click.FloatRange(0.1), default=1.0, show_default=True, help="GiB an exercise may take.")
 def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: float, memory: float) -> None:
     """Grade submissions of a lab.
@@ -42,7 +45,7 @@ def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: 
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename} cannot be read: {error.strerror}") from None
-    limits = Limits(wall_seconds=wall, cpu_seconds=wall, memory_bytes=int(memory * 2**30))
+    limits = Limits(wall_seconds=wall, cpu_seconds=wall / 2, memory_bytes=int(memory * 2**30))
     try:
         graded = grade_and_report(found, lab, secret, out, jobs, limits)
     except CannotGrade as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import nbformat
@@ -10,10 +11,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 from captionlab.grading.exercise import Exercise, Lab
 from captionlab.grading.submission import LAB_METADATA
 from captionlab.workbook.notebook import to_text
-from captionlab.workbook.stub import BEGIN, solution_source, standalone_source
+from captionlab.workbook.stub import standalone_source
 
-ENDLESS = "    while True:\n        pass"
-EXITS = "    exit(0)"
+NOTHING = "raise NotImplementedError()"
+ENDLESS = "while True:\n    pass"
+EXITS = "exit(0)"
 
 
 def write_sample_class(folder: Path, lab: Lab) -> None:
@@ -24,7 +26,7 @@ def write_sample_class(folder: Path, lab: Lab) -> None:
     """
     exercises = list(lab.exercises.values())
     right = {one.name: standalone_source(one.load_reference(), one.name) for one in exercises}
-    stubs = {one.name: _with_body(one, "    raise NotImplementedError()") for one in exercises}
+    stubs = {one.name: _with_body(one, right[one.name], NOTHING) for one in exercises}
     half = {one.name: right[one.name] if at % 2 == 0 else stubs[one.name] for at, one in enumerate(exercises)}
     first, last = exercises[0], exercises[-1]
     students = {
@@ -32,8 +34,8 @@ def write_sample_class(folder: Path, lab: Lab) -> None:
         "half-done": half,
         "not-begun": stubs,
         "broken-cell": {**right, last.name: right[last.name].replace(":", "", 1)},
-        "endless-loop": {**right, first.name: _with_body(first, ENDLESS)},
-        "calls-exit": {**right, first.name: _with_body(first, EXITS)},
+        "endless-loop": {**right, first.name: _with_body(first, right[first.name], ENDLESS)},
+        "calls-exit": {**right, first.name: _with_body(first, right[first.name], EXITS)},
     }
     for rank in range(max(len(one.misconceptions) for one in exercises)):
         students[f"mistakes-{rank + 1:02}"] = {one.name: _mistaken(one, rank, right) for one in exercises}
@@ -48,9 +50,16 @@ def _notebook(lab: Lab, sources: list[str]) -> nbformat.NotebookNode:
     return new_notebook(cells=cells, metadata={LAB_METADATA: {"lab": lab.name}})
 
 
-def _with_body(exercise: Exercise, body: str) -> str:
-    head, _, _ = solution_source(exercise).partition(BEGIN)
-    return head.rstrip() + "\n" + body
+def _with_body(exercise: Exercise, source: str, body: str) -> str:
+    """Source of the exercise with another body in place of what students write, its imports and helpers kept."""
+    tree = ast.parse(source)
+    definition = next(one for one in tree.body if getattr(one, "name", None) == exercise.name)
+    written = [definition]
+    if isinstance(definition, ast.ClassDef):
+        written = [one for one in definition.body if getattr(one, "name", None) in exercise.written]
+    for function in written:
+        function.body = ast.parse(body).body
+    return ast.unparse(tree)
 
 
 def _mistaken(exercise: Exercise, rank: int, right: dict[str, str]) -> str:
