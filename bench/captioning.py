@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -28,10 +27,12 @@ import torchvision
 from torch import Tensor
 from usual_captioning import UsualDecoder, blown_up
 
+from captionlab.captioning.captioner import Captioner
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.evaluation import LONGEST, search
 from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimisation import clip_gradients
+from captionlab.captioning.runs import prepare_task, settings_of
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.provenance import cores, provenance, readable
 
@@ -136,7 +137,7 @@ def loss_difference(bench: Bench) -> float:
 
 
 def bfloat16_ratio(bench: Bench, rounds: int) -> dict:
-    """Our step in bfloat16 against float32, where the processor computes in it."""
+    """Our step in bfloat16 against the usual loop, where the processor computes in it."""
     has = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and "bf16" in Path("/proc/cpuinfo").read_text()
     if not has:
         return {"processor_has_it": False}
@@ -151,17 +152,26 @@ def bfloat16_ratio(bench: Bench, rounds: int) -> dict:
     return {"processor_has_it": True, "ours in bfloat16 / usual loop": spread_of(found["bfloat16"], found["usual"])}
 
 
-def searching(run: Path, images: int, rounds: int) -> dict:
-    """Beam search of a trained model, all images at once and one at a time; the captions must be the same."""
-    from captionlab.captioning.captioner import Captioner
-    from captionlab.captioning.runs import prepare_task, settings_of
-
+def searched(run: Path) -> Captioner:
+    """The model in a folder, if the usual loop can search with it."""
     captioner = Captioner.load(run)
-    settings = settings_of(captioner)
-    dev = prepare_task(settings, ("dev",), captioner.vocabulary).sets["dev"]
-    decoder = captioner.decoder.cpu()
+    shape = captioner.decoder.settings
+    usual = shape.cell == "lstm" and shape.form == "relu" and shape.initial == "mean" and shape.gate and not shape.dense
+    if not usual or len(captioner.encoder.sizes) > 1 or captioner.encoder.size != 224:
+        raise SystemExit(
+            f"{run} has no usual decoder: expected an LSTM, ReLU attention, a gate, a first state of the mean, no "
+            "dense layer, and one grid of 7x7; train one with captionlab caption train RUN --config flickr8k_short"
+        )
+    return captioner
+
+
+def searching(captioner: Captioner, images: int, rounds: int) -> dict:
+    """Beam search of a trained model, all images at once and one at a time; the captions must be the same."""
+    captioner.model.cpu()
+    dev = prepare_task(settings_of(captioner), ("dev",), captioner.vocabulary).sets["dev"]
+    decoder = captioner.decoder
     with torch.inference_mode():
-        grids = dev.batch(slice(0, images))
+        grids = captioner.model.positions(dev.batch(slice(0, images)))
         # Both look at what our projection gives: the usual loop has none, so this is to its advantage.
         positions = decoder.see(grids).positions
     usual, written = UsualDecoder(decoder).eval(), {}
@@ -184,7 +194,7 @@ def searching(run: Path, images: int, rounds: int) -> dict:
 
 
 def peak_memory() -> dict[str, float]:
-    """MiB that a step of training takes at most, beyond what the process had before it."""
+    """MiB that a step of training takes at most, beyond what its process had before it; a process each."""
     found = {}
     for name in ("ours", "usual", "usual, 160 captions"):
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -193,9 +203,10 @@ def peak_memory() -> dict[str, float]:
 
 
 def _memory_of(name: str) -> float:
+    torch.set_num_threads(cores())
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.make(folder)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = _most_memory()
         rows = np.arange(BATCH)
         if name == "ours":
             bench.ours_step(rows, bench.captions[rows])
@@ -203,7 +214,13 @@ def _memory_of(name: str) -> float:
             bench.usual_step(rows, bench.captions[rows, 0])
         else:
             bench.usual_step(rows.repeat(EACH), bench.captions[rows].flatten(0, 1))
-        return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        return (_most_memory() - before) / 1024
+
+
+def _most_memory() -> int:
+    """KiB this process has held at most. (``ru_maxrss`` would begin with what its parent held.)"""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def spread(values: list[float]) -> dict:
@@ -223,6 +240,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
+    captioner = searched(options.run) if options.run else None
     torch.set_num_threads(cores())
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory() as folder:
@@ -242,8 +260,8 @@ def main() -> None:
             "bfloat16": bfloat16_ratio(bench, options.rounds),
         }
     result["peak_memory_MiB"] = peak_memory()
-    if options.run:
-        result["search"] = searching(options.run, options.images, max(2, options.rounds // 2))
+    if captioner:
+        result["search"] = searching(captioner, options.images, max(2, options.rounds // 2))
     result["load_average_before"] = load
     command = f"python bench/captioning.py --rounds {options.rounds} --images {options.images}"
     command += f" --run {options.run}" if options.run else ""
@@ -251,6 +269,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench_captioning.json").write_text(text, encoding="utf-8")
     print(text)
+    if captioner and result["search"]["same_captions"] < result["search"]["images"]:
+        raise SystemExit("the two searches wrote different captions: see same_captions")
 
 
 if __name__ == "__main__":

@@ -273,6 +273,7 @@ def test_an_encoder_that_learns_with_standardised_features(home, tmp_path, learn
         ({"learnt": 1, "network": "tiny_vgg"}, "have no weights, give more"),
         ({"learnt": 1, "layers": "layer4"}, "give one of the two"),
         ({"size": 2, "network": "tiny_vgg"}, "give a larger size"),
+        ({"size": 160, "second_size": 20}, "multiples of 32"),
     ],
 )
 def test_encoders_that_cannot_be_are_refused(home, tmp_path, changes, message):
@@ -364,4 +365,7 @@ def test_attention_to_the_second_grid_is_shown_on_the_first():
     assert shown[0].argmax() == 8
     assert shown[1].argmax() == 48
     torch.testing.assert_close(shown.sum(1), torch.ones(2))
+    alone = torch.zeros(49 + 21 * 21, 49 + 21 * 21)  # each cell of a second grid three times as fine
+    alone.fill_diagonal_(1)
+    torch.testing.assert_close(on_first_grid(alone, (224, 672)).sum(1), torch.ones(len(alone)))
     assert torch.equal(on_first_grid(alphas[:, :49], (224,)), alphas[:, :49])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from dataclasses import fields
 
 import click
@@ -19,7 +20,7 @@ from captionlab.captioning.runs import train
 from captionlab.captioning.settings import RunSettings, packaged_configuration
 from captionlab.captioning.tables import summary
 from captionlab.cli import main
-from captionlab.commands.caption_experiments import QUESTIONS
+from captionlab.commands.caption_experiments import QUESTIONS, _values
 from captionlab.datasets.captioned_scenes import make_scenes
 from captionlab.provenance import readable
 
@@ -64,6 +65,12 @@ def test_an_experiment_writes_its_table_and_goes_on_where_it_was(few, monkeypatc
     assert rows["table"] == record["table"]
 
 
+def test_settings_are_written_as_the_command_line_takes_them():
+    words = shlex.split(experiments.as_options({"gate": False, "vectors": "my vectors.txt", "epochs": 3}))
+    assert words == ["--set", "gate=false", "--set", "vectors=my vectors.txt", "--set", "epochs=3"]
+    assert _values(words[1::2]) == {"gate": False, "vectors": "my vectors.txt", "epochs": 3}
+
+
 def test_every_experiment_has_a_command_and_settings_that_exist():
     assert set(QUESTIONS) == set(experiments.EXPERIMENTS)
     for experiment in experiments.EXPERIMENTS.values():
@@ -97,6 +104,10 @@ def test_spread_is_that_of_the_seeds():
 
 def test_beams_and_attention_of_a_run(few, monkeypatch):
     train(RunSettings.from_flat({**packaged_configuration("embedded"), **SMALL}), few / "run", report=lambda _: None)
+    done = invoke("beams", few / "run", "--out", few, "--split", "test")
+    assert done.exit_code == 0, done.output
+    record = json.loads((few / "lab4_beams_embedded_test.json").read_text())
+    assert "--split test" in record["command"]
     done = invoke("beams", few / "run", "--out", few)
     assert done.exit_code == 0, done.output
     table = json.loads((few / "lab4_beams_embedded.json").read_text())["table"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from captionlab.captioning import training
 from captionlab.captioning.decoder import CELLS, Decoder
@@ -239,3 +240,22 @@ def test_a_history_that_is_gone_is_written_again(toy, tmp_path):
     (tmp_path / HISTORY).unlink()
     trainer(toy, tmp_path)
     assert (tmp_path / HISTORY).read_text() == written
+
+
+def test_the_history_has_the_rates_that_were_used(toy, tmp_path):
+    settings = replace(QUICK, schedule="cosine", epochs=3, reward_epochs=1, reward_rate=1e-3)
+    rates = [row["rate"] for row in trainer(toy, tmp_path, settings).run()]
+    assert 0.02 > rates[0] > rates[1] > 0  # of each epoch's last update
+    assert rates[2] < 1e-3
+
+
+def test_more_epochs_would_move_those_that_are_rewarded(toy, tmp_path):
+    settings = replace(QUICK, epochs=2, reward_epochs=1)
+    trainer(toy, tmp_path, settings).run()
+    with pytest.raises(ValueError, match="holds a run with epochs 2, this one has 4"):
+        trainer(toy, tmp_path, replace(settings, epochs=4))
+
+
+def test_two_processes_do_not_train_in_one_folder(toy, tmp_path):
+    with FileLock(tmp_path / "lock"), pytest.raises(ValueError, match="another process is training"):
+        trainer(toy, tmp_path).run()

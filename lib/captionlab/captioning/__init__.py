@@ -21,6 +21,7 @@ sampling            scheduled sampling: training on the model's own words
 optimisation        clipping of gradients, the best epoch
 evaluation          loss with the true words given, BLEU of the model's own
 settings            everything a run depends on, with defaults
+self_critical       the last epochs may learn from the BLEU of captions the model draws
 training            the loop: best checkpoint, early stopping, exact resume
 search              greedy search, sampling, beam search
 teacher_forcing     what is read and what predicted; scores of captions written without help

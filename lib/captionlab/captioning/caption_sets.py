@@ -14,12 +14,12 @@ from captionlab.captioning.vocabulary import Vocabulary
 
 
 class Source(Protocol):
-    """Where images come from: grids on disk, or the pictures themselves for an encoder that learns too."""
+    """Where grids come from."""
 
     variants: tuple[str, ...]
 
     def batch(self, numbers: Sequence[int], variants: Sequence[int] | int = 0) -> Tensor:
-        """Grids (numbers, positions, channels) or prepared images (numbers, 3, height, width), float32."""
+        """Grids (numbers, positions, channels), float32."""
         ...
 
 
@@ -48,17 +48,6 @@ class CaptionSet:
     def batch(self, images: Sequence[int] | slice, variants: Sequence[int] | int = 0) -> Tensor:
         """What the source has of some of the images, by number."""
         return self.source.batch(self.numbers[images], variants)
-
-    def part(self, images: Sequence[int]) -> CaptionSet:
-        """Some of the images, by number."""
-        images = list(images)
-        return CaptionSet(
-            tuple(self.names[image] for image in images),
-            self.source,
-            self.numbers[images],
-            self.encoded[images],
-            [self.references[image] for image in images],
-        )
 
 
 def caption_set(

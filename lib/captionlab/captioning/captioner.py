@@ -112,6 +112,8 @@ class Captioner:
         if lacking := {"vocabulary", "encoder", "decoder", "about"} - set(about):
             raise ValueError(f"{path.name} says nothing of its {', '.join(sorted(lacking))}: train it again")
         wanted = about["encoder"]
+        if lacking := {"network", "layers", "size", "fingerprint", "learnt"} - set(wanted):
+            raise ValueError(f"{path.name} says nothing of its encoder's {', '.join(sorted(lacking))}: train it again")
         encoder = encoder or load_encoder(
             wanted["network"], wanted["size"], wanted["layers"], wanted.get("second_size", 0)
         )
@@ -125,9 +127,10 @@ class Captioner:
             "fingerprint": fingerprint(encoder.classifier.model),
         }
         for name, value in found.items():
-            if value != wanted.get(name, 0):
+            trained = wanted.get(name, 0)
+            if value != trained:
                 raise ValueError(
-                    f"{path.name} was trained on grids of another encoder: {name} {wanted[name]!r}, found {value!r}; "
+                    f"{path.name} was trained on grids of another encoder: {name} {trained!r}, found {value!r}; "
                     "give the encoder it was trained with, or train again"
                 )
         decoder, grown = Decoder(DecoderSettings(**about["decoder"])), None

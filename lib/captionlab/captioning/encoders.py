@@ -179,7 +179,7 @@ def on_first_grid(alphas: Tensor, sizes: Sequence[int]) -> Tensor:
     """Weights over the positions of several grids as weights over the first one's: (words, positions), sums kept."""
     first, *others = [to_maps(part.unsqueeze(2)) for part in split_by_size(alphas, sizes)]
     for maps in others:
-        moved = F.interpolate(maps, first.shape[2:], mode="bilinear", align_corners=False)
+        moved = F.interpolate(maps, first.shape[2:], mode="bilinear", align_corners=False, antialias=True)
         first = first + moved * (maps.sum((2, 3)) / moved.sum((2, 3)).clamp(min=1e-9))[..., None, None]
     return first.flatten(1)
 

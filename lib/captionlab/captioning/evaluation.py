@@ -6,6 +6,7 @@ words that it chose that way are no caption, and their BLEU would be far too hig
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,12 +36,14 @@ class Scores:
         top5: share of words among the five likeliest, teacher-forced.
         bleu: BLEU-1 to BLEU-4 of the captions the model wrote itself, from 0 to 1.
         captions: these captions, as words.
+        seconds: that writing them took.
     """
 
     loss: float = float("nan")
     top5: float = float("nan")
     bleu: tuple[float, ...] = ()
     captions: tuple[tuple[str, ...], ...] = ()
+    seconds: float = float("nan")
 
 
 class CaptionModel(nn.Module):
@@ -102,12 +105,14 @@ def evaluate(
         beams: of the beam search; 1 is greedy search.
         by_length: see :func:`captionlab.captioning.search.best_caption`.
     """
-    words = []
+    words, began = [], time.perf_counter()
     with evaluating(model):
         for start in range(0, len(captions), AT_A_TIME):
             seen = model.decoder.see(model.positions(captions.batch(slice(start, start + AT_A_TIME))))
             words += [vocabulary.decode(caption) for caption in search(model.decoder, seen, beams, by_length)]
-    return Scores(bleu=tuple(bleu(words, captions.references)), captions=tuple(tuple(each) for each in words))
+    seconds = time.perf_counter() - began
+    written = tuple(tuple(each) for each in words)
+    return Scores(bleu=tuple(bleu(words, captions.references)), captions=written, seconds=seconds)
 
 
 def writer(decoder: Decoder, seen: Seen) -> Step:

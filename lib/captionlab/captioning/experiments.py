@@ -9,9 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from filelock import FileLock
 
 from captionlab.captioning.captioner import Captioner
 from captionlab.captioning.evaluation import BY_LENGTH
@@ -31,6 +34,7 @@ from captionlab.convnets.classifiers import load_classifier
 from captionlab.datasets.places import data_root
 from captionlab.transfer.checkpoints import write_atomically
 
+FORMAT = 1  # to be raised when the same settings begin to give other numbers
 BEAMS = 5  # of the search behind all scores
 SCORES = "scores.json"
 
@@ -138,8 +142,7 @@ def run_experiment(
     Raises:
         ValueError, FileNotFoundError, DataError: a setting that makes no sense; data that are not there.
     """
-    if "seed" in (changes or {}):
-        raise ValueError("seed is set for all runs, but each run has its own: give --seeds and how many")
+    refuse_given(changes or {})
     experiment, runs = EXPERIMENTS[name], runs or data_root() / "runs"
     variants = experiment.variants if corpus == "embedded" else LARGER.get(name, experiment.variants)
     base = {**short_configuration(corpus), **experiment.changes, **(changes or {})}
@@ -157,9 +160,32 @@ def run_experiment(
     if not rows:
         raise FileNotFoundError(f"nothing could be run: {'; '.join(each['reason'] for each in left_out)}")
     command = f"captionlab experiment {name} --corpus {corpus}" + (f" --seeds {seeds}" if seeds else "")
-    command += "".join(f" --set {setting}={value}" for setting, value in (changes or {}).items())
-    about = {"question": experiment.question, "beams": BEAMS, "settings": base, "left_out": left_out}
+    about = {
+        "question": experiment.question,
+        "beams": BEAMS,
+        "settings": {**base, "corpus": Path(corpus).name},
+        "variants": {variant.name: variant.changes for variant in variants},
+        "left_out": left_out,
+    }
+    command += as_options(changes or {})
     return write_results(f"lab4_{name}_{Path(corpus).name}", rows, about, command, out)
+
+
+def refuse_given(changes: dict) -> None:
+    """Settings that an experiment sets itself.
+
+    Raises:
+        ValueError: if one is given.
+    """
+    for setting, instead in {"seed": "--seeds and how many", "corpus": "--corpus"}.items():
+        if setting in changes:
+            raise ValueError(f"{setting} is set by the experiment for each run: give {instead}")
+
+
+def as_options(changes: dict) -> str:
+    """Settings as the command line takes them."""
+    values = {name: json.dumps(value) if isinstance(value, bool) else value for name, value in changes.items()}
+    return "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in values.items())
 
 
 def short_configuration(corpus: str) -> dict:
@@ -188,15 +214,19 @@ def finished_run(
         asdict(TrainingSettings(**settings.training)),
     ]
     every[0] = {name: value for name, value in every[0].items() if name not in ("shape", "training")}
-    key = hashlib.sha256(json.dumps([*every, name], sort_keys=True).encode()).hexdigest()[:16]
+    where = str(Path(settings.corpus).resolve()) if Path(settings.corpus).is_dir() else settings.corpus
+    rest = [name, where, FORMAT, BEAMS, BY_LENGTH]
+    key = hashlib.sha256(json.dumps([*every, rest], sort_keys=True).encode()).hexdigest()[:16]
     folder = runs / f"{Path(settings.corpus).name}-{key}"
     scores = folder / SCORES
-    if scores.is_file():
-        report(f"found finished: {folder}")
-        return folder, read_history(folder), json.loads(scores.read_text(encoding="utf-8"))
-    history = train(settings, folder, through, report=report)
-    found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=through)
-    write_atomically(scores, json.dumps(found, indent=1).encode())
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "scores.lock"):  # an experiment at our side that shares the run trains it once
+        if scores.is_file():
+            report(f"found finished: {folder}")
+            return folder, read_history(folder), json.loads(scores.read_text(encoding="utf-8"))
+        history = train(settings, folder, through, report=report)
+        found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=through)
+        write_atomically(scores, json.dumps(found, indent=1).encode())
     report(f"BLEU-4 with {BEAMS} beams: {found['bleu'][3]:.4f}")
     return folder, history, found
 
@@ -224,7 +254,12 @@ def _missing_weights(variant: Variant) -> str:
 
 
 def compare_beams(
-    run: Path, out: Path, beams: Sequence[int] = (1, 3, 5, 10), corpus: str | None = None, split: str = "dev"
+    run: Path,
+    out: Path,
+    beams: Sequence[int] = (1, 3, 5, 10),
+    corpus: str | None = None,
+    split: str = "dev",
+    extra: str | None = None,
 ) -> list[Path]:
     """BLEU of a trained model against the number of beams, with all there is to say of the model and its training.
 
@@ -235,7 +270,7 @@ def compare_beams(
         for count in beams:
             if count == 1 and by_length:
                 continue  # there is nothing to compare
-            found = measure(run, corpus, split, beams=count, by_length=by_length)
+            found = measure(run, corpus, split, extra, beams=count, by_length=by_length)
             captions = [caption.split() for caption in found.pop("captions").values()]
             rows.append(
                 {
@@ -249,6 +284,7 @@ def compare_beams(
                 }
             )
     captioner, history, name = Captioner.load(run), read_history(run), f"lab4_beams_{Path(found['corpus']).name}"
+    name += "" if split == "dev" else f"_{split}"
     about = {
         "question": "How many beams?",
         "split": found["split"],
@@ -259,11 +295,12 @@ def compare_beams(
         "vocabulary": len(captioner.vocabulary),
         "words": " ".join((tokenise.__doc__ or "").partition("Args:")[0].split()),
         "model": captioner.decoder.about(),
-        "run": captioner.about,
+        "run": {**captioner.about, "corpus": Path(captioner.about["corpus"]).name},
         "minutes": history[-1]["seconds"] / 60,
         "history": history,
     }
-    paths = write_results(name, rows, about, f"captionlab experiment beams {run.name}", out)
+    command = f"captionlab experiment beams {run.name}" + ("" if split == "dev" else f" --split {split}")
+    paths = write_results(name, rows, about, command, out, captioner.about["training"].get("seed", 0))
     paths.append(out / f"{name}_curves.png")
     curves_figure({run.name: history}, "Training of the model").savefig(paths[-1], dpi=110)
     return paths

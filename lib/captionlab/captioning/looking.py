@@ -75,7 +75,15 @@ def show_attention(run: Path, out: Path, images: int = 200) -> list[Path]:
         rows.append({"word": word, "times": len(mine), "inside": inside, "area": area, "ratio": inside / area})
     about = {"question": "How much of a noun's attention lies in its object's box?", "images": count}
     command = f"captionlab experiment attention {run.name} --images {images}"
-    return write_table("lab4_attention_embedded", rows, about, command, out, _figure(rows, about["question"]))
+    return write_table(
+        "lab4_attention_embedded",
+        rows,
+        about,
+        command,
+        out,
+        _figure(rows, about["question"]),
+        captioner.about["training"].get("seed", 0),
+    )
 
 
 def _figure(rows: Sequence[dict], title: str) -> Figure:

@@ -14,24 +14,22 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from captionlab.captioning.corpora import load_corpus
-from captionlab.captioning.experiments import BEAMS, finished_run, short_configuration
+from captionlab.captioning.experiments import BEAMS, as_options, finished_run, refuse_given, short_configuration
 from captionlab.captioning.grid_features import identity
-from captionlab.captioning.runs import measure
+from captionlab.captioning.runs import encoder_for, measure
 from captionlab.captioning.settings import RunSettings
 from captionlab.captioning.tables import write_results
-from captionlab.datasets.captioned_scenes import SIZE
 from captionlab.datasets.places import data_root
 from captionlab.transfer.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from captionlab.transfer.extraction import Picture
 
 DEVIATION = 40  # of the noise, of 255 grey levels
 IMAGES, EPOCHS, BATCH = 1500, 8, 16  # the autoencoder's training
-PHOTOGRAPH = 224  # side of a photograph, pixels
 
 
 class DenoisingAutoencoder(nn.Module):
@@ -119,7 +117,7 @@ class Denoised:
 def resized(picture: Picture, size: int) -> np.ndarray:
     """(size, size, 3), uint8: the whole picture, its sides made equal."""
     with Image.open(picture) if isinstance(picture, (str, Path)) else picture.read() as image:
-        return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB").resize((size, size), Image.Resampling.BILINEAR))
 
 
 def to_images(pixels: np.ndarray) -> Tensor:
@@ -160,10 +158,11 @@ def compare_noise(
 
     Writes ``lab4_noise_CORPUS.{json,csv,png}``; see :func:`captionlab.captioning.experiments.run_experiment`.
     """
+    refuse_given(changes or {})
     runs = runs or data_root() / "runs"
     settings = RunSettings.from_flat({**short_configuration(corpus), **(changes or {})})
-    size = SIZE if corpus == "embedded" else PHOTOGRAPH
-    network, name = _autoencoder(corpus, size, runs, report)
+    size = -4 * (-max(encoder_for(settings).sizes) // 4)  # the autoencoder halves it twice
+    network, name = _autoencoder(settings, size, runs, report)
 
     def noisy(image: str, picture: Picture) -> Noisy:
         return Noisy(picture, DEVIATION, size, zlib.crc32(image.encode()))
@@ -183,36 +182,43 @@ def compare_noise(
         report(f"the captioner {trained}")
         folder = finished_run(settings, runs, report, through, f"denoised-{name}" if through else "")[0]
         for images, change in ways.items():
-            found = measure(folder, settings.corpus, beams=BEAMS, through=change)
+            found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=change)
             report(f"{images}: BLEU-4 {found['bleu'][3]:.4f}")
             scores = {f"bleu{n}": value for n, value in enumerate(found["bleu"], start=1)}
             rows.append({"variant": f"{images}; {trained}", **scores, "top5": found["top5"], "loss": found["loss"]})
-    about = {"question": f"Noise of {DEVIATION} of 255 grey levels: does denoising help?", "deviation": DEVIATION,
-             "autoencoder": {"images": IMAGES, "epochs": EPOCHS, "error": _error(network, corpus, size)}}  # fmt: skip
-    return write_results(
-        f"lab4_noise_{Path(corpus).name}", rows, about, f"captionlab experiment noise --corpus {corpus}", out
-    )
+    about = {
+        "question": f"Noise of {DEVIATION} of 255 grey levels: does denoising help?",
+        "deviation": DEVIATION,
+        "beams": BEAMS,
+        "settings": {**short_configuration(corpus), **(changes or {}), "corpus": Path(corpus).name},
+        "autoencoder": {"at_most_images": IMAGES, "epochs": EPOCHS, "error": _error(network, settings, size)},
+    }
+    command = f"captionlab experiment noise --corpus {corpus}" + as_options(changes or {})
+    return write_results(f"lab4_noise_{Path(corpus).name}", rows, about, command, out, seed=0)
 
 
-def _autoencoder(corpus: str, size: int, runs: Path, report: Callable[[str], None]) -> tuple[DenoisingAutoencoder, str]:
+def _autoencoder(
+    settings: RunSettings, size: int, runs: Path, report: Callable[[str], None]
+) -> tuple[DenoisingAutoencoder, str]:
     """The trained autoencoder of a corpus, of an earlier call where there was one, and a name of its weights."""
-    path = runs / f"autoencoder-{Path(corpus).name}-{size}-{DEVIATION}-{IMAGES}-{EPOCHS}.safetensors"
+    pictures = [image.picture for image in load_corpus(settings.corpus, settings.extra).require("train")[:IMAGES]]
+    seen = f"{zlib.crc32(''.join(map(identity, pictures)).encode()):08x}"
+    path = runs / f"autoencoder-{seen}-{size}-{DEVIATION}-{EPOCHS}.safetensors"
     if path.is_file():
         network = DenoisingAutoencoder()
         load_weights(network, load_checkpoint(path)[0], path.name)
     else:
-        report(f"training the autoencoder ({IMAGES} images, {EPOCHS} epochs)")
-        pictures = [image.picture for image in load_corpus(corpus).require("train")[:IMAGES]]
+        report(f"training the autoencoder ({len(pictures)} images, {EPOCHS} epochs)")
         network = train_autoencoder(pictures, size, seed=0)
         save_checkpoint(path, network.state_dict(), {"size": size, "deviation": DEVIATION})
     total = b"".join(value.numpy().tobytes() for value in network.state_dict().values())
     return network.eval(), f"{zlib.crc32(total):08x}"
 
 
-def _error(network: DenoisingAutoencoder, corpus: str, size: int, images: int = 100) -> dict:
+def _error(network: DenoisingAutoencoder, settings: RunSettings, size: int, images: int = 100) -> dict:
     """Root mean square difference from the clean dev image, grey levels of 255: of the noisy and the denoised one."""
     squares = {"noisy": [], "denoised": []}
-    for image in load_corpus(corpus).require("dev")[:images]:
+    for image in load_corpus(settings.corpus, settings.extra).require("dev")[:images]:
         clean = resized(image.picture, size).astype(np.float32)
         noisy = Noisy(image.picture, DEVIATION, size, zlib.crc32(image.name.encode()))
         denoised = np.asarray(Denoised(noisy, network, "", size).read(), dtype=np.float32)

@@ -6,7 +6,6 @@ train(settings, Path("runs/flickr8k"))
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from captionlab.captioning.captioner import Captioner, header
 from captionlab.captioning.corpora import Corpus, load_corpus
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
-from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder
+from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder, split_by_size
 from captionlab.captioning.evaluation import BY_LENGTH, CaptionModel, evaluate, teacher_forced
 from captionlab.captioning.grid_features import compute_grids
 from captionlab.captioning.pictures import attention_figure
@@ -112,6 +111,7 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
             train.batch(range(start, min(start + 50, len(train)))) for start in range(0, min(MEASURED, len(train)), 50)
         ]
         seen = torch.cat([encode_grids(encoder, part, sizes) if encoder else part for part in seen])
+    split_by_size(seen, sizes)  # refuses sizes whose grids could not be told apart later
     decoder = Decoder(DecoderSettings(seen.shape[2], len(task.vocabulary), **settings.shape))
     if decoder.settings.standardise:
         decoder.measure(seen)
@@ -180,14 +180,12 @@ def measure(
     task = prepare_task(settings, (split,), captioner.vocabulary, through=through)
     captions = task.sets[split]
     forced = teacher_forced(captioner.model, captions)
-    began = time.perf_counter()
     free = evaluate(captioner.model, captioner.vocabulary, captions, beams, by_length)
-    seconds = time.perf_counter() - began
     written = {name: " ".join(words) for name, words in zip(captions.names, free.captions, strict=True)}
     return {
         "corpus": task.corpus.name, "split": split, "images": len(captions), "beams": beams, "by_length": by_length,
         "bleu": list(free.bleu), "top5": forced.top5, "loss": forced.loss, "captions": written,
-        "images_a_second": len(captions) / seconds,
+        "images_a_second": len(captions) / free.seconds,
         "parameters": sum(parameter.numel() for parameter in captioner.model.parameters()),
     }  # fmt: skip
 

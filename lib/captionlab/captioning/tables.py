@@ -45,11 +45,14 @@ def summary(rows: Sequence[dict]) -> list[dict]:
     return found
 
 
-def write_results(name: str, rows: Sequence[dict], about: dict, command: str, out: Path) -> list[Path]:
+def write_results(
+    name: str, rows: Sequence[dict], about: dict, command: str, out: Path, seed: int | None = None
+) -> list[Path]:
     """Results of runs: NAME.json, NAME.csv (a line a variant), NAME.png, and the runs' curves where there are some."""
     lines = summary(rows)
-    figure = bars_figure(lines, rows, about["question"])
-    paths = write_table(name, lines, {**about, "runs": list(rows)}, command, out, figure)
+    figure = bars_figure(lines, rows, about["question"], about.get("split", "dev"))
+    seeds = sorted({row["seed"] for row in rows if "seed" in row}) if seed is None else [seed]
+    paths = write_table(name, lines, {**about, "seeds": seeds, "runs": list(rows)}, command, out, figure, seeds[0])
     if "history" in rows[0]:
         paths.append(out / f"{name}_curves.png")
         first = {row["variant"]: row["history"] for row in reversed(rows)}
@@ -57,10 +60,12 @@ def write_results(name: str, rows: Sequence[dict], about: dict, command: str, ou
     return paths
 
 
-def write_table(name: str, lines: Sequence[dict], about: dict, command: str, out: Path, figure: Figure) -> list[Path]:
+def write_table(
+    name: str, lines: Sequence[dict], about: dict, command: str, out: Path, figure: Figure, seed: int
+) -> list[Path]:
     """Write NAME.json, NAME.csv and NAME.png; returns their paths."""
     out.mkdir(parents=True, exist_ok=True)
-    record = {**about, "table": list(lines), **provenance(f"{command} --out results", 0, device())}
+    record = {**about, "table": list(lines), **provenance(f"{command} --out results", seed, device())}
     paths = [out / f"{name}{ending}" for ending in (".json", ".csv", ".png")]
     paths[0].write_text(readable(record), encoding="utf-8")
     with paths[1].open("w", newline="", encoding="utf-8") as file:
@@ -71,7 +76,7 @@ def write_table(name: str, lines: Sequence[dict], about: dict, command: str, out
     return paths
 
 
-def bars_figure(lines: Sequence[dict], rows: Sequence[dict], title: str) -> Figure:
+def bars_figure(lines: Sequence[dict], rows: Sequence[dict], title: str, split: str = "dev") -> Figure:
     """BLEU-4 of each variant as a bar, and each run as a point."""
     figure = Figure(figsize=(8, 1.3 + 0.42 * len(lines)), layout="constrained")
     axes = figure.subplots()
@@ -84,7 +89,7 @@ def bars_figure(lines: Sequence[dict], rows: Sequence[dict], title: str) -> Figu
     axes.set_yticks(list(places.values()), list(places))
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15 * max(row["bleu4"] for row in rows))
-    axes.set_xlabel("BLEU-4, dev (a point a run)")
+    axes.set_xlabel(f"BLEU-4, {split} (a point a run)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.label.set_color(GREY)

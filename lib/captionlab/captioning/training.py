@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from filelock import FileLock, Timeout
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -116,7 +117,23 @@ class Trainer:
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     def run(self) -> list[dict]:
-        """Train until an end is reached; returns the history, a row an epoch."""
+        """Train until an end is reached; returns the history, a row an epoch.
+
+        Raises:
+            ValueError: if another process is training in the folder.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / "lock", timeout=0):
+                reason = self._until_ended()
+        except Timeout as error:
+            raise ValueError(
+                f"another process is training in {self.folder}: wait for it, or give another folder"
+            ) from error
+        self.report(f"training ended: {reason}; best epoch {self.done.best_epoch} ({self.folder / BEST})")
+        return self.history
+
+    def _until_ended(self) -> str:
         while not (reason := self._ended()):
             begin = time.monotonic()
             trained = {"train_reward" if self._rewarded() else "train_loss": self._epoch()}
@@ -124,8 +141,7 @@ class Trainer:
             self.done.epoch += 1
             self._judge(trained)
             self._save()
-        self.report(f"training ended: {reason}; best epoch {self.done.best_epoch} ({self.folder / BEST})")
-        return self.history
+        return reason
 
     def _ended(self) -> str:
         if self.done.epoch >= self.settings.epochs:
@@ -157,7 +173,7 @@ class Trainer:
         """One update of the weights.
 
         Args:
-            batch: grids (images, positions, channels), or prepared images where the encoder learns too.
+            batch: grids (images, positions, channels), of the frozen part where the encoder learns too.
             captions: (images, captions, length), int64.
 
         Returns:
@@ -271,7 +287,7 @@ class Trainer:
         row = {"epoch": self.done.epoch, "train_loss": None, "train_reward": None, **trained}
         row |= {"dev_loss": scores.loss, "dev_top5": scores.top5}
         row |= {f"dev_bleu{n}": value for n, value in enumerate(scores.bleu, start=1)}
-        row |= {"rate": self._plateau_rates[0], "seconds": round(self.done.seconds, 1)}
+        row |= {"rate": self.optimiser.param_groups[0]["lr"], "seconds": round(self.done.seconds, 1)}
         self.history.append(row)
         self._log(row)
         said = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in trained.items())
@@ -295,7 +311,8 @@ class Trainer:
 
     def _settings(self) -> dict:
         """The settings that decide the numbers; when to stop may differ from one start to the next."""
-        free = ("patience", "minutes") if self.settings.schedule == "cosine" else ("patience", "minutes", "epochs")
+        counted = self.settings.schedule == "cosine" or self.settings.reward_epochs
+        free = ("patience", "minutes") if counted else ("patience", "minutes", "epochs")
         return {name: value for name, value in asdict(self.settings).items() if name not in free}
 
     def _data(self) -> dict:

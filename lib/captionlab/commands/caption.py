@@ -62,7 +62,7 @@ def _option(each) -> Callable:
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="TOML or JSON file of settings, or flickr8k or embedded.",
+    help="TOML or JSON file of settings, or flickr8k, flickr8k_short or embedded.",
 )
 @settings_options
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's files into RUN.")

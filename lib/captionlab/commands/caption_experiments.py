@@ -72,14 +72,15 @@ def _command(name: str, text: str) -> click.Command:
 @click.command()
 @click.argument("trained", metavar="RUN", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--split", type=click.Choice(["train", "dev", "test"]), default="dev", show_default=True)
+@click.option("--extra", help="Second folder or zip archive whose lists, captions and images are added.")
 @OUT
-def beams(trained: Path, split: str, out: Path) -> None:
+def beams(trained: Path, split: str, extra: str | None, out: Path) -> None:
     """Lab 4: 1, 3, 5 and 10 beams, of the model in the folder RUN."""
 
     def work() -> list[Path]:
         from captionlab.captioning.experiments import compare_beams
 
-        return compare_beams(trained, out, split=split)
+        return compare_beams(trained, out, split=split, extra=extra)
 
     run(work)
 
