@@ -88,7 +88,7 @@ def bars_figure(lines: Sequence[dict], rows: Sequence[dict], title: str, split: 
                       places[line["variant"]]), va="center", color="black", fontsize=9)  # fmt: skip
     axes.set_yticks(list(places.values()), list(places))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * max(row["bleu4"] for row in rows))
+    axes.set_xlim(0, 1.15 * max(row["bleu4"] for row in rows) or 1)
     axes.set_xlabel(f"BLEU-4, {split} (a point a run)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
