@@ -33,7 +33,7 @@ def imported_rooms(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("captionlab.")}
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
 def test_arrows_point_down(room):
     for path in (PACKAGE / room).rglob("*.py"):
         assert imported_rooms(path) <= MAY_IMPORT[room], path.relative_to(ROOT)
