@@ -17,7 +17,7 @@ from captionlab.grading.judge import Expectation, expect, judge
 from captionlab.grading.observation import observe, to_lines
 
 EXERCISES = [exercise for lab in LABS for exercise in load_lab(lab).exercises.values()]
-STUDENTS = [f"student {number}" for number in range(19)]
+STUDENTS = [f"student {number}" for number in range(11)]
 
 
 def named(exercise: Exercise) -> object:
@@ -37,7 +37,7 @@ def expectations(exercise: Exercise) -> list[Expectation]:
 
 
 def seeds(exercise: Exercise) -> list[int]:
-    """Twenty seeds: the public one, and those of some students under some secret."""
+    """Twelve seeds: the public one, and those of some students under some secret."""
     return [public_seed(exercise), *(grading_seed(b"for tests only", exercise, student) for student in STUDENTS)]
 
 
@@ -77,7 +77,7 @@ def test_an_unwritten_stub_is_missing(exercise, expectations):
 
 
 def test_answers_without_work_earn_nothing(exercise, expectations):
-    for expectation in expectations:
+    for expectation in expectations[:5]:
         for name, answer in answers_without_work(expectation).items():
             verdict = judge(expectation, observe(exercise.probe, answer, expectation.seed))
             assert (verdict.outcome, verdict.points) == ("wrong", 0), f"{name}, seed {expectation.seed}"
