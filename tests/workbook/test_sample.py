@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+from collections import defaultdict
+
 import nbformat
 import pytest
 
 from captionlab.exercises import LABS, load_lab
 from captionlab.workbook.sample import write_sample_class
+from captionlab.workbook.stub import standalone_source
 
 
 @pytest.mark.parametrize("name", LABS)
@@ -23,3 +27,18 @@ def test_all_but_the_broken_cell_can_be_defined(name, tmp_path):
         for cell in cells:
             exec(compile(cell, "cell", "exec", dont_inherit=True), namespace)
         assert set(lab.exercises) - {list(lab.exercises)[-1]} <= set(namespace)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_answers_of_a_lab_can_stand_in_one_notebook(name):
+    """No helper takes the name of another one, and no reference needs the library, which is closed to answers."""
+    helpers = defaultdict(set)
+    for exercise in load_lab(name).exercises.values():
+        reference = standalone_source(exercise.load_reference(), exercise.name)
+        assert "captionlab" not in reference, exercise.name
+        wrong = [standalone_source(one.implementation, exercise.name) for one in exercise.misconceptions.values()]
+        for source in (reference, *wrong):
+            for definition in ast.parse(source).body:
+                if isinstance(definition, (ast.FunctionDef, ast.ClassDef)) and definition.name != exercise.name:
+                    helpers[definition.name].add(ast.unparse(definition))
+    assert not [helper for helper, sources in helpers.items() if len(sources) > 1]

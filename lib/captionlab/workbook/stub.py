@@ -6,6 +6,7 @@ import ast
 import inspect
 import sys
 import textwrap
+import types
 from collections.abc import Callable
 
 from captionlab.grading.exercise import Exercise
@@ -95,9 +96,11 @@ def _replace_marked(source: str, texts: list[str]) -> str:
 def standalone_source(implementation: Callable, name: str) -> str:
     """Source of a function or class under another name, behind the imports, constants and helpers it uses.
 
-    What made it a misconception, the lab's decorator, is dropped.
+    What made it a misconception, the lab's decorator, is dropped. Constants of the library come as their values: where
+    answers are graded the library is closed.
     """
-    body = ast.parse(inspect.getsource(sys.modules[implementation.__module__])).body
+    module = sys.modules[implementation.__module__]
+    body = [part for one in ast.parse(inspect.getsource(module)).body for part in _with_values(one, module)]
     makers = {bound: at for at, statement in enumerate(body) for bound in bound_by(statement)}
     own = makers[implementation.__name__]
     needed, open_ends = set(), [own]
@@ -110,6 +113,17 @@ def standalone_source(implementation: Callable, name: str) -> str:
     definition = _undecorated(body[own])
     definition.name = name
     return "\n\n".join(ast.unparse(body[at] if at != own else definition) for at in sorted(needed))
+
+
+def _with_values(statement: ast.stmt, module: types.ModuleType) -> list[ast.stmt]:
+    """An import from the library as assignments of what is imported, as far as that is numbers, words, or such."""
+    if not isinstance(statement, ast.ImportFrom) or not (statement.module or "").startswith("captionlab."):
+        return [statement]
+    values = {one.asname or one.name: getattr(module, one.asname or one.name) for one in statement.names}
+    plain = {name: value for name, value in values.items() if isinstance(value, (int, float, str, tuple))}
+    statement.names = [one for one in statement.names if (one.asname or one.name) not in plain]
+    made = [ast.parse(f"{name} = {value!r}").body[0] for name, value in plain.items()]
+    return [*made, *([statement] if statement.names else [])]
 
 
 def _undecorated(statement: ast.stmt) -> ast.stmt:

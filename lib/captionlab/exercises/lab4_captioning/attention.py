@@ -47,7 +47,7 @@ def probe_soft_attention(SoftAttention, rng):
     yield from _cases(rng, SoftAttention)
 
 
-class _Given(nn.Module):
+class _Weights(nn.Module):
     """The part of the class that students are given."""
 
     def __init__(self, channels, hidden, size):
@@ -70,7 +70,7 @@ def _mean(alpha, positions):
     hint="The softmax runs over the images of the batch, so the weights of one image depend on the others, and"
     " alone it gets 1 everywhere. It belongs over the positions.",
 )
-class SoftmaxOverTheBatch(_Given):
+class SoftmaxOverTheBatch(_Weights):
     def forward(self, positions, state):
         alpha = torch.softmax(self.scores(positions, state), dim=0)
         return _mean(alpha, positions), alpha
@@ -81,7 +81,7 @@ class SoftmaxOverTheBatch(_Given):
     hint="All your weights are 1: the softmax runs over the last axis of (batch, positions, 1), which has one element. "
     "Take that axis away first, or use the axis of the positions.",
 )
-class SoftmaxOverOneElement(_Given):
+class SoftmaxOverOneElement(_Weights):
     def forward(self, positions, state):
         alpha = torch.softmax(self.scores(positions, state).unsqueeze(2), dim=2).squeeze(2)
         return _mean(alpha, positions), alpha
@@ -92,7 +92,7 @@ class SoftmaxOverOneElement(_Given):
     hint="A sigmoid weighs each position for itself, and the weights of an image do not sum to 1. With a "
     "softmax over the positions they compete.",
 )
-class SigmoidWeights(_Given):
+class SigmoidWeights(_Weights):
     def forward(self, positions, state):
         alpha = torch.sigmoid(self.scores(positions, state))
         return _mean(alpha, positions), alpha
@@ -103,7 +103,7 @@ class SigmoidWeights(_Given):
     hint="The scores are used as weights as they are: some are negative, and they sum to anything. A softmax over the "
     "positions makes them weights.",
 )
-class NoSoftmax(_Given):
+class NoSoftmax(_Weights):
     def forward(self, positions, state):
         alpha = self.scores(positions, state)
         return _mean(alpha, positions), alpha
@@ -113,7 +113,7 @@ class NoSoftmax(_Given):
     "SoftAttention",
     hint="The context is right; what you give beside it are the scores from before the softmax.",
 )
-class GivesTheScores(_Given):
+class GivesTheScores(_Weights):
     def forward(self, positions, state):
         scores = self.scores(positions, state)
         return _mean(torch.softmax(scores, dim=1), positions), scores
@@ -125,7 +125,7 @@ class GivesTheScores(_Given):
     " relu of each part by itself does that too, as the state then adds the same to all scores: add "
     "first, then take the relu.",
 )
-class ForgetsTheState(_Given):
+class ForgetsTheState(_Weights):
     def forward(self, positions, state):
         scores = self.score(torch.relu(self.from_positions(positions))).squeeze(2)
         alpha = torch.softmax(scores, dim=1)
@@ -137,7 +137,7 @@ class ForgetsTheState(_Given):
     hint="Without the relu the scores are linear, and the state moves all positions by the same amount: the "
     "softmax does not see it. The relu goes around the sum, before the last layer.",
 )
-class NoRelu(_Given):
+class NoRelu(_Weights):
     def forward(self, positions, state):
         seen = self.from_positions(positions) + self.from_state(state).unsqueeze(1)
         alpha = torch.softmax(self.score(seen).squeeze(2), dim=1)
@@ -149,7 +149,7 @@ class NoRelu(_Given):
     hint="The weights are right. The context is their weighted sum: dividing by the number of positions as "
     "well makes it too small, because the weights sum to 1 already.",
 )
-class AveragesTwice(_Given):
+class AveragesTwice(_Weights):
     def forward(self, positions, state):
         alpha = torch.softmax(self.scores(positions, state), dim=1)
         return (alpha.unsqueeze(2) * positions).mean(dim=1), alpha
@@ -160,7 +160,7 @@ class AveragesTwice(_Given):
     hint="The weights are right. The context is made of the features themselves, not of what from_positions makes of "
     "them for comparing.",
 )
-class SumsTheProjection(_Given):
+class SumsTheProjection(_Weights):
     def forward(self, positions, state):
         alpha = torch.softmax(self.scores(positions, state), dim=1)
         return _mean(alpha, self.from_positions(positions)), alpha
@@ -171,7 +171,7 @@ class SumsTheProjection(_Given):
     hint="The weights are right. The sum for the context runs over the channels; it should run over the positions, and "
     "leave one number a channel.",
 )
-class SumsOverTheChannels(_Given):
+class SumsOverTheChannels(_Weights):
     def forward(self, positions, state):
         alpha = torch.softmax(self.scores(positions, state), dim=1)
         return (alpha.unsqueeze(2) * positions).sum(dim=2), alpha
@@ -196,7 +196,7 @@ def _attend(self, seen, positions):
 
 
 @lab.misconception("AdditiveAttention", hint="That is still the form with relu. Bahdanau's has tanh in its place.")
-class StillRelu(_Given):
+class StillRelu(_Weights):
     def forward(self, positions, state):
         seen = torch.relu(self.from_positions(positions) + self.from_state(state).unsqueeze(1))
         return _attend(self, seen, positions)
@@ -205,7 +205,7 @@ class StillRelu(_Given):
 @lab.misconception(
     "AdditiveAttention", hint="The tanh comes after the last layer. It goes before it, where the relu was."
 )
-class TanhOfTheScore(_Given):
+class TanhOfTheScore(_Weights):
     def forward(self, positions, state):
         seen = self.from_positions(positions) + self.from_state(state).unsqueeze(1)
         alpha = torch.softmax(torch.tanh(self.score(seen).squeeze(2)), dim=1)
@@ -218,7 +218,7 @@ class TanhOfTheScore(_Given):
     " tanh of each part by itself does that too, as the state then adds the same to all scores: add "
     "first, then take the tanh.",
 )
-class TanhWithoutTheState(_Given):
+class TanhWithoutTheState(_Weights):
     def forward(self, positions, state):
         return _attend(self, torch.tanh(self.from_positions(positions)), positions)
 
@@ -227,7 +227,7 @@ class TanhWithoutTheState(_Given):
     "AdditiveAttention",
     hint="The softmax runs over the images of the batch. It belongs over the positions.",
 )
-class TanhSoftmaxOverTheBatch(_Given):
+class TanhSoftmaxOverTheBatch(_Weights):
     def forward(self, positions, state):
         seen = torch.tanh(self.from_positions(positions) + self.from_state(state).unsqueeze(1))
         alpha = torch.softmax(self.score(seen).squeeze(2), dim=0)

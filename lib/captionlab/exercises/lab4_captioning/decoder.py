@@ -40,7 +40,7 @@ def probe_initial_state(InitialState, rng):
     yield label + "c0", cell_state
 
 
-class _Given(nn.Module):
+class _InitialLayers(nn.Module):
     """The part of the class that students are given."""
 
     def __init__(self, channels, hidden):
@@ -54,7 +54,7 @@ class _Given(nn.Module):
     hint="This is the code you were given. Which layer does each of the two states come from? One of the "
     "layers is never used, and never learns.",
 )
-class BothFromOneLayer(_Given):
+class BothFromOneLayer(_InitialLayers):
     def forward(self, positions):
         mean = positions.mean(dim=1)
         hidden = self.hidden_layer(mean)
@@ -63,7 +63,7 @@ class BothFromOneLayer(_Given):
 
 
 @lab.misconception("InitialState", hint="The two states are exchanged: h0 first, then c0.")
-class ExchangesTheTwo(_Given):
+class ExchangesTheTwo(_InitialLayers):
     def forward(self, positions):
         mean = positions.mean(dim=1)
         return self.cell_layer(mean), self.hidden_layer(mean)
@@ -74,7 +74,7 @@ class ExchangesTheTwo(_Given):
     hint="The features of all positions are added up. With their mean the state does not grow with the size of"
     " the grid.",
 )
-class SumsThePositions(_Given):
+class SumsThePositions(_InitialLayers):
     def forward(self, positions):
         total = positions.sum(dim=1)
         return self.hidden_layer(total), self.cell_layer(total)
@@ -84,7 +84,7 @@ class SumsThePositions(_Given):
     "InitialState",
     hint="The mean runs over the channels and leaves one number a position. It should run over the positions (axis 1).",
 )
-class AveragesTheChannels(_Given):
+class AveragesTheChannels(_InitialLayers):
     def forward(self, positions):
         mean = positions.mean(dim=2)
         return self.hidden_layer(mean), self.cell_layer(mean)
@@ -93,7 +93,7 @@ class AveragesTheChannels(_Given):
 @lab.misconception(
     "InitialState", hint="You take the largest value of each channel. The mean over the positions is wanted."
 )
-class TakesTheLargest(_Given):
+class TakesTheLargest(_InitialLayers):
     def forward(self, positions):
         largest = positions.amax(dim=1)
         return self.hidden_layer(largest), self.cell_layer(largest)
@@ -103,7 +103,7 @@ class TakesTheLargest(_Given):
     "InitialState",
     hint="There is a tanh behind your layers. Some code has one; here the states are the layers' outputs as they are.",
 )
-class SquashesTheStates(_Given):
+class SquashesTheStates(_InitialLayers):
     def forward(self, positions):
         mean = positions.mean(dim=1)
         return torch.tanh(self.hidden_layer(mean)), torch.tanh(self.cell_layer(mean))
@@ -113,7 +113,7 @@ class SquashesTheStates(_Given):
     "InitialState",
     hint="You look at the first position only, the upper left corner. The mean over all of them is wanted.",
 )
-class LooksAtTheCorner(_Given):
+class LooksAtTheCorner(_InitialLayers):
     def forward(self, positions):
         return self.hidden_layer(positions[:, 0]), self.cell_layer(positions[:, 0])
 

@@ -9,7 +9,7 @@ from torch import nn
 from captionlab.exercises.lab4_captioning.common import draw_different, draw_tensor, draw_weights, lab, modes, run
 
 
-class _Given(nn.Module):
+class _Blocks(nn.Module):
     """The part of the class that students are given."""
 
     def forward(self, images):
@@ -102,7 +102,7 @@ def _hold(encoder, mode, held=(nn.BatchNorm2d,)):
     "of the number of blocks that learn? And what do batch normalisation and dropout of a frozen network do in "
     "training mode?",
 )
-class CalledFrozen(_Given):
+class CalledFrozen(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -125,7 +125,7 @@ class CalledFrozen(_Given):
     hint="The modes are right now. But which parameters of a new encoder are trained? The constructor calls "
     "fine_tune() with its default, which lets the last block learn.",
 )
-class FineTunedFromTheStart(_Given):
+class FineTunedFromTheStart(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -156,7 +156,7 @@ class FineTunedFromTheStart(_Given):
     " statistics of each batch and move their own, and dropout drops. Everything that is not trained "
     "stays in evaluation mode.",
 )
-class LeftInTrainingMode(_Given):
+class LeftInTrainingMode(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -174,7 +174,7 @@ class LeftInTrainingMode(_Given):
     hint="The batch normalisations of the trained blocks go into training mode. They keep the statistics of the "
     "pretraining: those of a small batch are too noisy.",
 )
-class TrainsBatchNorm(_Given):
+class TrainsBatchNorm(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -192,7 +192,7 @@ class TrainsBatchNorm(_Given):
     "GridEncoder",
     hint="A block that was freed once stays free: fine_tune(1) after fine_tune(2) must freeze the other one again.",
 )
-class NeverFreezesAgain(_Given):
+class NeverFreezesAgain(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -217,7 +217,7 @@ class NeverFreezesAgain(_Given):
     hint="You free the first blocks. They see edges and colours, which serve any task; the last ones are to be"
     " trained.",
 )
-class FreesTheFirst(_Given):
+class FreesTheFirst(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -240,7 +240,7 @@ class FreesTheFirst(_Given):
     hint="fine_tune(0) frees all: the slice [-0:] is the whole list. Count from the front: children[len(children) - "
     "blocks:].",
 )
-class MinusZero(_Given):
+class MinusZero(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network
@@ -260,7 +260,7 @@ class MinusZero(_Given):
     hint="The trained blocks stay in evaluation mode too, so their dropout never drops. Only what is frozen, and batch "
     "normalisation, is held.",
 )
-class AlwaysInEvaluation(_Given):
+class AlwaysInEvaluation(_Blocks):
     def __init__(self, network):
         super().__init__()
         self.network = network

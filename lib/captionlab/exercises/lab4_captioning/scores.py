@@ -155,7 +155,7 @@ def _plain(words):
     return [word for word in words if word not in ("<start>", "<end>", "<pad>")]
 
 
-def _refuse(candidates, references):
+def _refuse_uneven(candidates, references):
     if len(candidates) != len(references) or not all(references):
         raise ValueError("not as many captions as images, or an image without references")
 
@@ -175,7 +175,7 @@ def _corpus_bleu(references, candidates, weights=None, **more):
     "the special words out of both sides.",
 )
 def counts_the_end(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     return _corpus_bleu(references, candidates)
 
 
@@ -184,7 +184,7 @@ def counts_the_end(candidates, references):
     hint="The special words are left out of the captions only. The references have them as well.",
 )
 def cleans_one_side(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     return _corpus_bleu(references, [_plain(words) for words in candidates])
 
 
@@ -194,7 +194,7 @@ def cleans_one_side(candidates, references):
     "and the published numbers use five.",
 )
 def one_reference(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     return _corpus_bleu([[_plain(each[0])] for each in references], [_plain(words) for words in candidates])
 
 
@@ -204,7 +204,7 @@ def one_reference(candidates, references):
     "references together.",
 )
 def a_pair_for_each_reference(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     pairs = [(words, one) for words, each in zip(candidates, references, strict=True) for one in each]
     return _corpus_bleu([[_plain(one)] for _, one in pairs], [_plain(words) for words, _ in pairs])
 
@@ -214,7 +214,7 @@ def a_pair_for_each_reference(candidates, references):
     hint="You take the BLEU of each caption and then the mean. BLEU counts the runs of words over all images together.",
 )
 def mean_of_each_bleu(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     each = [
         _corpus_bleu([[_plain(one) for one in wanted]], [_plain(words)])
         for words, wanted in zip(candidates, references, strict=True)
@@ -228,7 +228,7 @@ def mean_of_each_bleu(candidates, references):
     "words: weights (1/n, ..., 1/n).",
 )
 def runs_of_one_length(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     weights = [(1,), (0, 1), (0, 0, 1), (0, 0, 0, 1)]
     wanted = [[_plain(one) for one in each] for each in references]
     return _corpus_bleu(wanted, [_plain(words) for words in candidates], weights)
@@ -241,7 +241,7 @@ def runs_of_one_length(candidates, references):
 def smooths(candidates, references):
     from nltk.translate.bleu_score import SmoothingFunction
 
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     wanted = [[_plain(one) for one in each] for each in references]
     return _corpus_bleu(wanted, [_plain(words) for words in candidates], smoothing_function=SmoothingFunction().method1)
 
@@ -252,14 +252,14 @@ def smooths(candidates, references):
     "than it is. Only <start>, <end> and <pad> are no words.",
 )
 def leaves_unknown_words_out(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     written = [[word for word in _plain(words) if word != "<unk>"] for words in candidates]
     return _corpus_bleu([[_plain(one) for one in each] for each in references], written)
 
 
 @lab.misconception("bleu", hint="BLEU is wanted from 0 to 1; yours is in percent.")
 def bleu_in_percent(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     wanted = [[_plain(one) for one in each] for each in references]
     return [100 * value for value in _corpus_bleu(wanted, [_plain(words) for words in candidates])]
 
@@ -269,6 +269,6 @@ def bleu_in_percent(candidates, references):
     hint="You give BLEU-4 alone, four times. BLEU-n has weights for runs of 1 to n words.",
 )
 def always_bleu_4(candidates, references):
-    _refuse(candidates, references)
+    _refuse_uneven(candidates, references)
     wanted = [[_plain(one) for one in each] for each in references]
     return _corpus_bleu(wanted, [_plain(words) for words in candidates])[3:] * 4
