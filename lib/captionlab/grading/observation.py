@@ -11,6 +11,7 @@ import json
 import math
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -95,16 +96,21 @@ def _plain_tensor(tensor: Any, torch: Any) -> Any:
     return _plain_array(tensor.detach().cpu().resolve_conj().resolve_neg().numpy().copy())
 
 
+# Probes seed and draw from generators a process has once (torch's, numpy's): two at a time would mix their numbers.
+_ONE_AT_A_TIME = threading.RLock()
+
+
 def observe(probe: Callable, implementation: Any, seed: int) -> Observed:
-    """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``.
+    """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``; other threads wait.
 
     Observations are taken one by one, so an exception costs those that follow, not those before.
     """
     seen: list[Observation] = []
     raised = None
     try:
-        for label, value in probe(implementation, np.random.default_rng(seed)):
-            seen.append(Observation(str(label), plain(value)))
+        with _ONE_AT_A_TIME:
+            for label, value in probe(implementation, np.random.default_rng(seed)):
+                seen.append(Observation(str(label), plain(value)))
     except KeyboardInterrupt:
         raise  # the student's own Ctrl-C
     except BaseException as error:  # exit() must not end the process that observes

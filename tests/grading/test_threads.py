@@ -1,0 +1,26 @@
+"""A class is graded by several threads: what a reference gives must not depend on what the others do."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+
+from captionlab.grading.observation import observe
+
+
+def slow_probe(implementation, rng):
+    torch.manual_seed(int(rng.integers(1000)))
+    for draw in range(5):
+        time.sleep(0.002)
+        yield f"draw {draw}", implementation()
+
+
+def test_probes_of_two_threads_do_not_share_their_random_numbers():
+    def values(seed: int) -> list:
+        return [one.value for one in observe(slow_probe, lambda: torch.rand(()).item(), seed).observations]
+
+    alone = [values(seed) for seed in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(values, range(20))) == alone
