@@ -62,15 +62,22 @@ def header(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 
         "captioner": FORMAT,
         "vocabulary": vocabulary.to_json(),
         "encoder": {
-            "network": encoder.classifier.name,
-            "layers": list(encoder.layers),
-            "size": encoder.size,
-            "second_size": encoder.second_size,
-            "fingerprint": fingerprint(encoder.classifier.model),
+            **_description(encoder),
             "learnt": learnt,
         },
         "preprocessing": {"mean": list(recipe.mean), "std": list(recipe.std), "resize": "bilinear, whole picture"},
         "about": about,
+    }
+
+
+def _description(encoder: Encoder) -> dict:
+    """What a checkpoint keeps of its encoder, and what one must agree in that is used with it."""
+    return {
+        "network": encoder.classifier.name,
+        "layers": list(encoder.layers),
+        "size": encoder.size,
+        "second_size": encoder.second_size,
+        "fingerprint": fingerprint(encoder.classifier.model),
     }
 
 
@@ -119,14 +126,7 @@ class Captioner:
         )
         if wanted["learnt"]:
             encoder = replace(encoder, layers=tuple(wanted["layers"]))  # of its frozen part
-        found = {
-            "network": encoder.classifier.name,
-            "layers": list(encoder.layers),
-            "size": encoder.size,
-            "second_size": encoder.second_size,
-            "fingerprint": fingerprint(encoder.classifier.model),
-        }
-        for name, value in found.items():
+        for name, value in _description(encoder).items():
             trained = wanted.get(name, 0)
             if value != trained:
                 raise ValueError(

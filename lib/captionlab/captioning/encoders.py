@@ -153,13 +153,16 @@ def to_maps(positions: Tensor) -> Tensor:
     return positions.transpose(1, 2).reshape(batch, channels, side, side)
 
 
-def split_by_size(positions: Tensor, sizes: Sequence[int], axis: int = 1) -> list[Tensor]:
+def split_by_size(positions: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     """The grids that stand behind each other, apart again; their sides are to each other as the images' sizes.
+
+    Args:
+        positions: (rows, positions, ...).
 
     Raises:
         ValueError: if the positions are not those of square grids of these sizes.
     """
-    count = positions.shape[axis]
+    count = positions.shape[1]
     scale = math.sqrt(count / sum(size**2 for size in sizes))
     counts = [round(scale * size) ** 2 for size in sizes]
     if sum(counts) != count:
@@ -167,7 +170,7 @@ def split_by_size(positions: Tensor, sizes: Sequence[int], axis: int = 1) -> lis
             f"{count} positions are no grids of images of {' and '.join(map(str, sizes))} pixels: give sizes that the "
             "network reduces without a remainder, such as multiples of 32"
         )
-    return list(positions.split(counts, dim=axis))
+    return list(positions.split(counts, dim=1))
 
 
 def encode_grids(encoder: GridEncoder, positions: Tensor, sizes: Sequence[int]) -> Tensor:

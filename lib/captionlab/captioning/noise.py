@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from captionlab.captioning.corpora import load_corpus
+from captionlab.captioning.corpora import CaptionedImage, load_corpus
 from captionlab.captioning.experiments import BEAMS, as_options, finished_run, refuse_given, short_configuration
 from captionlab.captioning.grid_features import identity
 from captionlab.captioning.runs import encoder_for, measure
@@ -162,7 +162,8 @@ def compare_noise(
     runs = runs or data_root() / "runs"
     settings = RunSettings.from_flat({**short_configuration(corpus), **(changes or {})})
     size = -4 * (-max(encoder_for(settings).sizes) // 4)  # the autoencoder halves it twice
-    network, name = _autoencoder(settings, size, runs, report)
+    images = load_corpus(settings.corpus, settings.extra)
+    network, name = _autoencoder([image.picture for image in images.require("train")[:IMAGES]], size, runs, report)
 
     def noisy(image: str, picture: Picture) -> Noisy:
         return Noisy(picture, DEVIATION, size, zlib.crc32(image.encode()))
@@ -181,27 +182,30 @@ def compare_noise(
     for trained, through in captioners.items():
         report(f"the captioner {trained}")
         folder = finished_run(settings, runs, report, through, f"denoised-{name}" if through else "")[0]
-        for images, change in ways.items():
+        for way, change in ways.items():
             found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=change)
-            report(f"{images}: BLEU-4 {found['bleu'][3]:.4f}")
+            report(f"{way}: BLEU-4 {found['bleu'][3]:.4f}")
             scores = {f"bleu{n}": value for n, value in enumerate(found["bleu"], start=1)}
-            rows.append({"variant": f"{images}; {trained}", **scores, "top5": found["top5"], "loss": found["loss"]})
+            rows.append({"variant": f"{way}; {trained}", **scores, "top5": found["top5"], "loss": found["loss"]})
     about = {
         "question": f"Noise of {DEVIATION} of 255 grey levels: does denoising help?",
         "deviation": DEVIATION,
         "beams": BEAMS,
         "settings": {**short_configuration(corpus), **(changes or {}), "corpus": Path(corpus).name},
-        "autoencoder": {"at_most_images": IMAGES, "epochs": EPOCHS, "error": _error(network, settings, size)},
+        "autoencoder": {
+            "at_most_images": IMAGES,
+            "epochs": EPOCHS,
+            "error": _error(network, images.require("dev")[:100], size),
+        },
     }
     command = f"captionlab experiment noise --corpus {corpus}" + as_options(changes or {})
     return write_results(f"lab4_noise_{Path(corpus).name}", rows, about, command, out, seed=0)
 
 
 def _autoencoder(
-    settings: RunSettings, size: int, runs: Path, report: Callable[[str], None]
+    pictures: Sequence[Picture], size: int, runs: Path, report: Callable[[str], None]
 ) -> tuple[DenoisingAutoencoder, str]:
-    """The trained autoencoder of a corpus, of an earlier call where there was one, and a name of its weights."""
-    pictures = [image.picture for image in load_corpus(settings.corpus, settings.extra).require("train")[:IMAGES]]
+    """The autoencoder trained on pictures, of an earlier call where there was one, and a name of its weights."""
     seen = f"{zlib.crc32(''.join(map(identity, pictures)).encode()):08x}"
     path = runs / f"autoencoder-{seen}-{size}-{DEVIATION}-{EPOCHS}.safetensors"
     if path.is_file():
@@ -215,10 +219,10 @@ def _autoencoder(
     return network.eval(), f"{zlib.crc32(total):08x}"
 
 
-def _error(network: DenoisingAutoencoder, settings: RunSettings, size: int, images: int = 100) -> dict:
-    """Root mean square difference from the clean dev image, grey levels of 255: of the noisy and the denoised one."""
+def _error(network: DenoisingAutoencoder, images: Sequence[CaptionedImage], size: int) -> dict:
+    """Root mean square difference from the clean image, grey levels of 255: of the noisy and the denoised one."""
     squares = {"noisy": [], "denoised": []}
-    for image in load_corpus(settings.corpus, settings.extra).require("dev")[:images]:
+    for image in images:
         clean = resized(image.picture, size).astype(np.float32)
         noisy = Noisy(image.picture, DEVIATION, size, zlib.crc32(image.name.encode()))
         denoised = np.asarray(Denoised(noisy, network, "", size).read(), dtype=np.float32)

@@ -11,9 +11,8 @@ from nbformat.v4 import new_code_cell, new_notebook
 from captionlab.grading.exercise import Exercise, Lab
 from captionlab.grading.submission import LAB_METADATA
 from captionlab.workbook.notebook import to_text
-from captionlab.workbook.stub import standalone_source
+from captionlab.workbook.stub import STUB, standalone_source, written_functions
 
-NOTHING = "raise NotImplementedError()"
 ENDLESS = "while True:\n    pass"
 EXITS = "exit(0)"
 
@@ -26,7 +25,7 @@ def write_sample_class(folder: Path, lab: Lab) -> None:
     """
     exercises = list(lab.exercises.values())
     right = {one.name: standalone_source(one.load_reference(), one.name) for one in exercises}
-    stubs = {one.name: _with_body(one, right[one.name], NOTHING) for one in exercises}
+    stubs = {one.name: _with_body(one, right[one.name], STUB) for one in exercises}
     half = {one.name: right[one.name] if at % 2 == 0 else stubs[one.name] for at, one in enumerate(exercises)}
     first, last = exercises[0], exercises[-1]
     students = {
@@ -54,10 +53,7 @@ def _with_body(exercise: Exercise, source: str, body: str) -> str:
     """Source of the exercise with another body in place of what students write, its imports and helpers kept."""
     tree = ast.parse(source)
     definition = next(one for one in tree.body if getattr(one, "name", None) == exercise.name)
-    written = [definition]
-    if isinstance(definition, ast.ClassDef):
-        written = [one for one in definition.body if getattr(one, "name", None) in exercise.written]
-    for function in written:
+    for function in written_functions(exercise, definition):
         function.body = ast.parse(body).body
     return ast.unparse(tree)
 

@@ -24,17 +24,21 @@ def solution_source(exercise: Exercise) -> str:
     """
     source = textwrap.dedent(inspect.getsource(exercise.load_reference())).rstrip()
     definition = ast.parse(source).body[0]
-    if isinstance(definition, ast.ClassDef):
-        marked = [one for one in definition.body if getattr(one, "name", None) in exercise.written]
-        absent = set(exercise.written) - {one.name for one in marked}
-        if absent:
-            raise ValueError(f"{exercise.name} has no method {', '.join(sorted(absent))} for students to write")
-    else:
-        marked = [definition]
+    marked = written_functions(exercise, definition)
+    absent = set(exercise.written) - {one.name for one in marked}
+    if isinstance(definition, ast.ClassDef) and absent:
+        raise ValueError(f"{exercise.name} has no method {', '.join(sorted(absent))} for students to write")
     lines = source.split("\n")
     for function in reversed(marked):
         _mark(lines, function)
     return "\n".join(lines)
+
+
+def written_functions(exercise: Exercise, definition: ast.stmt) -> list[ast.FunctionDef]:
+    """What students write of an exercise's definition: the function, or of a class some methods, in its order."""
+    if not isinstance(definition, ast.ClassDef):
+        return [definition]
+    return [one for one in definition.body if getattr(one, "name", None) in exercise.written]
 
 
 def _mark(lines: list[str], function: ast.FunctionDef) -> None:
@@ -66,7 +70,7 @@ def start_source(exercise: Exercise) -> str:
     if isinstance(definition, ast.ClassDef):
         methods = {one.name: one for one in definition.body if isinstance(one, ast.FunctionDef)}
         reference = ast.parse(solution_source(exercise)).body[0]  # the marked parts come in its order
-        bodies = [methods[one.name] for one in reference.body if getattr(one, "name", None) in exercise.written]
+        bodies = [methods[one.name] for one in written_functions(exercise, reference)]
     parts = [textwrap.dedent(_body(wrong, one)) for one in bodies]
     return _replace_marked(solution_source(exercise), [f"{BUG}\n{parts[0]}", *parts[1:]])
 
