@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import inspect
 import math
-import textwrap
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from alternatives import in_the_notebook, seeds, spoils_its_arguments
 from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
 
 from captionlab.exercises import load_lab
-from captionlab.grading.exercise import Exercise, grading_seed
 from captionlab.grading.judge import expect, judge, same
 from captionlab.grading.observation import observe
 
 LAB = load_lab("lab1")
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+# What the first cell of the notebook gives.
+GIVEN = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn}
+GIVEN |= {"IMAGENET_MEAN": MEAN, "IMAGENET_STD": STD}
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 ALTERNATIVES = []
 
@@ -31,36 +32,6 @@ def alternative(function):
     """A right answer to the exercise that its name begins with; the rest, after two underscores, says how."""
     ALTERNATIVES.append(function)
     return function
-
-
-def seeds(exercise: Exercise) -> list[int]:
-    return [grading_seed(b"alternatives", exercise, str(number)) for number in range(8)]
-
-
-def in_the_notebook(implementation, name: str):
-    """The implementation from its source alone, with the names that the notebook's first cell gives."""
-    definition = ast.parse(textwrap.dedent(inspect.getsource(implementation))).body[0]
-    definition.decorator_list.clear()
-    definition.name = name
-    given = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn}
-    namespace = {**given, "IMAGENET_MEAN": MEAN, "IMAGENET_STD": STD}
-    exec(compile(ast.Module([definition], []), "the notebook", "exec"), namespace)
-    return namespace[name]
-
-
-def spoils_its_arguments(implementation):
-    """The implementation, with a student's carelessness: what it was given is overwritten afterwards."""
-
-    def spoil(*args, **kwargs):
-        result = copy.deepcopy(implementation(*args, **kwargs))
-        for argument in (*args, *kwargs.values()):
-            if isinstance(argument, torch.Tensor):
-                argument.fill_(float("nan"))
-            elif isinstance(argument, list):
-                argument.clear()
-        return result
-
-    return spoil
 
 
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
@@ -80,10 +51,12 @@ def test_every_exercise_has_an_alternative():
 @every_exercise
 def test_references_and_misconceptions_run_in_the_notebook(exercise):
     expectation = expect(exercise, seeds(exercise)[0])
-    reference = in_the_notebook(exercise.load_reference(), exercise.name)
+    reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, GIVEN)
     assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
     for name, observed in expectation.misconceptions.items():
-        misconception = in_the_notebook(exercise.misconceptions[name].implementation, exercise.name)
+        misconception = in_the_notebook(
+            inspect.getsource(exercise.misconceptions[name].implementation), exercise.name, GIVEN
+        )
         assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
 
 
@@ -394,6 +367,6 @@ def class_heat_map__position_by_position(scores, category):
 @pytest.mark.parametrize("function", ALTERNATIVES, ids=[function.__name__ for function in ALTERNATIVES])
 def test_an_alternative_earns_all_points(function):
     exercise = LAB.exercises[function.__name__.partition("__")[0]]
-    for seed in seeds(exercise):
+    for seed in seeds(exercise, 8):
         verdict = judge(expect(exercise, seed), observe(exercise.probe, function, seed))
         assert verdict.points == exercise.points, f"seed {seed}: {verdict}"

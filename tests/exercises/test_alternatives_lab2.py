@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import inspect
 import math
-import textwrap
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from alternatives import in_the_notebook, seeds, spoils_its_arguments
 from PIL import Image
 from sklearn import metrics
 from sklearn.decomposition import PCA
@@ -25,7 +24,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from captionlab.exercises import load_lab
-from captionlab.grading.exercise import Exercise, grading_seed
 from captionlab.grading.judge import expect, judge, same
 from captionlab.grading.observation import observe
 
@@ -45,36 +43,6 @@ def alternative(implementation):
     return implementation
 
 
-def seeds(exercise: Exercise) -> list[int]:
-    return [grading_seed(b"alternatives", exercise, str(number)) for number in range(6)]
-
-
-def in_the_notebook(implementation, name: str):
-    """The implementation from its source alone, with the names that the notebook's first cell gives."""
-    definition = ast.parse(textwrap.dedent(inspect.getsource(implementation))).body[0]
-    definition.decorator_list.clear()
-    definition.name = name
-    namespace = dict(GIVEN)
-    code = compile(ast.Module([definition], []), "the notebook", "exec", dont_inherit=True)
-    exec(code, namespace)
-    return namespace[name]
-
-
-def spoils_its_arguments(implementation):
-    """The implementation, with a student's carelessness: arrays it was given are overwritten afterwards."""
-
-    def spoil(*args, **kwargs):
-        result = copy.deepcopy(implementation(*args, **kwargs))
-        for argument in (*args, *kwargs.values()):
-            if isinstance(argument, torch.Tensor):
-                argument.fill_(float("nan"))
-            elif isinstance(argument, list):
-                argument.clear()
-        return result
-
-    return spoil
-
-
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
     assert list(LAB.exercises) == [
         *("grey_to_rgb", "VGG16relu7", "extract_features", "l2_normalise", "scene_classifier"),
@@ -90,7 +58,7 @@ def test_every_exercise_has_an_alternative():
 @every_exercise
 def test_references_run_in_the_notebook(exercise):
     expectation = expect(exercise, seeds(exercise)[0])
-    reference = in_the_notebook(exercise.load_reference(), exercise.name)
+    reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, GIVEN)
     assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
 
 
@@ -100,7 +68,7 @@ def test_misconceptions_run_in_the_notebook(name):
     exercise = LAB.exercises[name]
     expectation = expect(exercise, seeds(exercise)[0])
     for wrong, observed in expectation.misconceptions.items():
-        misconception = in_the_notebook(exercise.misconceptions[wrong].implementation, name)
+        misconception = in_the_notebook(inspect.getsource(exercise.misconceptions[wrong].implementation), name, GIVEN)
         assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), wrong
 
 

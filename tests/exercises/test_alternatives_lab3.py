@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import ast
-import copy
 import inspect
 import math
 import random
-import textwrap
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from alternatives import in_the_notebook, seeds, spoils_its_arguments
 from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
 
 from captionlab.exercises.lab3_bees_ants import lab as LAB
-from captionlab.grading.exercise import Exercise, grading_seed
 from captionlab.grading.judge import expect, judge, same
 from captionlab.grading.observation import observe
 from captionlab.workbook.stub import start_source
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+# What the first cell of the notebook gives.
+GIVEN = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn, "v2": v2}
+GIVEN |= {"IMAGENET_MEAN": IMAGENET_MEAN, "IMAGENET_STD": IMAGENET_STD}
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 ALTERNATIVES = []
 
@@ -32,36 +32,6 @@ def alternative(function):
     """A right answer to the exercise that its name begins with; the rest, after two underscores, says how."""
     ALTERNATIVES.append(function)
     return function
-
-
-def seeds(exercise: Exercise) -> list[int]:
-    return [grading_seed(b"alternatives", exercise, str(number)) for number in range(6)]
-
-
-def run_in_the_notebook(source: str, name: str):
-    """What a definition's source gives with the names of the notebook's first cell."""
-    definition = ast.parse(textwrap.dedent(source)).body[0]
-    definition.decorator_list.clear()
-    definition.name = name
-    given = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn, "v2": v2}
-    namespace = {**given, "IMAGENET_MEAN": IMAGENET_MEAN, "IMAGENET_STD": IMAGENET_STD}
-    exec(compile(ast.Module([definition], []), "the notebook", "exec"), namespace)
-    return namespace[name]
-
-
-def spoils_its_arguments(implementation):
-    """The implementation, with a student's carelessness: what it was given is overwritten afterwards."""
-
-    def spoil(*args, **kwargs):
-        result = copy.deepcopy(implementation(*args, **kwargs))
-        for argument in (*args, *kwargs.values()):
-            if isinstance(argument, torch.Tensor):
-                argument.fill_(float("nan") if argument.is_floating_point() else 0)
-            elif isinstance(argument, list):
-                argument.clear()
-        return result
-
-    return spoil
 
 
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
@@ -80,11 +50,11 @@ def test_every_exercise_has_an_alternative():
 @every_exercise
 def test_references_and_misconceptions_run_in_the_notebook(exercise):
     expectation = expect(exercise, seeds(exercise)[0])
-    reference = run_in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name)
+    reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, GIVEN)
     assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
     for name, observed in expectation.misconceptions.items():
         source = inspect.getsource(exercise.misconceptions[name].implementation)
-        misconception = run_in_the_notebook(source, exercise.name)
+        misconception = in_the_notebook(source, exercise.name, GIVEN)
         assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
 
 
@@ -102,7 +72,7 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
 
 @pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise):
-    given = run_in_the_notebook(start_source(exercise), exercise.name)
+    given = in_the_notebook(start_source(exercise), exercise.name, GIVEN)
     for seed in seeds(exercise):
         verdict = judge(expect(exercise, seed), observe(exercise.probe, given, seed))
         assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)
