@@ -54,7 +54,7 @@ class SoftAttention(nn.Module):
         context = (alpha.unsqueeze(2) * positions).sum(dim=1)
         return context, alpha
 
-    activation = staticmethod(torch.relu)
+    activation = staticmethod(torch.relu_)
 
 
 class AdditiveAttention(nn.Module):
@@ -94,7 +94,7 @@ class AdditiveAttention(nn.Module):
         context = (alpha.unsqueeze(2) * positions).sum(dim=1)
         return context, alpha
 
-    activation = staticmethod(torch.tanh)
+    activation = staticmethod(torch.tanh_)
 
 
 class Gate(nn.Module):

@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
+from torch import Tensor
+
+
+class Table(NamedTuple):
+    """Captions of several images as a table with a row an image, as wide as the most captions an image has.
+
+    Attributes:
+        images: (rows,), int64: the image of each row of the table; those without a caption have none.
+        width: captions a row has room for.
+        places: (captions,), int64: where each caption stands in the flattened table.
+    """
+
+    images: Tensor
+    width: int
+    places: Tensor
+
+    @classmethod
+    def of(cls, images: Tensor) -> Table:
+        """images: (captions,), int64: the image of each caption, never falling."""
+        rows, row, counts = torch.unique_consecutive(images, return_inverse=True, return_counts=True)
+        width = int(counts.max())
+        first = counts.cumsum(0) - counts
+        return cls(rows, width, row * width + torch.arange(len(images), device=images.device) - first[row])
+
+    def fill(self, values: Tensor, rest: float = 0.0) -> Tensor:
+        """Values of the captions, (captions, ...), in the table: (rows, width, ...); ``rest`` where there is none."""
+        flat = values.new_full((len(self.images) * self.width, *values.shape[1:]), rest)
+        return flat.index_copy(0, self.places, values).view(len(self.images), self.width, *values.shape[1:])
 
 
 def sort_by_length(captions, features, pad=0):

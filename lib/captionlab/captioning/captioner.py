@@ -180,8 +180,9 @@ def _retrace(
     device = seen.positions.device
     read = torch.tensor([[START, *words, *[PAD] * (length - 1 - len(words))] for words in written], device=device)
     state, alphas, logs = decoder.begin(seen), [], []
+    images = torch.arange(len(written), device=device)
     for step in range(length):
-        scores, state, alpha = decoder.next_word(seen, read[:, step], state)
+        scores, state, alpha = decoder.next_word(seen, read[:, step], state, images)
         alphas.append(alpha)
         logs.append(torch.log_softmax(scores, dim=1))
     told = []

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from captionlab.captioning.attention import FORMS, Gate, attend_together
-from captionlab.captioning.batches import active_counts, sort_by_length
+from captionlab.captioning.batches import Table, active_counts, sort_by_length
 from captionlab.captioning.sampling import scheduled_words
 from captionlab.captioning.settings import DecoderSettings
 
@@ -189,26 +189,26 @@ class Decoder(nn.Module):
         seen = self.see(positions)
         state = tuple(part.repeat_interleave(each, dim=0)[order] for part in self.begin(seen))
         embedded = self.dropout(self.embedding(flat))
-        outputs, alphas = [], []
+        outputs, alphas, everything = [], [], torch.arange(len(positions))
         counts = active_counts(lengths)
         for step, count in enumerate(counts):
             words = embedded[:count, step]
             if probability and step:
                 words = self._own_words(flat[:count, step], outputs[-1][:count], probability, generator)
             state = tuple(part[:count] for part in state)
-            context, alpha = self._look(seen, state[0], order[:count], each)
+            context, alpha = self._look(seen, state[0], Table(everything, each, order[:count]))
             output, state = decoder_step(self.cell, words, context, state)
             outputs.append(output)
             alphas.append(nn.functional.pad(alpha, (0, 0, 0, counts[0] - count)))
         targets = [flat[: len(output), step + 1] for step, output in enumerate(outputs)]
         return Decoded(self._scores(torch.cat(outputs)), torch.cat(targets), torch.stack(alphas, dim=1))
 
-    def _look(self, seen: Seen, hidden: Tensor, rows: Tensor, each: int) -> tuple[Tensor, Tensor]:
-        """Attention and gate for some captions of the batch; row i of ``hidden`` is caption ``rows[i]``."""
-        states = hidden.new_zeros(len(seen.positions) * each, hidden.shape[1]).index_copy(0, rows, hidden)
-        states = states.view(len(seen.positions), each, -1)
-        context, alpha = attend_together(self.attention, seen.positions, seen.projected, states)
-        context, alpha = context.flatten(0, 1)[rows], alpha.flatten(0, 1)[rows]
+    def _look(self, seen: Seen, hidden: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+        """Attention and gate for captions whose states are ``hidden``, (captions, hidden), and their places."""
+        if len(table.images) < len(seen.positions):
+            seen = seen.select(table.images)
+        context, alpha = attend_together(self.attention, seen.positions, seen.projected, table.fill(hidden))
+        context, alpha = context.flatten(0, 1)[table.places], alpha.flatten(0, 1)[table.places]
         return (self.gate(context, hidden) if self.settings.gate else context), alpha
 
     def _scores(self, outputs: Tensor) -> Tensor:
@@ -223,18 +223,20 @@ class Decoder(nn.Module):
             drawn = torch.rand(len(truth), generator=generator).to(truth.device)
         return self.dropout(self.embedding(scheduled_words(truth, predicted, drawn, probability)))
 
-    def next_word(self, seen: Seen, words: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple, Tensor]:
+    def next_word(
+        self, seen: Seen, words: Tensor, state: tuple[Tensor, ...], images: Tensor
+    ) -> tuple[Tensor, tuple, Tensor]:
         """A step on the decoder's own, for searching.
 
         Args:
             seen: of the images.
-            words: (images * k,), int64: the last word of each of the k captions of an image, image by image.
-            state: tensors (images * k, hidden).
+            words: (captions,), int64: the last word of each caption.
+            state: tensors (captions, hidden).
+            images: (captions,), int64: number of each caption's image, never falling.
 
         Returns:
-            scores (images * k, words) before any softmax, the new state, alpha (images * k, positions).
+            scores (captions, words) before any softmax, the new state, alpha (captions, positions).
         """
-        rows = torch.arange(len(words), device=words.device)
-        context, alpha = self._look(seen, state[0], rows, len(words) // len(seen.positions))
+        context, alpha = self._look(seen, state[0], Table.of(images))
         output, state = decoder_step(self.cell, self.dropout(self.embedding(words)), context, state)
         return self._scores(output), state, alpha

@@ -115,20 +115,25 @@ def evaluate(
     return Scores(bleu=tuple(bleu(words, captions.references)), captions=written, seconds=seconds)
 
 
-def writer(decoder: Decoder, seen: Seen) -> Step:
-    """The decoder as a function of the last words and the state, for searching; it writes no special word but <end>."""
+def writer(decoder: Decoder, seen: Seen) -> tuple[Step, tuple[Tensor, ...]]:
+    """The decoder as a function of the last words and the state, for searching, and the state before the first word.
+
+    It writes no special word but <end>. The number of its image is a part of each caption's state.
+    """
 
     def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
-        scores, state, _ = decoder.next_word(seen, words.to(seen.positions.device), state)
+        *state, images = state
+        scores, state, _ = decoder.next_word(seen, words.to(images.device), tuple(state), images)
         scores[:, [PAD, START, UNK]] = -torch.inf
-        return scores, state
+        return scores, (*state, images)
 
-    return step
+    first = decoder.begin(seen)
+    return step, (*first, torch.arange(len(first[0]), device=first[0].device))
 
 
 def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: float = 0.0) -> list[list[int]]:
     """Greedy or beam search for a batch of images."""
-    step = writer(decoder, seen)
+    step, state = writer(decoder, seen)
     if beams == 1:
-        return greedy_search(step, decoder.begin(seen), longest=LONGEST)
-    return beam_search(step, decoder.begin(seen), beams, longest=LONGEST, by_length=by_length)
+        return greedy_search(step, state, longest=LONGEST)
+    return beam_search(step, state, beams, longest=LONGEST, by_length=by_length)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from captionlab.captioning.batches import Table
+
 Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, tuple[Tensor, ...]]]
 
 
@@ -153,8 +155,9 @@ def sampled_search(step: Step, state: tuple, draw: torch.Generator, temperature=
 
 @dataclass
 class _Beams:
-    """The beams of a batch of images: totals (images, k), words so far (images, k, length), captions that ended."""
+    """Captions that go on: their image, log-probability and words so far, (captions, ...); and those that ended."""
 
+    images: Tensor
     totals: Tensor
     words: Tensor
     finished: list[list[tuple[float, list[int]]]]
@@ -169,7 +172,7 @@ def beam_search(
     k captions have ended, or at ``longest``. k = 1 is greedy search. A caption that never ends is still a caption.
 
     Args:
-        step: sees ``images * k`` rows, the k captions of an image one after the other.
+        step: sees one row for each caption that goes on, at most ``images * k``, those of an image one after the other.
         state: before the first word, tensors with one row an image.
         longest: words a caption may have, ``<end>`` not counted.
         by_length: see :func:`best_caption`.
@@ -182,38 +185,40 @@ def beam_search(
     """
     if k < 1:
         raise ValueError(f"k is {k}: a beam search keeps at least 1 caption going")
-    images = len(state[0])
-    state = tuple(part.repeat_interleave(k, dim=0) for part in state)
-    totals = torch.full((images, k), -torch.inf, device=state[0].device)
-    totals[:, 0] = 0  # at first all beams are the same caption: one is enough
-    beams = _Beams(totals, torch.full((images, k, 1), start, device=totals.device), [[] for _ in range(images)])
+    images, device = len(state[0]), state[0].device
+    words = torch.full((images, 1), start, device=device)
+    beams = _Beams(torch.arange(images, device=device), torch.zeros(images, device=device), words, [[] for _ in words])
     for _ in range(longest + 1):
-        scores, state = step(beams.words[:, :, -1].flatten(), state)
-        parents = _advance(beams, torch.log_softmax(scores, dim=1).view(images, k, -1), end)
-        rows = (parents + torch.arange(images, device=parents.device).unsqueeze(1) * k).flatten()
+        scores, state = step(beams.words[:, -1], state)
+        rows = _advance(beams, scores, k, end)
         state = tuple(part[rows] for part in state)
-        if not torch.isfinite(beams.totals).any():
+        if not len(rows):
             break
-    return [_chosen(beams, image, by_length, longest) for image in range(images)]
+    running = [[] for _ in range(images)]
+    for image, total, caption in zip(beams.images.tolist(), beams.totals.tolist(), beams.words.tolist(), strict=True):
+        running[image].append((total, caption[1 : longest + 1]))
+    return [best_caption(*pair, by_length) for pair in zip(beams.finished, running, strict=True)]
 
 
-def _advance(beams: _Beams, log_probabilities: Tensor, end: int) -> Tensor:
-    """One word more for all images; returns which beam each new one continues, (images, k)."""
-    k = beams.totals.shape[1]
-    parents, words, totals = beam_step(log_probabilities, beams.totals, k)
-    kept = torch.tensor([k - len(finished) for finished in beams.finished], device=totals.device)
-    places = torch.arange(k, device=totals.device)
-    totals = totals.masked_fill(places >= kept.unsqueeze(1), -torch.inf)
-    longer = beams.words.gather(1, parents.unsqueeze(2).expand(-1, -1, beams.words.shape[2]))
-    ended = (words == end) & torch.isfinite(totals)
-    for image, beam in ended.nonzero().tolist():
-        beams.finished[image].append((totals[image, beam].item(), longer[image, beam, 1:].tolist()))
-    beams.totals = totals.masked_fill(ended, -torch.inf)
-    beams.words = torch.cat([longer, words.unsqueeze(2)], dim=2)
-    return parents
-
-
-def _chosen(beams: _Beams, image: int, by_length: float, longest: int) -> list[int]:
-    pairs = zip(beams.totals[image].tolist(), beams.words[image, :, 1:].tolist(), strict=True)
-    running = [(total, words[:longest]) for total, words in pairs if total > -torch.inf]
-    return best_caption(beams.finished[image], running, by_length)
+def _advance(beams: _Beams, scores: Tensor, k: int, end: int) -> Tensor:
+    """One word more for all captions; returns which old row each new one continues."""
+    best, likeliest = scores.topk(min(k, scores.shape[1]), dim=1)  # no other word can be among an image's k best
+    log_probabilities = best - scores.logsumexp(dim=1, keepdim=True)
+    table = Table.of(beams.images)
+    captions, places, totals = beam_step(
+        table.fill(log_probabilities), table.fill(beams.totals, -torch.inf), min(k, table.width * best.shape[1])
+    )
+    kept = torch.tensor([k - len(beams.finished[image]) for image in table.images.tolist()], device=totals.device)
+    order = torch.arange(totals.shape[1], device=totals.device)
+    image, place = (torch.isfinite(totals) & (order < kept.unsqueeze(1))).nonzero(as_tuple=True)
+    row_at = table.fill(torch.arange(len(scores), device=totals.device), -1)
+    rows = row_at[image, captions[image, place]]
+    words, totals = likeliest[rows, places[image, place]], totals[image, place]
+    ended = words == end
+    beams.words, beams.images = beams.words[rows], beams.images[rows]
+    for row in ended.nonzero().flatten().tolist():
+        beams.finished[beams.images[row]].append((totals[row].item(), beams.words[row, 1:].tolist()))
+    going = ~ended
+    beams.images, beams.totals = beams.images[going], totals[going]
+    beams.words = torch.cat([beams.words[going], words[going].unsqueeze(1)], dim=1)
+    return rows[going]

@@ -34,8 +34,9 @@ def draw(decoder: Decoder, seen: Seen, each: int, generator: torch.Generator) ->
         The numbers of the words of each, without <start> and <end>.
     """
     with evaluating(decoder):
-        state = tuple(part.repeat_interleave(each, dim=0) for part in decoder.begin(seen))
-        return sampled_search(writer(decoder, seen), state, generator, longest=LONGEST)
+        step, state = writer(decoder, seen)
+        state = tuple(part.repeat_interleave(each, dim=0) for part in state)
+        return sampled_search(step, state, generator, longest=LONGEST)
 
 
 def rewards(
