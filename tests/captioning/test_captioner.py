@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 
 import numpy as np
@@ -24,8 +25,10 @@ from captionlab.captioning.encoders import (
     to_maps,
     to_positions,
 )
+from captionlab.captioning.evaluation import writer
 from captionlab.captioning.grid_features import GridNetwork, compute_grids
 from captionlab.captioning.runs import RunSettings, prepare_task, train
+from captionlab.captioning.vocabulary import END, PAD, START, UNK
 from captionlab.cli import main
 from captionlab.convnets.embedded import tiny_resnet, tiny_vgg
 from captionlab.transfer.checkpoints import load_checkpoint, save_checkpoint
@@ -153,6 +156,20 @@ def test_a_loaded_captioner_says_what_training_measured(home):
     assert told[0].log_probability < 0
 
 
+def test_the_probability_of_a_caption_is_that_of_the_search(home):
+    captioner = Captioner.load(home / "run")
+    told = captioner.tell([home / "scene.png"], beams=3)[0]
+    words = [captioner.vocabulary.ids[word] for word in told.words]
+    total = 0
+    with torch.inference_mode():
+        step, state = writer(captioner.decoder, captioner.decoder.see(captioner.positions([home / "scene.png"])))
+        for read, following in itertools.pairwise([START, *words, END]):
+            scores, state = step(torch.tensor([read]), state)
+            assert not torch.isfinite(scores[0, [PAD, START, UNK]]).any()
+            total += torch.log_softmax(scores, dim=1)[0, following].item()
+    assert told.log_probability == pytest.approx(total, abs=1e-4)
+
+
 def test_evaluate_gives_the_trained_score_again(home):
     with (home / "run" / "history.csv").open() as file:
         best = max(float(row["dev_bleu4"]) for row in csv.DictReader(file))
@@ -242,7 +259,7 @@ def test_an_encoder_that_learns_with_the_decoder_is_kept_in_the_checkpoint(tmp_p
     assert captioner(home / "scene.png") is not None
 
 
-def test_word_vectors_begin_the_embedding(home, tmp_path):
+def test_word_vectors_begin_the_embedding(home, tmp_path, capsys):
     (tmp_path / "vectors.txt").write_text("red 1 2 3 4 5 6 7 8\nball 8 7 6 5 4 3 2 1\n")
     from captionlab.captioning.runs import make_model
 
@@ -250,6 +267,7 @@ def test_word_vectors_begin_the_embedding(home, tmp_path):
     task = prepare_task(settings, progress=False)
     weight = make_model(settings, task).decoder.embedding.weight
     assert weight[task.vocabulary.ids["red"]].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert capsys.readouterr().out.startswith(f"1 of the vocabulary's {len(task.vocabulary)} words begin with a vector")
     trained = make_model(RunSettings.from_flat(SMALL | {"vectors": "captions"}), task).decoder.embedding.weight
     assert not torch.equal(trained, weight)
 

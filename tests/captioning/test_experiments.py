@@ -93,6 +93,18 @@ def test_networks_without_weights_are_left_out_and_said(few, monkeypatch):
     assert {each["variant"] for each in record["left_out"]} >= {"vgg16", "resnet101", "resnet50", "inception_v3"}
 
 
+def test_more_images_than_there_are_are_left_out_and_said(few, monkeypatch):
+    monkeypatch.setattr(corpora, "EMBEDDED_COUNTS", {"train": 160, "dev": 6, "test": 2})
+    done = invoke("training-images", "--corpus", "embedded", *small(), "--out", few)
+    assert done.exit_code == 0, done.output
+    record = json.loads((few / "lab4_training-images_embedded.json").read_text())
+    assert [line["variant"] for line in record["table"]] == ["150 images"]
+    assert [tuple(each.values()) for each in record["left_out"]] == [
+        ("500 images", "there are 160 training images"),
+        ("1500 images", "there are 160 training images"),
+    ]
+
+
 def test_spread_is_that_of_the_seeds():
     rows = [{"variant": name, "seed": seed, "bleu4": value} for name, seed, value in
             (("a", 0, 0.1), ("a", 1, 0.3), ("b", 0, 0.5))]  # fmt: skip

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from captionlab.captioning.decoder import Decoder, Seen
 from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, on_first_grid
-from captionlab.captioning.evaluation import AT_A_TIME, BY_LENGTH, CaptionModel, search
+from captionlab.captioning.evaluation import AT_A_TIME, BY_LENGTH, CaptionModel, search, without_specials
 from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
@@ -184,7 +184,7 @@ def _retrace(
     for step in range(length):
         scores, state, alpha = decoder.next_word(seen, read[:, step], state, images)
         alphas.append(alpha)
-        logs.append(torch.log_softmax(scores, dim=1))
+        logs.append(torch.log_softmax(without_specials(scores), dim=1))
     told = []
     for image, words in enumerate(written):
         targets = [*words, END]

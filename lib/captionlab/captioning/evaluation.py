@@ -115,17 +115,22 @@ def evaluate(
     return Scores(bleu=tuple(bleu(words, captions.references)), captions=written, seconds=seconds)
 
 
+def without_specials(scores: Tensor) -> Tensor:
+    """Scores (captions, words), changed in place: no special word can be written but <end>."""
+    scores[:, [PAD, START, UNK]] = -torch.inf
+    return scores
+
+
 def writer(decoder: Decoder, seen: Seen) -> tuple[Step, tuple[Tensor, ...]]:
     """The decoder as a function of the last words and the state, for searching, and the state before the first word.
 
-    It writes no special word but <end>. The number of its image is a part of each caption's state.
+    The number of its image is a part of each caption's state.
     """
 
     def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
         *state, images = state
         scores, state, _ = decoder.next_word(seen, words.to(images.device), tuple(state), images)
-        scores[:, [PAD, START, UNK]] = -torch.inf
-        return scores, (*state, images)
+        return without_specials(scores), (*state, images)
 
     first = decoder.begin(seen)
     return step, (*first, torch.arange(len(first[0]), device=first[0].device))

@@ -17,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from captionlab.captioning.captioner import Captioner
+from captionlab.captioning.corpora import load_corpus
 from captionlab.captioning.evaluation import BY_LENGTH
 from captionlab.captioning.pictures import curves_figure
 from captionlab.captioning.runs import Change, measure, train
@@ -148,14 +149,15 @@ def run_experiment(
     base = {**short_configuration(corpus), **experiment.changes, **(changes or {})}
     rows, left_out = [], []
     for variant in variants:
-        if reason := _missing_weights(variant):
+        settings = RunSettings.from_flat({**base, **variant.changes})
+        if reason := _missing_weights(variant) or _missing_images(settings):
             report(f"{variant.name}: left out, {reason}")
             left_out.append({"variant": variant.name, "reason": reason})
             continue
         for seed in range(seeds or variant.seeds):
             report(f"{variant.name}, seed {seed}")
-            settings = RunSettings.from_flat({**base, **variant.changes, "seed": seed})
-            _, history, scores = finished_run(settings, runs, report)
+            seeded = RunSettings.from_flat({**base, **variant.changes, "seed": seed})
+            _, history, scores = finished_run(seeded, runs, report)
             rows.append(as_row(variant.name, seed, history, scores))
     if not rows:
         raise FileNotFoundError(f"nothing could be run: {'; '.join(each['reason'] for each in left_out)}")
@@ -251,6 +253,12 @@ def _missing_weights(variant: Variant) -> str:
         except (FileNotFoundError, ValueError) as error:
             return f"its weights are not here ({str(error).splitlines()[0]})"
     return ""
+
+
+def _missing_images(settings: RunSettings) -> str:
+    """Why a run would have fewer training images than its name says; empty if it has them."""
+    there = len(load_corpus(settings.corpus, settings.extra).require("train")) if settings.train_images else 0
+    return f"there are {there} training images" if settings.train_images > there else ""
 
 
 def compare_beams(

@@ -100,7 +100,7 @@ def prepare_task(
     return Task(corpus, encoder, vocabulary, sets)
 
 
-def make_model(settings: RunSettings, task: Task) -> CaptionModel:
+def make_model(settings: RunSettings, task: Task, report: Callable[[str], None] = print) -> CaptionModel:
     """A new model with seeded weights, its word embeddings from vectors where the settings name some."""
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
@@ -122,6 +122,8 @@ def make_model(settings: RunSettings, task: Task) -> CaptionModel:
             vectors = train_word2vec(captions, size, seed)
         else:
             vectors = read_vectors(Path(settings.vectors), words)
+        known = sum(word in vectors or word.lower() in vectors for word in words[1:])
+        report(f"{known} of the vocabulary's {len(words)} words begin with a vector of {settings.vectors}")
         with torch.no_grad():
             decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
     return CaptionModel(decoder, encoder, sizes)
@@ -131,7 +133,7 @@ def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> 
     """A trainer for the task; ``options``: see `Trainer`."""
     about = {**asdict(settings), "extra": None}
     return Trainer(
-        make_model(settings, task),
+        make_model(settings, task, options.get("report", print)),
         task.vocabulary,
         task.sets["train"],
         task.sets["dev"],
