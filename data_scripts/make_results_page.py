@@ -34,6 +34,10 @@ TITLES = {
     "lab4_noise": "Lab 4: noisy images",
     "lab4_attention": "Lab 4: does it look at what it names?",
 }
+SPEED = {
+    "bench_feature_extraction.json": "Speed: features of photographs",
+    "bench_captioning.json": "Speed: training and searching captions",
+}
 WIDEST = 9  # columns: more do not fit a page; the file has them all
 LEFT_OUT = ("weights", "seconds", "kept", "parameters", "minutes", "epochs", "runs")  # told elsewhere in the file
 
@@ -52,12 +56,29 @@ def page(results: Path) -> str:
         parts.append(f"## {TITLES.get(_title_key(path), path.stem)}{f' ({data})' if data else ''}")
         parts.append(_table(path))
         parts.append(f"![{path.stem}](../results/{path.stem}.png)")
-        machine, versions = record["machine"], record["versions"]
-        parts.append(
-            f"`{record['command']}`, seed {record['seed']}, torch {versions['torch']}, torchvision "
-            f"{versions['torchvision']}; {machine['cpu']}, {machine['cores']} cores, {machine['device']}."
-        )
+        parts.append(_origin(record))
+    for path, title in SPEED.items():
+        record = json.loads((results / path).read_text("utf-8"))
+        parts += [f"## {title}", _ratios(record["ratios"]), _origin(record)]
     return "\n\n".join(parts) + "\n"
+
+
+def _origin(record: dict) -> str:
+    machine, versions = record["machine"], record["versions"]
+    seed = "" if record["seed"] is None else f"seed {record['seed']}, "
+    return (
+        f"`{record['command']}`, {seed}torch {versions['torch']}, torchvision {versions['torchvision']}; "
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}."
+    )
+
+
+def _ratios(ratios: dict) -> str:
+    """A table of things done a second, ours by the other's."""
+    rows = [
+        f"| {name} | {found['median']:.1f} | {found['lowest']:.1f} to {found['highest']:.1f} |"
+        for name, found in ratios.items()
+    ]
+    return "\n".join(["| as many a second | median of the rounds | lowest to highest |", "| --- | --- | --- |", *rows])
 
 
 def _title_key(path: Path) -> str:
