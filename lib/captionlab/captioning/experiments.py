@@ -282,7 +282,7 @@ def compare_beams(
             captions = [caption.split() for caption in found.pop("captions").values()]
             rows.append(
                 {
-                    "variant": f"{count} beams, log-probability / length^{by_length:g}",
+                    "variant": f"{count} beam{'s' if count > 1 else ''}, log-probability / length^{by_length:g}",
                     "beams": count,
                     "by_length": by_length,
                     **{f"bleu{n}": value for n, value in enumerate(found["bleu"], start=1)},

@@ -26,7 +26,7 @@ CORPUS = click.option(
     metavar="flickr8k|embedded|FOLDER",
     default="flickr8k",
     show_default=True,
-    help="The captioned images; embedded: drawn scenes, minutes a run instead of ten.",
+    help="The captioned images; embedded: drawn scenes, a few minutes a run rather than ten.",
 )
 SEEDS = click.option("--seeds", type=click.IntRange(1), help="Of each variant; by default what the experiment says.")
 RUNS = click.option(
