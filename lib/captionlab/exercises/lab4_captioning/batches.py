@@ -10,6 +10,7 @@ from captionlab.exercises.lab4_captioning.common import (
     draw_tensor,
     lab,
     numbers_of_captions,
+    on_copies,
 )
 from captionlab.grading.probing import outcome_of
 
@@ -146,6 +147,8 @@ def padding_is_zero(captions, features, pad=0):
 
 @lab.exercise("captionlab.captioning.batches:active_counts", points=2, minutes=20, difficulty=3, importance=4)
 def probe_active_counts(active_counts, rng):
+    active_counts = on_copies(active_counts)
+
     def say(lengths):
         return f"lengths {', '.join(map(str, lengths))}"
 

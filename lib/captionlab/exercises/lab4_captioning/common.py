@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -68,6 +69,18 @@ def run(module: nn.Module, *inputs: torch.Tensor):
     """The output for copies of the inputs, without gradients; active dropout drops the same values every time."""
     with torch_seed(0), torch.no_grad():
         return module(*(one.clone() for one in inputs))
+
+
+def on_copies(function: Callable) -> Callable:
+    """The function, given copies of its tensors, lists and dicts: what it does to them does not reach the next case."""
+
+    def copied(argument):
+        return copy.deepcopy(argument) if isinstance(argument, (torch.Tensor, list, tuple, dict)) else argument
+
+    def call(*args, **kwargs):
+        return function(*map(copied, args), **{name: copied(argument) for name, argument in kwargs.items()})
+
+    return call
 
 
 def modes(module: nn.Module) -> list[str]:

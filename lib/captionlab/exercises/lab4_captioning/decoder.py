@@ -11,6 +11,7 @@ from captionlab.exercises.lab4_captioning.common import (
     draw_tensor,
     draw_weights,
     lab,
+    on_copies,
     run,
     torch_seed,
 )
@@ -122,6 +123,7 @@ class LooksAtTheCorner(_InitialLayers):
     "captionlab.captioning.decoder:decoder_step", points=2, minutes=15, difficulty=2, importance=5, rtol=1e-3, atol=1e-5
 )
 def probe_decoder_step(decoder_step, rng):
+    decoder_step = on_copies(decoder_step)
     embedding, channels, hidden = draw_different(rng, 3, 8, 3)
     batch = draw(rng, 2, 4)
 

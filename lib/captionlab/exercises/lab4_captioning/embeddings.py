@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from captionlab.exercises.lab4_captioning.common import COLOURS, NOUNS, SPECIALS, draw, draw_different, draw_words, lab
+from captionlab.exercises.lab4_captioning.common import (
+    COLOURS,
+    NOUNS,
+    SPECIALS,
+    draw,
+    draw_different,
+    draw_words,
+    lab,
+    on_copies,
+)
 from captionlab.grading.probing import outcome_of
 
 
@@ -19,6 +28,7 @@ from captionlab.grading.probing import outcome_of
     check_dtype=True,
 )
 def probe_embedding_matrix(embedding_matrix, rng):
+    embedding_matrix = on_copies(embedding_matrix)
     dimension, other = draw_different(rng, 3, 7, 2)
     known, strange = draw_words(rng, NOUNS, 5), draw_words(rng, COLOURS, 3)
     vectors = {word: (rng.standard_normal(dimension) + 1).tolist() for word in [*known, "never", "used"]}
@@ -40,7 +50,8 @@ def probe_embedding_matrix(embedding_matrix, rng):
         "vectors as arrays, one with a capital too; no seed given",
         np.asarray(embedding_matrix(capital, arrays, dimension)),
     )
-    yield "no word known", np.asarray(embedding_matrix([*SPECIALS, *strange], vectors | {"<end>": None}, other, seed))
+    del vectors["<end>"]
+    yield "no word known", np.asarray(embedding_matrix([*SPECIALS, *strange], vectors, other, seed))
     yield (
         "vectors of another length",
         [
@@ -124,8 +135,7 @@ def all_special_words_are_zeros(words, vectors, dimension, seed=0):
     hint="The standard deviation is that of all vectors of the file. Only those of words in the vocabulary count.",
 )
 def spread_of_the_whole_file(words, vectors, dimension, seed=0):
-    whole = [vector for vector in vectors.values() if vector is not None]
-    return _matrix(words, vectors, dimension, seed, spread=float(np.stack(whole).std()))
+    return _matrix(words, vectors, dimension, seed, spread=float(np.stack(list(vectors.values())).std()))
 
 
 @lab.misconception(

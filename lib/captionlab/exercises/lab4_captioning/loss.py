@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab
+from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab, on_copies
 from captionlab.grading.probing import outcome_of
 
 
@@ -97,6 +97,8 @@ def leaves_the_end_out(scores, targets, pad=0):
 
 @lab.exercise("captionlab.captioning.loss:attention_penalty", points=2, minutes=20, difficulty=3, importance=4)
 def probe_attention_penalty(attention_penalty, rng):
+    attention_penalty = on_copies(attention_penalty)
+
     def weights(batch, steps, positions, ended=0):
         alphas = torch.softmax(draw_tensor(rng, batch, steps, positions, scale=1.5), dim=2)
         alphas[0, steps - ended :] = 0

@@ -15,6 +15,7 @@ from captionlab.exercises.lab4_captioning.common import (
     draw_tensor,
     draw_words,
     lab,
+    on_copies,
 )
 from captionlab.grading.probing import outcome_of
 
@@ -121,6 +122,8 @@ def _scene(rng) -> tuple[list[str], list[list[str]]]:
 
 @lab.exercise("captionlab.captioning.metrics:bleu", points=2, minutes=20, difficulty=2, importance=5)
 def probe_bleu(bleu, rng):
+    bleu = on_copies(bleu)
+
     def scenes(count, marked=False):
         pairs = [_scene(rng) for _ in range(count)]
         candidates, references = [list(part) for part in zip(*pairs, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from captionlab.exercises.lab4_captioning.common import NOUNS, draw, draw_different, draw_words, lab
+from captionlab.exercises.lab4_captioning.common import NOUNS, draw, draw_different, draw_words, lab, on_copies
 
 
 def _ids(rng, images: int) -> list[str]:
@@ -16,6 +16,7 @@ def _ids(rng, images: int) -> list[str]:
 
 @lab.exercise("captionlab.captioning.corpora:split_by_image", points=2, minutes=15, difficulty=2, importance=5)
 def probe_split_by_image(split_by_image, rng):
+    split_by_image = on_copies(split_by_image)
     images, seed = draw(rng, 17, 19), draw(rng, 1, 1000)
     ids = _ids(rng, images)
     train, dev, test = split_by_image(ids, (0.2, 0.15), seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab
+from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab, on_copies
 
 
 @lab.exercise("captionlab.captioning.sampling:scheduled_words", points=1, minutes=10, difficulty=2, importance=3)
@@ -83,7 +83,7 @@ def probe_clip_gradients(clip_gradients, rng):
     rows, columns = draw_different(rng, 2, 5, 2)
     long, limit = draw(rng, 20, 40) / 2, draw(rng, 4, 8) / 2
     made = parameters(long, (rows, columns), (columns,), (2,))
-    length = clip_gradients(made, limit)
+    length = clip_gradients(list(made), limit)
     yield (
         f"a gradient of length {long}, limit {limit}: what is returned, and whether it is a float",
         [
@@ -94,7 +94,7 @@ def probe_clip_gradients(clip_gradients, rng):
     yield f"a gradient of length {long}, limit {limit}: the gradients afterwards", gradients(made)
     short = draw(rng, 10, 18) / 8
     made = parameters(short, (3, 2), (4,))
-    length = clip_gradients(parameters=made, limit=2.5)
+    length = clip_gradients(parameters=list(made), limit=2.5)
     yield f"a gradient of length {short}, limit 2.5: what is returned, and the gradients", [length, *gradients(made)]
     made = parameters(long, (1,), (rows, 2))
     yield (
@@ -216,6 +216,8 @@ def forgets_the_root(parameters, limit):
     start="as_the_log_shows_them",
 )
 def probe_best_epoch(best_epoch, rng):
+    best_epoch = on_copies(best_epoch)
+
     def losses_by(*steps):
         """From steps of a thousandth; a log with two digits does not show steps below 0.005."""
         level, losses = draw(rng, 300, 340) * 10, []

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from captionlab.exercises.lab4_captioning.common import COLOURS, NOUNS, PLACES, draw, draw_different, draw_words, lab
+from captionlab.exercises.lab4_captioning.common import (
+    COLOURS,
+    NOUNS,
+    PLACES,
+    draw,
+    draw_different,
+    draw_words,
+    lab,
+    on_copies,
+)
 
 
 @lab.exercise("captionlab.captioning.text:tokenise", points=1, minutes=10, difficulty=1, importance=3)
@@ -123,6 +132,7 @@ def _captions_with(rng, counts: dict[str, int]) -> list[list[str]]:
 
 @lab.exercise("captionlab.captioning.vocabulary:choose_words", points=1, minutes=10, difficulty=1, importance=3)
 def probe_choose_words(choose_words, rng):
+    choose_words = on_copies(choose_words)
     nouns, colours = draw_words(rng, NOUNS, 4), draw_words(rng, COLOURS, 3)
     often = draw(rng, 7, 9)
     counts = {

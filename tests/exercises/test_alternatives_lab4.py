@@ -1,0 +1,394 @@
+"""Other right ways to write Lab 4's answers earn full points, as do references with the module's own imports."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import re
+import sys
+import warnings
+from collections import Counter
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from alternatives import in_the_notebook, seeds, spoils_its_arguments
+from alternatives_lab4 import ALTERNATIVES, LAB, alternative, alternatives
+from nltk.translate.bleu_score import corpus_bleu
+from torch import nn
+
+from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.observation import observe
+from captionlab.workbook.stub import start_source
+
+MODULE = Path(__file__).parents[2] / "labs" / LAB.name / LAB.module
+every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
+
+
+@pytest.fixture(scope="module")
+def given():
+    """What the module that students complete imports."""
+    imports = [one for one in ast.parse(MODULE.read_text()).body if isinstance(one, (ast.Import, ast.ImportFrom))]
+    namespace = {}
+    exec(compile(ast.Module(imports, []), LAB.module, "exec"), namespace)
+    return namespace
+
+
+def helpers(implementation):
+    """What misconceptions of one file share: functions, classes and constants a student would have written out."""
+    values = vars(sys.modules[implementation.__module__])
+    return {name: value for name, value in values.items() if re.match("_[A-Za-z]|copy$|[A-Z]+$", name)}
+
+
+def test_the_lab_has_its_exercises_in_the_order_of_the_text():
+    assert list(LAB.exercises) == [
+        *("tokenise", "choose_words", "encode", "decode", "split_by_image", "embedding_matrix"),
+        *("encoder_input", "cut_before_pooling", "to_positions", "GridEncoder"),
+        *("SoftAttention", "AdditiveAttention", "Gate", "InitialState", "decoder_step"),
+        *("inputs_and_targets", "sort_by_length", "active_counts", "caption_loss", "attention_penalty"),
+        *("scheduled_words", "clip_gradients", "best_epoch"),
+        *("greedy_search", "sample_word", "beam_step", "best_caption"),
+        *("top_k_accuracy", "bleu", "free_running_bleu", "enlarge_attention"),
+    ]
+    assert LAB.max_points == 54
+
+
+def test_the_module_has_them_in_this_order_too():
+    definitions = [
+        one.name for one in ast.parse(MODULE.read_text()).body if isinstance(one, (ast.FunctionDef, ast.ClassDef))
+    ]
+    assert definitions == list(LAB.exercises)
+
+
+def test_every_exercise_has_an_alternative():
+    assert {function.__name__.partition("__")[0] for function in ALTERNATIVES} == set(LAB.exercises)
+
+
+@every_exercise
+def test_references_and_misconceptions_run_in_the_module(exercise, given):
+    expectation = expect(exercise, seeds(exercise)[0])
+    reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, given)
+    assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
+    for name, observed in expectation.misconceptions.items():
+        wrong = exercise.misconceptions[name].implementation
+        misconception = in_the_notebook(inspect.getsource(wrong), exercise.name, given | helpers(wrong))
+        assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
+
+
+# Copies of a network's layers are not its own, and copies of a loss have no gradient.
+careless = [name for name in LAB.exercises if name not in ("cut_before_pooling", "caption_loss")]
+
+
+@pytest.mark.parametrize("name", careless)
+def test_a_careless_answer_cannot_spoil_the_probe(name):
+    exercise = LAB.exercises[name]
+    spoiling = spoils_its_arguments(exercise.load_reference())
+    for seed in seeds(exercise)[:3]:
+        assert judge(expect(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
+
+
+@pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
+def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise, given):
+    code = in_the_notebook(start_source(exercise), exercise.name, given)
+    for seed in seeds(exercise):
+        verdict = judge(expect(exercise, seed), observe(exercise.probe, code, seed))
+        assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)
+
+
+def test_nine_bugs_are_to_be_found():
+    assert [one.name for one in LAB.exercises.values() if one.start] == [
+        *("encoder_input", "cut_before_pooling", "GridEncoder", "InitialState", "best_epoch"),
+        *("beam_step", "best_caption", "free_running_bleu", "enlarge_attention"),
+    ]
+
+
+# --- training
+
+
+@alternative
+def caption_loss__gathered(scores, targets, pad=0):
+    logarithms = F.log_softmax(scores, dim=-1).gather(2, targets.unsqueeze(2)).squeeze(2)
+    real = (targets != pad).float()
+    return -(logarithms * real).sum() / real.sum()
+
+
+@alternative
+def caption_loss__word_by_word(scores, targets, pad=0):
+    losses = []
+    for caption, words in zip(scores, targets.tolist(), strict=True):
+        losses += [step.logsumexp(0) - step[word] for step, word in zip(caption, words, strict=True) if word != pad]
+    return sum(losses) / len(losses)
+
+
+@alternative
+def caption_loss__packed(scores, targets, pad=0):
+    lengths, pack = (targets != pad).sum(dim=1), nn.utils.rnn.pack_padded_sequence
+    scores, targets = (pack(one, lengths, batch_first=True, enforce_sorted=False).data for one in (scores, targets))
+    return nn.CrossEntropyLoss()(scores, targets)
+
+
+alternatives(
+    "caption_loss",
+    ignored=lambda scores, targets, pad=0: F.cross_entropy(scores.mT, targets, ignore_index=pad),
+    summed=lambda scores, targets, pad=0: (
+        nn.NLLLoss(ignore_index=pad, reduction="sum")(
+            scores.view(-1, scores.size(-1)).log_softmax(-1), targets.view(-1)
+        )
+        / (targets != pad).sum()
+    ),
+)
+
+
+@alternative
+def attention_penalty__mean_squared_error(alphas, reduction="sum"):
+    seen = torch.einsum("btp->bp", alphas)
+    if reduction == "mean":
+        return F.mse_loss(seen, torch.ones_like(seen))
+    if reduction == "sum":
+        return F.mse_loss(seen, torch.ones_like(seen), reduction="sum") / len(seen)
+    raise ValueError(reduction)
+
+
+@alternative
+def attention_penalty__caption_by_caption(alphas, reduction="sum"):
+    reduce = {"sum": torch.sum, "mean": torch.mean}
+    if reduction not in reduce:
+        raise ValueError("sum or mean")
+    penalties = [reduce[reduction](torch.square(sum(steps) - 1)) for steps in alphas]
+    return sum(penalties) / len(penalties)
+
+
+@alternative
+def scheduled_words__written_over(truth, predicted, drawn, probability):
+    words, own = truth.clone(), drawn < probability
+    words[own] = predicted[own]
+    return words
+
+
+alternatives(
+    "scheduled_words",
+    reckoned=lambda truth, predicted, drawn, probability: truth + (drawn < probability).long() * (predicted - truth),
+    numpy=lambda truth, predicted, drawn, p: torch.from_numpy(np.where(drawn.numpy() >= p, truth, predicted)),
+)
+
+
+@alternative
+def clip_gradients__torchs_own(parameters, limit):
+    return nn.utils.clip_grad_norm_(parameters, max_norm=limit).item()
+
+
+@alternative
+def clip_gradients__new_gradients(parameters, limit):
+    present = [one for one in parameters if one.grad is not None]
+    length = torch.linalg.vector_norm(torch.cat([one.grad.flatten() for one in present])).item()
+    for one in present:
+        one.grad = one.grad * min(1.0, limit / length)
+    return length
+
+
+alternatives(
+    "best_epoch",
+    index=lambda losses: losses.index(min(losses)) + 1 if losses else 0,
+    numpy=lambda losses: np.argmin(losses) + 1 if len(losses) else 0,
+    enumerated=lambda losses: min(enumerate(losses, 1), key=lambda pair: pair[1], default=(0, None))[0],
+)
+
+
+# --- writing captions
+
+
+@alternative
+def greedy_search__a_table_cut_afterwards(step, state, start=1, end=2, longest=20):
+    words = torch.tensor([start] * state[0].shape[0])
+    ended, written = torch.zeros_like(words, dtype=torch.bool), []
+    while len(written) < longest and not ended.all():
+        scores, state = step(words.masked_fill(ended, 0), state)
+        words = scores.max(dim=1).indices
+        written.append(words)
+        ended |= words == end
+    rows = torch.stack(written, dim=1).tolist()
+    return [row[: row.index(end)] if end in row else row for row in rows]
+
+
+@alternative
+def greedy_search__a_set_of_those_that_go_on(step, state, start=1, end=2, longest=20):
+    words = [start] * len(state[0])
+    captions, going = {row: [] for row in range(len(words))}, set(range(len(words)))
+    for _ in range(longest):
+        scores, state = step(torch.LongTensor(words), state)
+        words = [int(np.argmax(row)) for row in scores.numpy()]
+        going = {row for row in going if words[row] != end}
+        for row in going:
+            captions[row].append(words[row])
+        if not going:
+            break
+    return list(captions.values())
+
+
+@alternative
+def sample_word__searched(scores, drawn, temperature=1.0):
+    if not temperature > 0:
+        raise ValueError
+    ends = F.softmax(scores.div(temperature), dim=-1).cumsum(-1)
+    return torch.searchsorted(ends, drawn[:, None], right=True)[:, 0].clamp(max=scores.size(1) - 1)
+
+
+@alternative
+def sample_word__the_last_end_is_one(scores, drawn, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError("a temperature above 0 is wanted")
+    ends = np.cumsum(nn.Softmax(dim=1)(scores / temperature).numpy(), axis=1)
+    ends[:, -1] = 1
+    return (ends > drawn.numpy()[:, None]).argmax(axis=1)
+
+
+@alternative
+def sample_word__taken_off_piece_by_piece(scores, drawn, temperature=1.0):
+    if temperature <= 0:
+        raise ValueError(temperature)
+    words = []
+    for probabilities, number in zip(torch.softmax(scores / temperature, 1).tolist(), drawn.tolist(), strict=True):
+        words.append(0)
+        while number >= probabilities[words[-1]] and words[-1] < len(probabilities) - 1:
+            number -= probabilities[words[-1]]
+            words[-1] += 1
+    return torch.tensor(words)
+
+
+@alternative
+def beam_step__rounded_down(log_probabilities, totals, k):
+    longer = log_probabilities + totals[..., None]
+    totals, places = torch.topk(longer.reshape(*totals.shape[:-1], -1), k)
+    beams = torch.div(places, longer.size(-1), rounding_mode="floor")
+    return beams, places - beams * longer.size(-1), totals
+
+
+@alternative
+def beam_step__the_largest_again_and_again(log_probabilities, totals, k):
+    longer, words, best = (log_probabilities + totals.unsqueeze(-1)).flatten(-2), log_probabilities.shape[-1], []
+    for _ in range(k):
+        total, place = longer.max(dim=-1)
+        best.append((place // words, place % words, total))
+        longer = longer.scatter(-1, place.unsqueeze(-1), -math.inf)
+    return [torch.stack(part, dim=-1) for part in zip(*best, strict=True)]
+
+
+@alternative
+def best_caption__sorted(finished, running, by_length=0):
+    if not finished:
+        finished = running
+    finished.sort(key=lambda one: one[0] / (len(one[1]) or 1) ** by_length, reverse=True)
+    if not finished:
+        raise ValueError("nothing")
+    return finished[0][1]
+
+
+@alternative
+def best_caption__a_loop(finished, running, by_length=0):
+    best, highest = None, -math.inf
+    for total, words in finished if len(finished) > 0 else running:
+        score = total * max(len(words), 1) ** -by_length
+        if score > highest:
+            best, highest = words, score
+    if best is None:
+        raise ValueError("no caption")
+    return best
+
+
+alternatives(
+    "best_caption",
+    largest_of_nothing=lambda finished, running, by_length=0: max(
+        finished or running, key=lambda caption: caption[0] / np.maximum(1, len(caption[1])) ** by_length
+    )[1],
+)
+
+
+# --- how good is it
+
+
+@alternative
+def top_k_accuracy__ranks(scores, targets, k=5, pad=0):
+    better = scores > scores.gather(2, targets.unsqueeze(2))
+    real = targets != pad
+    return ((better.sum(dim=2) < k) & real).sum().item() / real.sum().item()
+
+
+def plain(words):
+    return [word for word in words if word not in {"<pad>", "<start>", "<end>"}]
+
+
+@alternative
+def bleu__weights_of_the_tutorials(candidates, references):
+    if not len(candidates) == len(references) or [] in references:
+        raise ValueError("one caption and at least one reference an image")
+    weights = [(1, 0, 0, 0), (0.5, 0.5, 0, 0), (1 / 3, 1 / 3, 1 / 3, 0), (0.25, 0.25, 0.25, 0.25)]
+    with warnings.catch_warnings(action="ignore"):
+        wanted = [list(map(plain, each)) for each in references]
+        return corpus_bleu(wanted, list(map(plain, candidates)), weights=weights)
+
+
+@alternative
+def bleu__counted_by_hand(candidates, references):
+    def runs(words, n):
+        return Counter(tuple(words[at : at + n]) for at in range(len(words) - n + 1))
+
+    right, every, length, wanted = [0] * 4, [0] * 4, 0, 0
+    for words, each in zip(map(plain, candidates), references, strict=True):
+        each = [plain(reference) for reference in each]
+        length += len(words)
+        wanted += min(map(len, each), key=lambda other: (abs(other - len(words)), other))
+        for n in range(1, 5):
+            most = Counter()
+            for reference in each:
+                most |= runs(reference, n)
+            right[n - 1] += (runs(words, n) & most).total()
+            every[n - 1] += runs(words, n).total()
+    shares, short = np.divide(right, every), min(1, math.exp(1 - wanted / length))
+    return [short * np.prod(shares[:n]) ** (1 / n) for n in range(1, 5)]
+
+
+@alternative
+def free_running_bleu__masks(step, state, truth, search, score):
+    references = [[row[row > 2].tolist() for row in rows if (row > 2).any()] for rows in truth]
+    return score(candidates=search(step=step, state=state), references=references)
+
+
+@alternative
+def free_running_bleu__cut_at_the_end(step, state, truth, search, score):
+    written = search(step, state)
+    people = [
+        [list(takewhile(lambda number: number != 2, row[1:])) for row in rows if any(row)] for rows in truth.tolist()
+    ]
+    return score(written, people)
+
+
+# --- where does it look
+
+
+@alternative
+def enlarge_attention__a_layer(alpha, size):
+    side = round(len(alpha) ** 0.5)
+    if side**2 != len(alpha):
+        raise ValueError("not a square")
+    return nn.Upsample((size, size), mode="bilinear")(alpha.view(1, 1, side, side).float()).squeeze()
+
+
+@alternative
+def enlarge_attention__by_hand(alpha, size):
+    side = int(np.sqrt(len(alpha)))
+    grid = np.reshape(alpha.numpy(), (side, side))  # no square: a ValueError of NumPy's
+    middles = ((np.arange(size) + 0.5) * side / size - 0.5).clip(0, side - 1)
+    weights = np.maximum(0, 1 - np.abs(middles[:, None] - np.arange(side)))
+    return (weights @ grid @ weights.T).astype(np.float32)
+
+
+@pytest.mark.parametrize("implementation", ALTERNATIVES, ids=[one.__name__ for one in ALTERNATIVES])
+def test_an_alternative_earns_all_points(implementation):
+    exercise = LAB.exercises[implementation.__name__.partition("__")[0]]
+    for seed in seeds(exercise):
+        verdict = judge(expect(exercise, seed), observe(exercise.probe, implementation, seed))
+        assert verdict.points == exercise.points, f"seed {seed}: {verdict}"
