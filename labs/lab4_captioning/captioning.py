@@ -130,8 +130,8 @@ def embedding_matrix(words, vectors, dimension, seed=0):
     """A row for each word: its pretrained vector where there is one.
 
     ``<pad>`` gets zeros. Of the other words, in order, one whose vector is known (as it is written, or in lower case)
-    gets it; all others, special ones among them, get random numbers: normal with mean 0 and the standard deviation of
-    all numbers of the known vectors that are used, 0.1 if none is, drawn row after row from
+    gets it; all others, special ones among them, get random numbers: normal with mean 0 and the standard deviation
+    (``numpy.std``) of all numbers of the known vectors that are used, 0.1 if none is, drawn row after row from
     ``numpy.random.default_rng(seed)``.
 
     Args:
@@ -160,8 +160,8 @@ def embedding_matrix(words, vectors, dimension, seed=0):
 def encoder_input(pixels, size, mean, std):
     """Pictures as the network expects them: of its size, and with the mean and spread it was trained on.
 
-    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation,
-    Inception v3 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
+    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation.
+    Inception v3 was trained on 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
 
     Args:
         pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
@@ -254,7 +254,7 @@ class GridEncoder(nn.Module):
         self.fine_tune()
 
     def fine_tune(self, blocks=1):
-        """Let the last ``blocks`` children of the network be trained, and no others; 0: none."""
+        """Let the last ``blocks`` children of the network be trained, and no others; 0: none. Modes follow at once."""
         children = list(self.network.children())
         for parameter in self.network.parameters():
             parameter.requires_grad = False
@@ -316,8 +316,6 @@ class SoftAttention(nn.Module):
         # YOUR CODE HERE
         raise NotImplementedError()
 
-    activation = staticmethod(torch.relu)
-
 
 class AdditiveAttention(nn.Module):
     """Bahdanau's attention: as :class:`SoftAttention`, with tanh in the place of relu.
@@ -353,8 +351,6 @@ class AdditiveAttention(nn.Module):
         """
         # YOUR CODE HERE
         raise NotImplementedError()
-
-    activation = staticmethod(torch.tanh)
 
 
 class Gate(nn.Module):
@@ -659,7 +655,8 @@ def greedy_search(step, state, start=1, end=2, longest=20):
 
     Args:
         step: ``step(words, state)`` gives ``(scores, state)``: for the last words ``(batch,)``, int64, and the state
-            before them the scores ``(batch, words)`` of the next words, and the state after them.
+            before them the scores ``(batch, words)`` of the next words, and the state after them. It knows the images
+            by their rows, so it is given the whole batch each time.
         state: the state before the first word: a tuple of tensors ``(batch, ...)``.
         start, end: numbers of ``<start>``, which is read first, and ``<end>``.
         longest: words a caption may have, ``<end>`` not counted.
@@ -683,7 +680,7 @@ def sample_word(scores, drawn, temperature=1.0):
 
     A low temperature makes likely words likelier still (towards 0: greedy search), a high one makes all words alike.
     The probabilities of the words are laid end to end on the line from 0 to 1, in the vocabulary's order; the word on
-    whose piece the drawn number lies is taken.
+    whose piece the drawn number lies is taken. A piece includes its beginning and not its end.
 
     Args:
         scores: ``(batch, words)``, before any softmax.
@@ -789,7 +786,7 @@ def top_k_accuracy(scores, targets, k=5, pad=0):
 
 
 def bleu(candidates, references):
-    """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu`` without smoothing.
+    """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu``, references first, no smoothing.
 
     BLEU-n counts how many of the captions' runs of 1 to n words are also in a caption people wrote, over all images
     together, a run at most as often as a reference has it. It is the geometric mean of these n shares (weights 1/n),
@@ -820,7 +817,7 @@ def free_running_bleu(step, state, truth, search, score):
     """BLEU of the captions a decoder writes on its own, compared with all captions people wrote for each image.
 
     Nothing of the true captions is shown to the decoder: it reads its own words. (With the true words given it is
-    put right after every word. Scores of that kind are far higher, and are no measure of the captions it writes.)
+    put right after every word, and told when to stop: whatever such a score is, it is none of captions it writes.)
 
     Args:
         step: the decoder, as for ``greedy_search``.

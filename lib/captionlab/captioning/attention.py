@@ -54,8 +54,6 @@ class SoftAttention(nn.Module):
         context = (alpha.unsqueeze(2) * positions).sum(dim=1)
         return context, alpha
 
-    activation = staticmethod(torch.relu_)
-
 
 class AdditiveAttention(nn.Module):
     """Bahdanau's attention: as :class:`SoftAttention`, with tanh in the place of relu.
@@ -94,8 +92,6 @@ class AdditiveAttention(nn.Module):
         context = (alpha.unsqueeze(2) * positions).sum(dim=1)
         return context, alpha
 
-    activation = staticmethod(torch.tanh_)
-
 
 class Gate(nn.Module):
     """The gate behind the attention: how much of what is seen counts for the next word, channel by channel.
@@ -132,6 +128,7 @@ class Gate(nn.Module):
 
 
 FORMS: dict[str, type[nn.Module]] = {"relu": SoftAttention, "tanh": AdditiveAttention}
+ACTIVATIONS = {SoftAttention: torch.relu_, AdditiveAttention: torch.tanh_}  # in place: it is the largest tensor of all
 
 
 def attend_together(
@@ -151,6 +148,6 @@ def attend_together(
     Returns:
         context (images, captions, channels) and alpha (images, captions, positions).
     """
-    seen = attention.activation(projected.unsqueeze(1) + attention.from_state(states).unsqueeze(2))
+    seen = ACTIVATIONS[type(attention)](projected.unsqueeze(1) + attention.from_state(states).unsqueeze(2))
     alpha = torch.softmax(attention.score(seen).squeeze(3), dim=2)
     return alpha @ positions, alpha

@@ -20,8 +20,8 @@ def embedding_matrix(words, vectors, dimension, seed=0):
     """A row for each word: its pretrained vector where there is one.
 
     ``<pad>`` gets zeros. Of the other words, in order, one whose vector is known (as it is written, or in lower case)
-    gets it; all others, special ones among them, get random numbers: normal with mean 0 and the standard deviation of
-    all numbers of the known vectors that are used, 0.1 if none is, drawn row after row from
+    gets it; all others, special ones among them, get random numbers: normal with mean 0 and the standard deviation
+    (``numpy.std``) of all numbers of the known vectors that are used, 0.1 if none is, drawn row after row from
     ``numpy.random.default_rng(seed)``.
 
     Args:

@@ -60,8 +60,8 @@ def cut_before_pooling(network):
 def encoder_input(pixels, size, mean, std):
     """Pictures as the network expects them: of its size, and with the mean and spread it was trained on.
 
-    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation,
-    Inception v3 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
+    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation.
+    Inception v3 was trained on 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
 
     Args:
         pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
@@ -122,7 +122,7 @@ class GridEncoder(nn.Module):
         self.fine_tune(0)
 
     def fine_tune(self, blocks=1):
-        """Let the last ``blocks`` children of the network be trained, and no others; 0: none."""
+        """Let the last ``blocks`` children of the network be trained, and no others; 0: none. Modes follow at once."""
         children = list(self.network.children())
         self.trained = children[len(children) - blocks :]
         for parameter in self.network.parameters():

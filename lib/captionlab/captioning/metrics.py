@@ -31,7 +31,7 @@ def top_k_accuracy(scores, targets, k=5, pad=0):
 
 
 def bleu(candidates, references):
-    """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu`` without smoothing.
+    """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu``, references first, no smoothing.
 
     BLEU-n counts how many of the captions' runs of 1 to n words are also in a caption people wrote, over all images
     together, a run at most as often as a reference has it. It is the geometric mean of these n shares (weights 1/n),

@@ -25,7 +25,8 @@ def greedy_search(step, state, start=1, end=2, longest=20):
 
     Args:
         step: ``step(words, state)`` gives ``(scores, state)``: for the last words ``(batch,)``, int64, and the state
-            before them the scores ``(batch, words)`` of the next words, and the state after them.
+            before them the scores ``(batch, words)`` of the next words, and the state after them. It knows the images
+            by their rows, so it is given the whole batch each time.
         state: the state before the first word: a tuple of tensors ``(batch, ...)``.
         start, end: numbers of ``<start>``, which is read first, and ``<end>``.
         longest: words a caption may have, ``<end>`` not counted.
@@ -60,7 +61,7 @@ def sample_word(scores, drawn, temperature=1.0):
 
     A low temperature makes likely words likelier still (towards 0: greedy search), a high one makes all words alike.
     The probabilities of the words are laid end to end on the line from 0 to 1, in the vocabulary's order; the word on
-    whose piece the drawn number lies is taken.
+    whose piece the drawn number lies is taken. A piece includes its beginning and not its end.
 
     Args:
         scores: ``(batch, words)``, before any softmax.

@@ -28,7 +28,7 @@ def free_running_bleu(step, state, truth, search, score):
     """BLEU of the captions a decoder writes on its own, compared with all captions people wrote for each image.
 
     Nothing of the true captions is shown to the decoder: it reads its own words. (With the true words given it is
-    put right after every word. Scores of that kind are far higher, and are no measure of the captions it writes.)
+    put right after every word, and told when to stop: whatever such a score is, it is none of captions it writes.)
 
     Args:
         step: the decoder, as for ``greedy_search``.

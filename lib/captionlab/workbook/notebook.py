@@ -63,7 +63,7 @@ def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
 def _exercise_cells(exercise: Exercise, module: str | None) -> Iterator[nbformat.NotebookNode]:
     yield new_markdown_cell(
         f"### Exercise: `{exercise.name}`{f' in `{module}`' if module else ''}\n\n"
-        f"**{number(exercise.points)} points** · difficulty {_dots(exercise.difficulty)} · "
+        f"**{_points(exercise.points)}** · difficulty {_dots(exercise.difficulty)} · "
         f"importance {_dots(exercise.importance)} · about {exercise.minutes} minutes"
     )
     if not module:
@@ -87,12 +87,16 @@ def _written_cells(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNod
             f"the question {identifier!r} needs points, a text, {MODEL_ANSWER} with text and {RUBRIC} with text"
         )
     kind = "Bonus written answer" if cell.metadata.get("bonus") else "Written answer"
-    heading = f"### {kind} · {number(points)} points · marked by hand\n\n"
+    heading = f"### {kind} · {_points(points)} · marked by hand\n\n"
     yield new_markdown_cell(heading + question.strip(), metadata=_nbgrader(f"{identifier}-question", locked=True))
     yield new_markdown_cell(
         f"**Model answer.** {answer.strip()}\n\n**Rubric.**\n\n{rubric.strip()}",
         metadata=_nbgrader(identifier, grade=True, solution=True, points=points),
     )
+
+
+def _points(points: float) -> str:
+    return f"{number(points)} point{'' if points == 1 else 's'}"
 
 
 def _nbgrader(grade_id: str, *, grade=False, solution=False, locked=False, points=None) -> dict:

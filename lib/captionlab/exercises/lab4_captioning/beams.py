@@ -61,6 +61,17 @@ def rounds_floats_down(log_probabilities, totals, k):
 
 @lab.misconception(
     "beam_step",
+    hint="You round to the nearest: place 5 of 3 words is 1.67, and that is word 2 of beam 1, not of beam 2. Leave the "
+    "remainder away, with //.",
+)
+def rounds_to_the_nearest(log_probabilities, totals, k):
+    words = log_probabilities.shape[-1]
+    totals, places = (totals.unsqueeze(-1) + log_probabilities).flatten(-2).topk(k, dim=-1)
+    return (places / words).round().long(), places % words, totals
+
+
+@lab.misconception(
+    "beam_step",
     hint="Beams and words are exchanged: the place divided by the number of words is the row, so the beam; the"
     " remainder is the word.",
 )

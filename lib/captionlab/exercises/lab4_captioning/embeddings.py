@@ -145,3 +145,18 @@ def spread_of_the_whole_file(words, vectors, dimension, seed=0):
 )
 def draws_for_known_words_too(words, vectors, dimension, seed=0):
     return _matrix(words, vectors, dimension, seed, draw_all=True)
+
+
+@lab.misconception(
+    "embedding_matrix",
+    hint="You draw a row for every word, <pad> and known words among them, and then overwrite. Rows are drawn one "
+    "after the other for the words that have no vector alone, so yours have other numbers.",
+)
+def draws_the_whole_matrix(words, vectors, dimension, seed=0):
+    right = _matrix(words, vectors, dimension, seed)
+    known = [vectors.get(word, vectors.get(word.lower())) is not None for word in words]
+    spread = (
+        np.stack([row for row, has in zip(right[1:], known[1:], strict=True) if has]).std() if any(known[1:]) else 0.1
+    )
+    drawn = np.random.default_rng(seed).normal(0, spread, right.shape).astype(np.float32)
+    return np.stack([right[0], *(a if has else b for a, b, has in zip(right[1:], drawn[1:], known[1:], strict=True))])

@@ -272,3 +272,64 @@ class AlwaysInEvaluation(_Blocks):
 
     def train(self, mode=True):
         return nn.Module.train(self, False)
+
+
+@lab.misconception(
+    "GridEncoder",
+    hint="train() is right, but fine_tune() leaves the modes as they were until train() is called next: let it set "
+    "them.",
+)
+class ModesComeLater(_Blocks):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.fine_tune(0)
+        self.train()
+
+    def fine_tune(self, blocks):
+        _free_last(self, blocks)
+
+    def train(self, mode=True):
+        return _hold(self, mode)
+
+
+@lab.misconception(
+    "GridEncoder",
+    hint="Batch normalisation is held, but dropout of the frozen blocks still drops in training. Everything that is "
+    "not trained stays in evaluation mode.",
+)
+class HoldsBatchNormOnly(_Blocks):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.fine_tune(0)
+
+    def fine_tune(self, blocks):
+        _free_last(self, blocks)
+        self.train(self.training)
+
+    def train(self, mode=True):
+        super().train(mode)
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.training = False
+        return self
+
+
+@lab.misconception(
+    "GridEncoder",
+    hint="train() gives nothing back. nn.Module's returns the module, so that `encoder.train()` can be written in an "
+    "expression: return self.",
+)
+class GivesNothingBack(_Blocks):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.fine_tune(0)
+
+    def fine_tune(self, blocks):
+        _free_last(self, blocks)
+        self.train(self.training)
+
+    def train(self, mode=True):
+        _hold(self, mode)

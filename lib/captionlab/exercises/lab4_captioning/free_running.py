@@ -134,3 +134,38 @@ def keeps_empty_references(step, state, truth, search, score):
 )
 def exchanges_the_two(step, state, truth, search, score):
     return score(_references(truth), search(step, state))
+
+
+@lab.misconception(
+    "free_running_bleu",
+    hint="The decoder reads its own words now, but is still told when to stop: a caption is as long as the first true "
+    "one. Let `search` write the captions; it knows when they end.",
+)
+def told_the_length(step, state, truth, search, score):
+    first = truth[:, 0]
+    candidates, words = [[] for _ in first], first[:, 0]
+    for at in range(1, first.shape[1]):
+        scores, state = step(words, state)
+        words = scores.argmax(dim=1)
+        for row, word in enumerate(words.tolist()):
+            if first[row, at] not in (0, 2):
+                candidates[row].append(word)
+    return score(candidates, _references(truth))
+
+
+@lab.misconception(
+    "free_running_bleu",
+    hint="The captions are the decoder's own, but not those of the `search` that was asked about: another search, such "
+    "as one with beams, would be given the score of yours. Call it.",
+)
+def with_a_search_of_its_own(step, state, truth, search, score):
+    words = truth[:, 0, 0]
+    candidates, going = [[] for _ in words], [True] * len(words)
+    for _ in range(20):
+        scores, state = step(words, state)
+        words = scores.argmax(dim=1)
+        for row, word in enumerate(words.tolist()):
+            going[row] = going[row] and word != 2
+            if going[row]:
+                candidates[row].append(word)
+    return score(candidates, _references(truth))

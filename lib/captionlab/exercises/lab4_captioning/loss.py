@@ -72,6 +72,16 @@ def adds_the_words_up(scores, targets, pad=0):
 
 @lab.misconception(
     "caption_loss",
+    hint="You divide by the number of captions, so batches of long captions weigh more. Divide by the number of real "
+    "words.",
+)
+def divides_by_the_captions(scores, targets, pad=0):
+    real = targets != pad
+    return F.cross_entropy(scores[real], targets[real], reduction="sum") / len(targets)
+
+
+@lab.misconception(
+    "caption_loss",
     hint="You take a softmax before F.cross_entropy, which takes one itself. It wants the scores as they are.",
 )
 def softmax_before_the_loss(scores, targets, pad=0):
@@ -164,10 +174,12 @@ def squares_each_step(alphas, reduction="sum"):
 
 @lab.misconception(
     "attention_penalty",
-    hint="The penalties of the batch are added up, so it grows with the batch. Take the mean over the captions.",
+    hint="The penalties of the batch are added up, so it grows with the batch. Sum over the positions, then take the "
+    "mean over the captions.",
 )
 def adds_the_batch_up(alphas, reduction="sum"):
-    return _reduced((1 - alphas.sum(dim=1)) ** 2, reduction) * len(alphas)
+    missing = (1 - alphas.sum(dim=1)) ** 2
+    return missing.sum() if reduction == "sum" else _reduced(missing, reduction)
 
 
 @lab.misconception(

@@ -194,6 +194,17 @@ def asks_once_more(step, state, start=1, end=2, longest=20):
     return [caption[:longest] for caption in _search(step, state, end, longest + 1)]
 
 
+@lab.misconception(
+    "greedy_search",
+    hint="You search image by image. `step` knows the images by their rows: given one row it answers for the first "
+    "image. Give it the whole batch each time.",
+)
+def one_image_after_the_other(step, state, start=1, end=2, longest=20):
+    return [
+        _search(step, tuple(part[row : row + 1] for part in state), end, longest)[0] for row in range(len(state[0]))
+    ]
+
+
 @lab.misconception("greedy_search", hint="You take the word with the lowest score. The likeliest has the highest.")
 def takes_the_lowest(step, state, start=1, end=2, longest=20):
     return _search(lambda words, now: _negated(step(words, now)), state, end, longest)

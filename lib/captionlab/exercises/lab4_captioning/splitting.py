@@ -80,6 +80,18 @@ def test_first(image_ids, fractions, seed):
     return sorted(shuffled[dev + test :]), sorted(shuffled[test : dev + test]), sorted(shuffled[:test])
 
 
+@lab.misconception(
+    "split_by_image",
+    hint="You deal out the training images first. Dev comes first, then test, and training is the rest.",
+)
+def training_first(image_ids, fractions, seed):
+    shuffled = sorted(set(image_ids))
+    random.Random(seed).shuffle(shuffled)
+    dev, test = (round(fraction * len(shuffled)) for fraction in fractions)
+    train = len(shuffled) - dev - test
+    return sorted(shuffled[:train]), sorted(shuffled[train : train + dev]), sorted(shuffled[train + dev :])
+
+
 @lab.misconception("split_by_image", hint="The split is the same for every seed. Shuffle with random.Random(seed).")
 def one_split_for_all_seeds(image_ids, fractions, seed):
     return _deal(sorted(set(image_ids)), fractions, 0)

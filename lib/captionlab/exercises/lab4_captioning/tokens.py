@@ -85,6 +85,33 @@ def knows_english_letters_only(caption):
 
 @lab.misconception(
     "tokenise",
+    hint="Two things: apostrophes at the edge of a word stay on it ('frisbee' in quotes), and letters are more than a "
+    'to z: "café" falls apart.',
+)
+def english_letters_and_apostrophes(caption):
+    return re.findall(r"[a-z0-9']+", caption.lower())
+
+
+@lab.misconception(
+    "tokenise",
+    hint="Two things: apostrophes at the edge of a word stay on it ('frisbee' in quotes), and \\w also matches the "
+    "underscore, which separates.",
+)
+def word_characters_and_apostrophes(caption):
+    return re.findall(r"[\w']+", caption.lower())
+
+
+@lab.misconception(
+    "tokenise",
+    hint='Two things: an apostrophe inside a word belongs to it ("isn\'t" is one word), and \\w also matches the '
+    "underscore, which separates.",
+)
+def word_characters_only(caption):
+    return re.findall(r"\w+", caption.lower())
+
+
+@lab.misconception(
+    "tokenise",
     hint='You delete punctuation instead of separating at it: "T-shirt" becomes "tshirt" and "ball,a" becomes "balla".',
 )
 def glues_words_together(caption):
