@@ -10,11 +10,22 @@ from collections.abc import Callable
 import torch
 
 from captionlab.grading.exercise import Exercise, grading_seed
+from captionlab.grading.judge import Expectation, expect
+
+_EXPECTED: dict[tuple[str, str, int], Expectation] = {}
 
 
 def seeds(exercise: Exercise, count: int = 6) -> list[int]:
     """Of some students under some secret."""
     return [grading_seed(b"alternatives", exercise, str(number)) for number in range(count)]
+
+
+def expected(exercise: Exercise, seed: int) -> Expectation:
+    """As `captionlab.grading.judge.expect`, computed once: many answers are compared with it."""
+    key = (exercise.lab, exercise.name, seed)
+    if key not in _EXPECTED:
+        _EXPECTED[key] = expect(exercise, seed)
+    return _EXPECTED[key]
 
 
 def in_the_notebook(source: str, name: str, given: dict) -> Callable:

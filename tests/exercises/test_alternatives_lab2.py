@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import in_the_notebook, seeds, spoils_its_arguments
+from alternatives import expected, in_the_notebook, seeds, spoils_its_arguments
 from PIL import Image
 from sklearn import metrics
 from sklearn.decomposition import PCA
@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from captionlab.exercises import load_lab
-from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.judge import judge, same
 from captionlab.grading.observation import observe
 
 LAB = load_lab("lab2")
@@ -57,7 +57,7 @@ def test_every_exercise_has_an_alternative():
 
 @every_exercise
 def test_references_run_in_the_notebook(exercise):
-    expectation = expect(exercise, seeds(exercise)[0])
+    expectation = expected(exercise, seeds(exercise)[0])
     reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, GIVEN)
     assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
 
@@ -66,7 +66,7 @@ def test_references_run_in_the_notebook(exercise):
 @pytest.mark.parametrize("name", [one for one in LAB.exercises if one not in ("scene_classifier", "choose_C")])
 def test_misconceptions_run_in_the_notebook(name):
     exercise = LAB.exercises[name]
-    expectation = expect(exercise, seeds(exercise)[0])
+    expectation = expected(exercise, seeds(exercise)[0])
     for wrong, observed in expectation.misconceptions.items():
         misconception = in_the_notebook(inspect.getsource(exercise.misconceptions[wrong].implementation), name, GIVEN)
         assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), wrong
@@ -77,7 +77,7 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
     exercise = LAB.exercises[name]
     spoiling = spoils_its_arguments(exercise.load_reference())
     for seed in seeds(exercise)[:3]:
-        assert judge(expect(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
+        assert judge(expected(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
 
 
 # --- the network
@@ -320,5 +320,5 @@ def accuracy_by_class__warnings_switched_off(confusion):
 def test_an_alternative_earns_all_points(implementation):
     exercise = LAB.exercises[implementation.__name__.partition("__")[0]]
     for seed in seeds(exercise):
-        verdict = judge(expect(exercise, seed), observe(exercise.probe, implementation, seed))
+        verdict = judge(expected(exercise, seed), observe(exercise.probe, implementation, seed))
         assert verdict.points == exercise.points, f"seed {seed}: {verdict}"

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import in_the_notebook, seeds, spoils_its_arguments
+from alternatives import expected, in_the_notebook, seeds, spoils_its_arguments
 from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
 
 from captionlab.exercises.lab3_bees_ants import lab as LAB
-from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.judge import judge, same
 from captionlab.grading.observation import observe
 from captionlab.workbook.stub import start_source
 
@@ -49,7 +49,7 @@ def test_every_exercise_has_an_alternative():
 
 @every_exercise
 def test_references_and_misconceptions_run_in_the_notebook(exercise):
-    expectation = expect(exercise, seeds(exercise)[0])
+    expectation = expected(exercise, seeds(exercise)[0])
     reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, GIVEN)
     assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
     for name, observed in expectation.misconceptions.items():
@@ -67,14 +67,14 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
     exercise = LAB.exercises[name]
     spoiling = spoils_its_arguments(exercise.load_reference())
     for seed in seeds(exercise)[:3]:
-        assert judge(expect(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
+        assert judge(expected(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
 
 
 @pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise):
     given = in_the_notebook(start_source(exercise), exercise.name, GIVEN)
     for seed in seeds(exercise):
-        verdict = judge(expect(exercise, seed), observe(exercise.probe, given, seed))
+        verdict = judge(expected(exercise, seed), observe(exercise.probe, given, seed))
         assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)
 
 
@@ -382,5 +382,5 @@ class EarlyStopping__all_values_kept:
 def test_an_alternative_earns_all_points(function):
     exercise = LAB.exercises[function.__name__.partition("__")[0]]
     for seed in seeds(exercise):
-        verdict = judge(expect(exercise, seed), observe(exercise.probe, function, seed))
+        verdict = judge(expected(exercise, seed), observe(exercise.probe, function, seed))
         assert verdict.points == exercise.points, f"seed {seed}: {verdict}"

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import in_the_notebook, seeds, spoils_its_arguments
+from alternatives import expected, in_the_notebook, seeds, spoils_its_arguments
 from alternatives_lab4 import ALTERNATIVES, LAB, alternative, alternatives
 from nltk.translate.bleu_score import corpus_bleu
 from torch import nn
 
-from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.judge import judge, same
 from captionlab.grading.observation import observe
 from captionlab.workbook.stub import start_source
 
@@ -70,7 +70,7 @@ def test_every_exercise_has_an_alternative():
 
 @every_exercise
 def test_references_and_misconceptions_run_in_the_module(exercise, given):
-    expectation = expect(exercise, seeds(exercise)[0])
+    expectation = expected(exercise, seeds(exercise)[0])
     reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, given)
     assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
     for name, observed in expectation.misconceptions.items():
@@ -88,14 +88,14 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
     exercise = LAB.exercises[name]
     spoiling = spoils_its_arguments(exercise.load_reference())
     for seed in seeds(exercise)[:3]:
-        assert judge(expect(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
+        assert judge(expected(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
 
 
 @pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise, given):
     code = in_the_notebook(start_source(exercise), exercise.name, given)
     for seed in seeds(exercise):
-        verdict = judge(expect(exercise, seed), observe(exercise.probe, code, seed))
+        verdict = judge(expected(exercise, seed), observe(exercise.probe, code, seed))
         assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)
 
 
@@ -390,5 +390,5 @@ def enlarge_attention__by_hand(alpha, size):
 def test_an_alternative_earns_all_points(implementation):
     exercise = LAB.exercises[implementation.__name__.partition("__")[0]]
     for seed in seeds(exercise):
-        verdict = judge(expect(exercise, seed), observe(exercise.probe, implementation, seed))
+        verdict = judge(expected(exercise, seed), observe(exercise.probe, implementation, seed))
         assert verdict.points == exercise.points, f"seed {seed}: {verdict}"
