@@ -79,7 +79,7 @@ def curves_figure(histories: dict[str, Sequence[dict]], title: str) -> Figure:
         left.plot(epochs, [row["train_loss"] for row in rows], "--", color=colour)
         left.plot(epochs, [row["dev_loss"] for row in rows], "-", color=colour, label=name)
         right.plot(epochs, [row["dev_bleu4"] for row in rows], "o-", color=colour, markersize=3, label=name)
-    left.set(xlabel="epoch", ylabel="cross-entropy of a word, nats (dashed: training)")
+    left.set(xlabel="epoch", ylabel="loss, nats a word (dashed: training)")
     right.set(xlabel="epoch", ylabel="BLEU-4, dev")
     right.legend(frameon=False, fontsize=9)
     for axes in (left, right):
