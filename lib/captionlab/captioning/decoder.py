@@ -189,7 +189,7 @@ class Decoder(nn.Module):
         seen = self.see(positions)
         state = tuple(part.repeat_interleave(each, dim=0)[order] for part in self.begin(seen))
         embedded = self.dropout(self.embedding(flat))
-        outputs, alphas, everything = [], [], torch.arange(len(positions))
+        outputs, alphas, everything = [], [], torch.arange(len(positions), device=flat.device)
         counts = active_counts(lengths)
         for step, count in enumerate(counts):
             words = embedded[:count, step]
