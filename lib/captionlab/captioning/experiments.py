@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from captionlab.captioning.captioner import Captioner
 from captionlab.captioning.corpora import load_corpus
+from captionlab.captioning.encoders import PUBLISHED
 from captionlab.captioning.evaluation import BY_LENGTH
 from captionlab.captioning.pictures import curves_figure
 from captionlab.captioning.runs import Change, measure, train
@@ -74,8 +75,11 @@ def _sweep(setting: str, values: Sequence, unit: str) -> tuple[Variant, ...]:
     return tuple(Variant(f"{value:g} {unit}", {setting: value}) for value in values)
 
 
+def _encoders(*names: str) -> tuple[Variant, ...]:
+    return tuple(Variant(name, {"network": name}) for name in names)
+
+
 LEARNT_BY_HEART = {"dropout": 0.0, "smoothing": 0.0, "mirrored": False, "average": 0.0, "schedule": "plateau"}
-ENCODERS = ("vgg16", "resnet101", "resnet50", "inception_v3", "mobilenet_v2", "tiny_resnet", "tiny_vgg")
 EXPERIMENTS = {
     "cells": Experiment(
         "Which recurrent cell?",
@@ -102,7 +106,7 @@ EXPERIMENTS = {
         "Do pretrained word vectors help?",
         (Variant("random"), Variant("Word2Vec on the captions", {"vectors": "captions"})),
     ),
-    "encoders": Experiment("Which encoder?", tuple(Variant(name, {"network": name}) for name in ENCODERS)),
+    "encoders": Experiment("Which encoder?", _encoders(*PUBLISHED, "tiny_resnet", "tiny_vgg")),
     "batch-size": Experiment("How large a batch?", _sweep("images", (8, 32, 128), "images")),
     "learning-rate": Experiment("Which learning rate?", _sweep("rate", (1e-4, 4e-4, 1e-3, 4e-3, 1.6e-2), "")),
     "training-images": Experiment("How many training images?", _sweep("train_images", (150, 500, 1500), "images")),
@@ -115,7 +119,10 @@ EXPERIMENTS = {
         {"epochs": 25, "images": 16, "patience": 25},
     ),
 }
-LARGER = {"training-images": _sweep("train_images", (1000, 3000, 6000), "images")}  # of a corpus of photographs
+OF_PHOTOGRAPHS = {
+    "training-images": _sweep("train_images", (1000, 3000, 6000), "images"),
+    "encoders": _encoders(*PUBLISHED),  # those trained on drawings are for drawings
+}
 
 
 def run_experiment(
@@ -145,7 +152,7 @@ def run_experiment(
     """
     refuse_given(changes or {})
     experiment, runs = EXPERIMENTS[name], runs or data_root() / "runs"
-    variants = experiment.variants if corpus == "embedded" else LARGER.get(name, experiment.variants)
+    variants = experiment.variants if corpus == "embedded" else OF_PHOTOGRAPHS.get(name, experiment.variants)
     base = {**short_configuration(corpus), **experiment.changes, **(changes or {})}
     rows, left_out = [], []
     for variant in variants:
