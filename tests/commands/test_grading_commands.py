@@ -151,7 +151,7 @@ def test_the_demonstration_recognises_every_misconception(name, monkeypatch):
     graded = {one["student_id"]: one for one in json.loads((made / "verdicts.json").read_text())}
     assert len(list((made / "feedback").iterdir())) == len(graded)
     assert not Path(".captionlab").exists()
-    assert graded["all-right"]["score"] == lab.max_points
+    assert graded["all-right"]["score"] == lab.max_points, graded["all-right"]
     assert graded["not-begun"]["score"] == 0
     assert graded["endless-loop"]["verdicts"][0]["outcome"] == "timeout"
     assert "SystemExit" in graded["calls-exit"]["verdicts"][0]["message"]

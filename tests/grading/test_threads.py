@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from captionlab.exercises import load_lab
+from captionlab.grading import classroom
 from captionlab.grading.observation import observe
 
 
@@ -24,3 +26,20 @@ def test_probes_of_two_threads_do_not_share_their_random_numbers():
     alone = [values(seed) for seed in range(20)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(values, range(20))) == alone
+
+
+def test_submissions_are_read_one_after_the_other(monkeypatch, tmp_path):
+    reading, together = [], []
+
+    def read(handed, lab):
+        reading.append(handed)
+        together.append(len(reading))
+        time.sleep(0.02)
+        reading.remove(handed)
+        raise classroom.UnreadableSubmission("it is empty")
+
+    monkeypatch.setattr(classroom, "read_submission", read)
+    found = [classroom.Handed(f"student-{number}", tmp_path) for number in range(6)]
+    graded = classroom.grade_class(found, load_lab("lab1"), None, jobs=3)
+    assert together == [1] * 6
+    assert [one.problem for one in graded] == ["it is empty"] * 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ SECRET_FILE = Path(".captionlab") / "secret"
 SECRET_VARIABLE = "CAPTIONLAB_SECRET"
 REPORT_MARK = "verdicts.json"  # a folder that holds it is a report of ours, no submission
 SKIPPED = {"__pycache__", "__MACOSX"}
+
+
+# Reading changes the process's warnings filters, and ast.parse of Python 3.11 before 3.11.8 counts its depth for all
+# threads together (cpython issue 106905): a right submission would now and then be one that "cannot be read".
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class NothingToGrade(Exception):
@@ -198,7 +204,8 @@ def grade_submission(
     """
     exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
     try:
-        submission = read_submission(handed, lab)
+        with _ONE_AT_A_TIME:
+            submission = read_submission(handed, lab)
     except Exception as error:  # whatever is in a submission, it stops no other
         expected = isinstance(error, (UnreadableSubmission, OSError)) and str(error)
         problem = printable(str(error) if expected else f"it cannot be read ({type(error).__name__}: {error})")
