@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from queue import SimpleQueue
 
 from captionlab.grading.exercise import Exercise, Lab, grading_seed
 from captionlab.grading.judge import Verdict
-from captionlab.grading.observation import printable
+from captionlab.grading.observation import ONE_AT_A_TIME, printable
 from captionlab.grading.sandbox import CannotGrade, Limits, Sandbox, grade_exercise
 from captionlab.grading.submission import (
     Submission,
@@ -28,11 +27,6 @@ SECRET_FILE = Path(".captionlab") / "secret"
 SECRET_VARIABLE = "CAPTIONLAB_SECRET"
 REPORT_MARK = "verdicts.json"  # a folder that holds it is a report of ours, no submission
 SKIPPED = {"__pycache__", "__MACOSX"}
-
-
-# Reading changes the process's warnings filters, and ast.parse of Python 3.11 before 3.11.8 counts its depth for all
-# threads together (cpython issue 106905): a right submission would now and then be one that "cannot be read".
-_ONE_AT_A_TIME = threading.Lock()
 
 
 class NothingToGrade(Exception):
@@ -204,7 +198,7 @@ def grade_submission(
     """
     exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
     try:
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             submission = read_submission(handed, lab)
     except Exception as error:  # whatever is in a submission, it stops no other
         expected = isinstance(error, (UnreadableSubmission, OSError)) and str(error)

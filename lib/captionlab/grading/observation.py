@@ -96,8 +96,10 @@ def _plain_tensor(tensor: Any, torch: Any) -> Any:
     return _plain_array(tensor.detach().cpu().resolve_conj().resolve_neg().numpy().copy())
 
 
-# Probes seed and draw from generators a process has once (torch's, numpy's): two at a time would mix their numbers.
-_ONE_AT_A_TIME = threading.RLock()
+# Of what a process has once. Probes seed and draw from torch's and numpy's generators: two at a time would mix their
+# numbers. Reading a submission changes the warnings filters, and ast.parse of Python 3.11 before 3.11.8 counts its
+# depth for all threads together (cpython issue 106905): a right submission would now and then "not be readable".
+ONE_AT_A_TIME = threading.RLock()
 
 
 def observe(probe: Callable, implementation: Any, seed: int) -> Observed:
@@ -108,7 +110,7 @@ def observe(probe: Callable, implementation: Any, seed: int) -> Observed:
     seen: list[Observation] = []
     raised = None
     try:
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             for label, value in probe(implementation, np.random.default_rng(seed)):
                 seen.append(Observation(str(label), plain(value)))
     except KeyboardInterrupt:
