@@ -8,7 +8,8 @@ import zipfile
 import pytest
 from PIL import Image
 
-from captionlab.captioning.corpora import Bytes, CaptionedImage, checked, load_corpus, split_by_image
+from captionlab.captioning.corpora import Bytes, CaptionedImage, checked, embedded_corpus, load_corpus, split_by_image
+from captionlab.datasets import captioned_scenes
 from captionlab.datasets.errors import DataError
 
 
@@ -154,3 +155,15 @@ def test_an_image_in_two_splits_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"one.jpg is in the train split of toy and in its dev split"):
         checked("toy", {"train": images, "dev": images})
     assert len(repr(Bytes(b"x" * 1000))) < 100
+
+
+def test_scenes_are_drawn_once_and_each_corpus_has_lists_of_its_own(monkeypatch):
+    drawings, make_scenes = [], captioned_scenes.make_scenes
+    monkeypatch.setattr(
+        captioned_scenes, "make_scenes", lambda seed, count: drawings.append(count) or make_scenes(seed, count)
+    )
+    first = embedded_corpus(seed=77, counts={"train": 3, "dev": 2})
+    first.splits["train"].clear()
+    second = embedded_corpus(seed=77, counts={"train": 4, "dev": 1})
+    assert drawings == [5]
+    assert [image.name for image in second.splits["train"]] == [f"scene-{number:05d}" for number in range(4)]

@@ -10,6 +10,7 @@ same story, and one of them in training would give the other away.
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 import warnings
@@ -162,18 +163,23 @@ def _folder(name: str | Path) -> Path:
 
 def embedded_corpus(seed: int = 0, counts: dict[str, int] | None = None) -> Corpus:
     """Drawn scenes with five captions each; see :mod:`captionlab.datasets.captioned_scenes`."""
-    from captionlab.datasets.captioned_scenes import make_scenes
-
     counts = counts or EMBEDDED_COUNTS
-    scenes = make_scenes(seed, sum(counts.values()))
-    splits, start = {}, 0
+    images, splits, start = _drawn_images(seed, sum(counts.values())), {}, 0
     for split, count in counts.items():
-        splits[split] = [
-            CaptionedImage(f"scene-{number:05d}", drawn(scene.image), tuple(scene.captions))
-            for number, scene in enumerate(scenes[start : start + count], start=start)
-        ]
+        splits[split] = list(images[start : start + count])
         start += count
     return Corpus("embedded", splits)
+
+
+@functools.cache
+def _drawn_images(seed: int, count: int) -> tuple[CaptionedImage, ...]:
+    """Drawn once in a process, which takes half a minute: an experiment asks for them before and after each run."""
+    from captionlab.datasets.captioned_scenes import make_scenes
+
+    return tuple(
+        CaptionedImage(f"scene-{number:05d}", drawn(scene.image), tuple(scene.captions))
+        for number, scene in enumerate(make_scenes(seed, count))
+    )
 
 
 def drawn(pixels: np.ndarray) -> Bytes:
