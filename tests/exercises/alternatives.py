@@ -1,16 +1,19 @@
-"""What the tests of other right answers share: seeds, the notebook's names, a careless student."""
+"""What the tests of other right answers share: what is checked of each, seeds, the notebook's names."""
 
 from __future__ import annotations
 
 import ast
 import copy
+import inspect
 import textwrap
 from collections.abc import Callable
 
 import torch
 
-from captionlab.grading.exercise import Exercise, grading_seed
-from captionlab.grading.judge import Expectation, expect
+from captionlab.grading.exercise import Exercise, Lab, grading_seed
+from captionlab.grading.judge import Expectation, Verdict, expect, judge, same
+from captionlab.grading.observation import observe
+from captionlab.workbook.stub import start_source
 
 _EXPECTED: dict[tuple[str, str, int], Expectation] = {}
 
@@ -52,3 +55,46 @@ def spoils_its_arguments(implementation: Callable) -> Callable:
         return result
 
     return spoil
+
+
+def judged(exercise: Exercise, implementation: Callable, seed: int) -> Verdict:
+    """The verdict on one seed."""
+    return judge(expected(exercise, seed), observe(exercise.probe, implementation, seed))
+
+
+def check_all_points(lab: Lab, implementation: Callable, count: int = 6) -> None:
+    """A right answer, named after its exercise and, after two underscores, its way, loses nothing on any seed."""
+    exercise = lab.exercises[implementation.__name__.partition("__")[0]]
+    for seed in seeds(exercise, count):
+        verdict = judged(exercise, implementation, seed)
+        assert verdict.points == exercise.points, f"seed {seed}: {verdict}"
+
+
+def check_careless(exercise: Exercise) -> None:
+    """A student's carelessness with the arguments does not reach what the probe asks next."""
+    spoiling = spoils_its_arguments(exercise.load_reference())
+    for seed in seeds(exercise)[:3]:
+        assert judged(exercise, spoiling, seed).outcome == "right"
+
+
+def check_reference(exercise: Exercise, given: dict) -> None:
+    """The reference needs no other names than the notebook gives."""
+    reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, given)
+    assert judged(exercise, reference, seeds(exercise)[0]).outcome == "right"
+
+
+def check_misconceptions(exercise: Exercise, given: dict, helpers: Callable[[Callable], dict] = lambda wrong: {}):
+    """Misconceptions need no other names either, ``helpers`` apart: what those of one file share."""
+    expectation = expected(exercise, seeds(exercise)[0])
+    for name, observed in expectation.misconceptions.items():
+        wrong = exercise.misconceptions[name].implementation
+        misconception = in_the_notebook(inspect.getsource(wrong), exercise.name, given | helpers(wrong))
+        assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
+
+
+def check_start(exercise: Exercise, given: dict) -> None:
+    """The code that a bug is to be found in runs, earns nothing, and is recognised."""
+    code = in_the_notebook(start_source(exercise), exercise.name, given)
+    for seed in seeds(exercise):
+        verdict = judged(exercise, code, seed)
+        assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)

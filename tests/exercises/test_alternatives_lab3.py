@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import random
 
@@ -10,15 +9,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import expected, in_the_notebook, seeds, spoils_its_arguments
+from alternatives import check_all_points, check_careless, check_misconceptions, check_reference, check_start
 from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
 
 from captionlab.exercises.lab3_bees_ants import lab as LAB
-from captionlab.grading.judge import judge, same
-from captionlab.grading.observation import observe
-from captionlab.workbook.stub import start_source
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 # What the first cell of the notebook gives.
@@ -49,13 +45,8 @@ def test_every_exercise_has_an_alternative():
 
 @every_exercise
 def test_references_and_misconceptions_run_in_the_notebook(exercise):
-    expectation = expected(exercise, seeds(exercise)[0])
-    reference = in_the_notebook(inspect.getsource(exercise.load_reference()), exercise.name, GIVEN)
-    assert judge(expectation, observe(exercise.probe, reference, expectation.seed)).outcome == "right"
-    for name, observed in expectation.misconceptions.items():
-        source = inspect.getsource(exercise.misconceptions[name].implementation)
-        misconception = in_the_notebook(source, exercise.name, GIVEN)
-        assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
+    check_reference(exercise, GIVEN)
+    check_misconceptions(exercise, GIVEN)
 
 
 # Data sets read their arguments later, and copies of parameter groups hold other parameters.
@@ -64,18 +55,12 @@ careless = [name for name in LAB.exercises if name not in ("make_datasets", "par
 
 @pytest.mark.parametrize("name", careless)
 def test_a_careless_answer_cannot_spoil_the_probe(name):
-    exercise = LAB.exercises[name]
-    spoiling = spoils_its_arguments(exercise.load_reference())
-    for seed in seeds(exercise)[:3]:
-        assert judge(expected(exercise, seed), observe(exercise.probe, spoiling, seed)).outcome == "right"
+    check_careless(LAB.exercises[name])
 
 
 @pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise):
-    given = in_the_notebook(start_source(exercise), exercise.name, GIVEN)
-    for seed in seeds(exercise):
-        verdict = judge(expected(exercise, seed), observe(exercise.probe, given, seed))
-        assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)
+    check_start(exercise, GIVEN)
 
 
 def test_two_bugs_are_to_be_found():
@@ -380,7 +365,4 @@ class EarlyStopping__all_values_kept:
 
 @pytest.mark.parametrize("function", ALTERNATIVES, ids=[function.__name__ for function in ALTERNATIVES])
 def test_an_alternative_earns_all_points(function):
-    exercise = LAB.exercises[function.__name__.partition("__")[0]]
-    for seed in seeds(exercise):
-        verdict = judge(expected(exercise, seed), observe(exercise.probe, function, seed))
-        assert verdict.points == exercise.points, f"seed {seed}: {verdict}"
+    check_all_points(LAB, function)

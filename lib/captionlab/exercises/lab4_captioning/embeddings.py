@@ -61,8 +61,11 @@ def probe_embedding_matrix(embedding_matrix, rng):
     )
 
 
-def _matrix(words, vectors, dimension, seed, *, find=None, spread=None, zeros=("<pad>",), draw_all=False):
-    """The right matrix, in a form that misconceptions change in one place."""
+def _matrix(words, vectors, dimension, seed, *, find=None, spread=None, zeros=("<pad>",), draw_for=None):
+    """The right matrix, in a form that misconceptions change in one place.
+
+    Rows are drawn for unknown words, and for those that ``draw_for`` is true of.
+    """
     find = find or (lambda word: vectors.get(word, vectors.get(word.lower())))
     known = {word: np.asarray(find(word), dtype=np.float32) for word in words[1:] if find(word) is not None}
     if any(vector.shape != (dimension,) for vector in known.values()):
@@ -72,11 +75,9 @@ def _matrix(words, vectors, dimension, seed, *, find=None, spread=None, zeros=("
     draw_from = np.random.default_rng(seed)
     rows = []
     for word in words:
-        if word in zeros:
-            rows.append(np.zeros(dimension))
-        else:
-            drawn = draw_from.normal(0, spread, dimension) if draw_all or word not in known else None
-            rows.append(known.get(word, drawn))
+        unknown = word not in zeros and word not in known
+        drawn = draw_from.normal(0, spread, dimension) if unknown or (draw_for and draw_for(word)) else None
+        rows.append(np.zeros(dimension) if word in zeros else known.get(word, drawn))
     return np.stack(rows).astype(np.float32)
 
 
@@ -144,7 +145,7 @@ def spread_of_the_whole_file(words, vectors, dimension, seed=0):
     "alone, one after the other: else the same seed gives other rows.",
 )
 def draws_for_known_words_too(words, vectors, dimension, seed=0):
-    return _matrix(words, vectors, dimension, seed, draw_all=True)
+    return _matrix(words, vectors, dimension, seed, draw_for=lambda word: word != "<pad>")
 
 
 @lab.misconception(
@@ -153,10 +154,4 @@ def draws_for_known_words_too(words, vectors, dimension, seed=0):
     "after the other for the words that have no vector alone, so yours have other numbers.",
 )
 def draws_the_whole_matrix(words, vectors, dimension, seed=0):
-    right = _matrix(words, vectors, dimension, seed)
-    known = [vectors.get(word, vectors.get(word.lower())) is not None for word in words]
-    spread = (
-        np.stack([row for row, has in zip(right[1:], known[1:], strict=True) if has]).std() if any(known[1:]) else 0.1
-    )
-    drawn = np.random.default_rng(seed).normal(0, spread, right.shape).astype(np.float32)
-    return np.stack([right[0], *(a if has else b for a, b, has in zip(right[1:], drawn[1:], known[1:], strict=True))])
+    return _matrix(words, vectors, dimension, seed, draw_for=lambda word: True)

@@ -120,34 +120,31 @@ class CalledFrozen(_Blocks):
         return super().train(mode)
 
 
+class _Right(_Blocks):
+    """A right encoder, in a form that misconceptions change in one place."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+        self.fine_tune(0)
+
+    def fine_tune(self, blocks):
+        _free_last(self, blocks)
+        self.train(self.training)
+
+    def train(self, mode=True):
+        return _hold(self, mode)
+
+
 @lab.misconception(
     "GridEncoder",
     hint="The modes are right now. But which parameters of a new encoder are trained? The constructor calls "
     "fine_tune() with its default, which lets the last block learn.",
 )
-class FineTunedFromTheStart(_Blocks):
+class FineTunedFromTheStart(_Right):
     def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune()
-
-    def fine_tune(self, blocks=1):
-        children = list(self.network.children())
-        self.trained = children[len(children) - blocks :]
-        for parameter in self.network.parameters():
-            parameter.requires_grad = False
-        for block in self.trained:
-            for parameter in block.parameters():
-                parameter.requires_grad = True
-        self.train(self.training)
-
-    def train(self, mode=True):
-        super().train(False)
-        self.training = mode
-        for block in self.trained:
-            for layer in block.modules():
-                layer.training = mode and not isinstance(layer, nn.BatchNorm2d)
-        return self
+        super().__init__(network)
+        self.fine_tune(1)
 
 
 @lab.misconception(
@@ -156,17 +153,9 @@ class FineTunedFromTheStart(_Blocks):
     " statistics of each batch and move their own, and dropout drops. Everything that is not trained "
     "stays in evaluation mode.",
 )
-class LeftInTrainingMode(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
-    def fine_tune(self, blocks):
-        _free_last(self, blocks)
-
+class LeftInTrainingMode(_Right):
     def train(self, mode=True):
-        return super().train(mode)
+        return nn.Module.train(self, mode)
 
 
 @lab.misconception(
@@ -174,16 +163,7 @@ class LeftInTrainingMode(_Blocks):
     hint="The batch normalisations of the trained blocks go into training mode. They keep the statistics of the "
     "pretraining: those of a small batch are too noisy.",
 )
-class TrainsBatchNorm(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
-    def fine_tune(self, blocks):
-        _free_last(self, blocks)
-        self.train(self.training)
-
+class TrainsBatchNorm(_Right):
     def train(self, mode=True):
         return _hold(self, mode, held=())
 
@@ -192,13 +172,11 @@ class TrainsBatchNorm(_Blocks):
     "GridEncoder",
     hint="A block that was freed once stays free: fine_tune(1) after fine_tune(2) must freeze the other one again.",
 )
-class NeverFreezesAgain(_Blocks):
+class NeverFreezesAgain(_Right):
     def __init__(self, network):
-        super().__init__()
-        self.network = network
         for parameter in network.parameters():
             parameter.requires_grad = False
-        self.fine_tune(0)
+        super().__init__(network)
 
     def fine_tune(self, blocks):
         children = list(self.network.children())
@@ -208,21 +186,13 @@ class NeverFreezesAgain(_Blocks):
                 parameter.requires_grad = True
         self.train(self.training)
 
-    def train(self, mode=True):
-        return _hold(self, mode)
-
 
 @lab.misconception(
     "GridEncoder",
     hint="You free the first blocks. They see edges and colours, which serve any task; the last ones are to be"
     " trained.",
 )
-class FreesTheFirst(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
+class FreesTheFirst(_Right):
     def fine_tune(self, blocks):
         _free_last(self, 0)
         self.trained = list(self.network.children())[:blocks]
@@ -231,28 +201,17 @@ class FreesTheFirst(_Blocks):
                 parameter.requires_grad = True
         self.train(self.training)
 
-    def train(self, mode=True):
-        return _hold(self, mode)
-
 
 @lab.misconception(
     "GridEncoder",
     hint="fine_tune(0) frees all: the slice [-0:] is the whole list. Count from the front: children[len(children) - "
     "blocks:].",
 )
-class MinusZero(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
+class MinusZero(_Right):
     def fine_tune(self, blocks):
         children = list(self.network.children())
         _free_last(self, len(children[-blocks:]))
         self.train(self.training)
-
-    def train(self, mode=True):
-        return _hold(self, mode)
 
 
 @lab.misconception(
@@ -260,16 +219,7 @@ class MinusZero(_Blocks):
     hint="The trained blocks stay in evaluation mode too, so their dropout never drops. Only what is frozen, and batch "
     "normalisation, is held.",
 )
-class AlwaysInEvaluation(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
-    def fine_tune(self, blocks):
-        _free_last(self, blocks)
-        self.train(self.training)
-
+class AlwaysInEvaluation(_Right):
     def train(self, mode=True):
         return nn.Module.train(self, False)
 
@@ -279,18 +229,13 @@ class AlwaysInEvaluation(_Blocks):
     hint="train() is right, but fine_tune() leaves the modes as they were until train() is called next: let it set "
     "them.",
 )
-class ModesComeLater(_Blocks):
+class ModesComeLater(_Right):
     def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
+        super().__init__(network)
         self.train()
 
     def fine_tune(self, blocks):
         _free_last(self, blocks)
-
-    def train(self, mode=True):
-        return _hold(self, mode)
 
 
 @lab.misconception(
@@ -298,18 +243,9 @@ class ModesComeLater(_Blocks):
     hint="Batch normalisation is held, but dropout of the frozen blocks still drops in training. Everything that is "
     "not trained stays in evaluation mode.",
 )
-class HoldsBatchNormOnly(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
-    def fine_tune(self, blocks):
-        _free_last(self, blocks)
-        self.train(self.training)
-
+class HoldsBatchNormOnly(_Right):
     def train(self, mode=True):
-        super().train(mode)
+        nn.Module.train(self, mode)
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.training = False
@@ -321,15 +257,6 @@ class HoldsBatchNormOnly(_Blocks):
     hint="train() gives nothing back. nn.Module's returns the module, so that `encoder.train()` can be written in an "
     "expression: return self.",
 )
-class GivesNothingBack(_Blocks):
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-        self.fine_tune(0)
-
-    def fine_tune(self, blocks):
-        _free_last(self, blocks)
-        self.train(self.training)
-
+class GivesNothingBack(_Right):
     def train(self, mode=True):
         _hold(self, mode)

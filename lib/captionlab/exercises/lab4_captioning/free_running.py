@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.lab4_captioning.common import draw, draw_different, lab
-from captionlab.exercises.lab4_captioning.search import Script
+from captionlab.exercises.lab4_captioning.search import Script, right_search
 
 
 @lab.exercise(
@@ -21,16 +21,7 @@ def probe_free_running_bleu(free_running_bleu, rng):
         return [candidates, references]
 
     def search(step, state):
-        words = torch.full((len(state[0]),), 1)
-        captions, going = [[] for _ in words], [True] * len(words)
-        for _ in range(12):
-            scores, state = step(words, state)
-            words = scores.argmax(dim=1)
-            for row, word in enumerate(words.tolist()):
-                going[row] = going[row] and word != 2
-                if going[row]:
-                    captions[row].append(word)
-        return captions
+        return right_search(step, state, end=2, longest=12)
 
     def truth(images, captions, longest):
         rows = torch.zeros(images, captions, longest, dtype=torch.int64)
@@ -159,13 +150,4 @@ def told_the_length(step, state, truth, search, score):
     "as one with beams, would be given the score of yours. Call it.",
 )
 def with_a_search_of_its_own(step, state, truth, search, score):
-    words = truth[:, 0, 0]
-    candidates, going = [[] for _ in words], [True] * len(words)
-    for _ in range(20):
-        scores, state = step(words, state)
-        words = scores.argmax(dim=1)
-        for row, word in enumerate(words.tolist()):
-            going[row] = going[row] and word != 2
-            if going[row]:
-                candidates[row].append(word)
-    return score(candidates, _references(truth))
+    return score(right_search(step, state, end=2, longest=20), _references(truth))

@@ -63,7 +63,7 @@ def probe_greedy_search(greedy_search, rng):
     yield "another number for <end>", [[list(map(int, caption)) for caption in found], script.calls]
 
 
-def _search(step, state, end, longest):
+def right_search(step, state, end, longest):
     """The right search, in a form that misconceptions change in one place."""
     words = torch.full((len(state[0]),), 1)
     captions, going = [[] for _ in words], [True] * len(words)
@@ -103,7 +103,7 @@ def keeps_the_end(step, state, start=1, end=2, longest=20):
     hint="Your captions begin with <start>. The decoder reads it; it is no word it wrote.",
 )
 def keeps_the_start(step, state, start=1, end=2, longest=20):
-    return [[start, *caption] for caption in _search(step, state, end, longest)]
+    return [[start, *caption] for caption in right_search(step, state, end, longest)]
 
 
 @lab.misconception(
@@ -149,7 +149,7 @@ def stops_at_the_first_end(step, state, start=1, end=2, longest=20):
     hint="Each step begins with the first state again: hand the new state on to the next step.",
 )
 def forgets_the_state(step, state, start=1, end=2, longest=20):
-    return _search(lambda words, _: (step(words, state)[0], state), state, end, longest)
+    return right_search(lambda words, _: (step(words, state)[0], state), state, end, longest)
 
 
 @lab.misconception(
@@ -157,7 +157,7 @@ def forgets_the_state(step, state, start=1, end=2, longest=20):
     hint="The decoder reads <start> in every step. From the second step on it reads the word it has just written.",
 )
 def reads_start_every_time(step, state, start=1, end=2, longest=20):
-    return _search(lambda words, now: step(torch.full_like(words, start), now), state, end, longest)
+    return right_search(lambda words, now: step(torch.full_like(words, start), now), state, end, longest)
 
 
 @lab.misconception(
@@ -182,7 +182,7 @@ def never_stops_early(step, state, start=1, end=2, longest=20):
     hint="Your captions may have one word less than `longest`: <start> and <end> do not count among its words.",
 )
 def one_word_short(step, state, start=1, end=2, longest=20):
-    return _search(step, state, end, longest - 1)
+    return right_search(step, state, end, longest - 1)
 
 
 @lab.misconception(
@@ -191,7 +191,7 @@ def one_word_short(step, state, start=1, end=2, longest=20):
     "changes nothing. Stop after `longest` questions.",
 )
 def asks_once_more(step, state, start=1, end=2, longest=20):
-    return [caption[:longest] for caption in _search(step, state, end, longest + 1)]
+    return [caption[:longest] for caption in right_search(step, state, end, longest + 1)]
 
 
 @lab.misconception(
@@ -201,13 +201,14 @@ def asks_once_more(step, state, start=1, end=2, longest=20):
 )
 def one_image_after_the_other(step, state, start=1, end=2, longest=20):
     return [
-        _search(step, tuple(part[row : row + 1] for part in state), end, longest)[0] for row in range(len(state[0]))
+        right_search(step, tuple(part[row : row + 1] for part in state), end, longest)[0]
+        for row in range(len(state[0]))
     ]
 
 
 @lab.misconception("greedy_search", hint="You take the word with the lowest score. The likeliest has the highest.")
 def takes_the_lowest(step, state, start=1, end=2, longest=20):
-    return _search(lambda words, now: _negated(step(words, now)), state, end, longest)
+    return right_search(lambda words, now: _negated(step(words, now)), state, end, longest)
 
 
 def _negated(result):

@@ -37,10 +37,15 @@ def probe_split_by_image(split_by_image, rng):
     yield "13 images, their captions in another order", turned
 
 
-def _deal(images, fractions, seed, number=round):
+def _shuffled(images, fractions, seed, number=round):
+    """The images in the order they are dealt out, and how many go to dev and to test."""
     shuffled = list(images)
     random.Random(seed).shuffle(shuffled)
-    dev, test = (number(fraction * len(images)) for fraction in fractions)
+    return shuffled, *(number(fraction * len(images)) for fraction in fractions)
+
+
+def _deal(images, fractions, seed, number=round):
+    shuffled, dev, test = _shuffled(images, fractions, seed, number)
     return sorted(shuffled[dev + test :]), sorted(shuffled[:dev]), sorted(shuffled[dev : dev + test])
 
 
@@ -74,9 +79,7 @@ def by_the_alphabet(image_ids, fractions, seed):
 
 @lab.misconception("split_by_image", hint="Dev and test are exchanged: the dev images are dealt out first.")
 def test_first(image_ids, fractions, seed):
-    shuffled = sorted(set(image_ids))
-    random.Random(seed).shuffle(shuffled)
-    dev, test = (round(fraction * len(shuffled)) for fraction in fractions)
+    shuffled, dev, test = _shuffled(sorted(set(image_ids)), fractions, seed)
     return sorted(shuffled[dev + test :]), sorted(shuffled[test : dev + test]), sorted(shuffled[:test])
 
 
@@ -85,9 +88,7 @@ def test_first(image_ids, fractions, seed):
     hint="You deal out the training images first. Dev comes first, then test, and training is the rest.",
 )
 def training_first(image_ids, fractions, seed):
-    shuffled = sorted(set(image_ids))
-    random.Random(seed).shuffle(shuffled)
-    dev, test = (round(fraction * len(shuffled)) for fraction in fractions)
+    shuffled, dev, test = _shuffled(sorted(set(image_ids)), fractions, seed)
     train = len(shuffled) - dev - test
     return sorted(shuffled[:train]), sorted(shuffled[train : train + dev]), sorted(shuffled[train + dev :])
 
@@ -102,9 +103,7 @@ def one_split_for_all_seeds(image_ids, fractions, seed):
     hint="The parts come in the order of the shuffling. Sorted lists are easier to compare, and wanted.",
 )
 def leaves_them_shuffled(image_ids, fractions, seed):
-    shuffled = sorted(set(image_ids))
-    random.Random(seed).shuffle(shuffled)
-    dev, test = (round(fraction * len(shuffled)) for fraction in fractions)
+    shuffled, dev, test = _shuffled(sorted(set(image_ids)), fractions, seed)
     return shuffled[dev + test :], shuffled[:dev], shuffled[dev : dev + test]
 
 
@@ -120,7 +119,5 @@ def rounds_down(image_ids, fractions, seed):
     hint="The fractions are of the captions with you: with five an image that is five times too many images.",
 )
 def shares_of_the_captions(image_ids, fractions, seed):
-    shuffled = sorted(set(image_ids))
-    random.Random(seed).shuffle(shuffled)
-    dev, test = (round(fraction * len(image_ids)) for fraction in fractions)
-    return sorted(shuffled[dev + test :]), sorted(shuffled[:dev]), sorted(shuffled[dev : dev + test])
+    captions = len(image_ids) / len(set(image_ids))
+    return _deal(sorted(set(image_ids)), [fraction * captions for fraction in fractions], seed)
