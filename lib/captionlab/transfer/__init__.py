@@ -4,6 +4,7 @@ Lab 2, deep features and linear classifiers:
 
 features           features from a network: cut, evaluated in batches, read at a named layer, normalised
 svm                a linear support vector machine on features, its C by cross-validation, PCA
+whitening          features whitened by the covariance within classes
 confusion          confusion matrix and accuracy by class
 visual_words       the classical alternative: gradients and a dictionary of visual words
 extraction         features of image files: decoding beside the network, several layers at once

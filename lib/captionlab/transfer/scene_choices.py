@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from captionlab.provenance import cores
 from captionlab.transfer.scene_data import FeatureBank
 from captionlab.transfer.svm import scene_classifier
+from captionlab.transfer.whitening import WithinClassWhitening
 
 FOLDS, SEED = 5, 0
-FitPredict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 class Block(NamedTuple):
@@ -46,19 +48,30 @@ class Description:
             (Perronnin et al. 2010, "Improving the Fisher Kernel").
         mirrored: "no"; "average", the mean of the image's and its mirror image's description; or "rows", which
             also trains on both as images of their own.
+        whitened: how far the covariance within classes is shrunk before features are whitened by it, see
+            :class:`captionlab.transfer.whitening.WithinClassWhitening`; None: they are not.
         C: of the SVM.
     """
 
     parts: tuple[Block, ...]
     root: bool = False
     mirrored: str = "no"
+    whitened: float | None = None
     C: float = 1.0
 
     def words(self) -> str:
         """In a line, for a table."""
         mirrored = {"no": "", "average": ", mirror image averaged", "rows": ", mirror images averaged and trained on"}
         blocks = " + ".join(part.words() for part in self.parts)
-        return f"{blocks}{', square roots' if self.root else ''}{mirrored[self.mirrored]}, C={self.C:g}"
+        whitened = "" if self.whitened is None else f", whitened within classes (shrinkage {self.whitened:g})"
+        return f"{blocks}{', square roots' if self.root else ''}{mirrored[self.mirrored]}{whitened}, C={self.C:g}"
+
+    def classifier(self) -> Pipeline:
+        """The lab's classifier, untrained; where features are whitened, that is its first step."""
+        classifier = scene_classifier(self.C)
+        if self.whitened is not None:
+            classifier.steps.insert(0, ("whitening", WithinClassWhitening(self.whitened)))
+        return classifier
 
 
 def normalised(rows: np.ndarray) -> np.ndarray:
@@ -85,7 +98,7 @@ def rows_of(bank: FeatureBank, split: str, description: Description) -> tuple[np
 
 
 def cross_validated(
-    asked: np.ndarray, trained: list[np.ndarray], labels: np.ndarray, fit_predict: FitPredict
+    asked: np.ndarray, trained: list[np.ndarray], labels: np.ndarray, classifier: BaseEstimator
 ) -> list[float]:
     """Accuracy on each of five folds of the training images.
 
@@ -94,13 +107,13 @@ def cross_validated(
     Args:
         asked: (n, d), rows to be classified.
         trained: sets of rows to train on, each (n, d).
-        fit_predict: (training rows, their labels, rows to classify) -> predictions.
+        classifier: of scikit-learn; it is left as it is, copies are trained.
     """
 
     def one(fold: tuple[np.ndarray, np.ndarray]) -> float:
         train, held_out = fold
         rows, classes = np.vstack([each[train] for each in trained]), np.tile(labels[train], len(trained))
-        return float((fit_predict(rows, classes, asked[held_out]) == labels[held_out]).mean())
+        return float((clone(classifier).fit(rows, classes).predict(asked[held_out]) == labels[held_out]).mean())
 
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     # Threads suffice: scikit-learn's linear SVM computes outside Python's lock. A fold has a core, so its matrix
@@ -109,16 +122,11 @@ def cross_validated(
         return list(executor.map(one, splitter.split(asked, labels)))
 
 
-def svm(C: float) -> FitPredict:
-    """Train the lab's classifier with this C and let it predict."""
-    return lambda rows, labels, asked: scene_classifier(C).fit(rows, labels).predict(asked)
-
-
 def validated(bank: FeatureBank, description: Description) -> dict:
     """Cross-validated accuracy of a description, its number of features, and the seconds that took."""
     asked, trained = rows_of(bank, "train", description)
     begin = time.perf_counter()
-    folds = cross_validated(asked, trained, bank.scenes.labels["train"], svm(description.C))
+    folds = cross_validated(asked, trained, bank.scenes.labels["train"], description.classifier())
     return {
         "description": description.words(),
         "features": asked.shape[1],
@@ -134,7 +142,7 @@ def tested(bank: FeatureBank, description: Description) -> tuple[np.ndarray, flo
     asked, _ = rows_of(bank, "test", description)
     rows, labels = np.vstack(trained), np.tile(bank.scenes.labels["train"], len(trained))
     begin = time.perf_counter()
-    classifier = scene_classifier(description.C).fit(rows, labels)
+    classifier = description.classifier().fit(rows, labels)
     return classifier.predict(asked), time.perf_counter() - begin
 
 
@@ -163,6 +171,7 @@ def steps(start: Description, layers: tuple[str, ...], larger: int) -> Iterator[
     yield "larger images", lambda best: [replace(best, parts=resized(best))]
     yield "both sizes", lambda best: [replace(best, parts=(*smaller(best), *resized(best)))]
     yield "mirror images", lambda best: [replace(best, mirrored=way) for way in ("average", "rows")]
+    yield "whitening", lambda best: [replace(best, whitened=shrinkage) for shrinkage in (0.5, 0.75, 0.9, 0.97)]
     yield "C", lambda best: [replace(best, C=C) for C in (0.3, 3.0)]
 
 

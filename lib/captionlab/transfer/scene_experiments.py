@@ -12,11 +12,11 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
 
 from captionlab.convnets.classifiers import EMBEDDED, MIRROR_VARIABLE, Classifier, load_classifier
 from captionlab.provenance import cores, provenance
@@ -29,7 +29,6 @@ from captionlab.transfer.scene_choices import (
     climb,
     cross_validated,
     describe,
-    svm,
     tested,
 )
 from captionlab.transfer.scene_data import FeatureBank, Scenes, layers_of, load_scenes, scene_network
@@ -183,19 +182,15 @@ def _available() -> list[Classifier]:
     return [*found, *(load_classifier(name) for name in EMBEDDED)]
 
 
-def _fit_predict(rows: np.ndarray, labels: np.ndarray, asked: np.ndarray, components: int) -> np.ndarray:
-    pca = PCA(components, random_state=SEED).fit(rows)
-    return svm(1.0)(pca.transform(rows), labels, pca.transform(asked))
-
-
 def _row(
     name: str, features: np.ndarray, scenes: Scenes, milliseconds: float | None, C: float = 1.0, components: int = 0
 ) -> dict:
     """A line of a table: cross-validated accuracy, and the seconds to train once on all training images."""
-    labels = scenes.labels["train"]
-    rule = partial(_fit_predict, components=components) if components else svm(C)
-    folds = cross_validated(features, [features], labels, rule)
-    rows = PCA(components, random_state=SEED).fit_transform(features) if components else features
+    labels, classifier, rows = scenes.labels["train"], scene_classifier(C), features
+    if components:
+        pca = PCA(components, random_state=SEED)
+        classifier, rows = make_pipeline(pca, classifier), pca.fit_transform(features)
+    folds = cross_validated(features, [features], labels, classifier)
     begin = time.perf_counter()
     scene_classifier(C).fit(rows, labels)
     return {

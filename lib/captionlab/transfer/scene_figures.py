@@ -118,7 +118,7 @@ def draw_curve(rows: Sequence[dict], key: str, label: str, title: str, path: Pat
 
 def draw_steps(rows: Sequence[dict], tests: Sequence[tuple[str, float]], title: str, path: Path) -> None:
     """The way from the plain description to the best: every variant tried, those kept joined by a line."""
-    figure = Figure(figsize=(11, 2.0 + 0.42 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(13, 2.0 + 0.42 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     kept = [place for place, row in enumerate(rows) if row["kept"]]
     values = [row["cv_accuracy"] for row in rows]
@@ -128,7 +128,7 @@ def draw_steps(rows: Sequence[dict], tests: Sequence[tuple[str, float]], title: 
         axes.annotate(
             f"{row['cv_accuracy']:.4f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8
         )
-    names = ["\n".join(textwrap.wrap(f"{row['step']}:  {row['description']}", 70)) for row in rows]
+    names = ["\n".join(textwrap.wrap(f"{row['step']}:  {row['description']}", 100)) for row in rows]
     axes.set_yticks(range(len(rows)), names, fontsize=7.5)
     axes.invert_yaxis()
     axes.set_xlabel("accuracy, 5-fold cross-validation on the training images")
@@ -136,5 +136,5 @@ def draw_steps(rows: Sequence[dict], tests: Sequence[tuple[str, float]], title: 
     axes.legend(frameon=False, fontsize=9, loc="lower left")
     _bare(axes)
     words = ";  ".join(f"{name}: {accuracy:.4f}" for name, accuracy in tests)
-    axes.set_title(f"{title}\ntest images, looked at once: {words}", loc="left", fontsize=10)
+    axes.set_title(f"{title}\ntest images, which no choice was made on: {words}", loc="left", fontsize=10)
     _save(figure, path)
