@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import re
+import sys
 import textwrap
 from collections.abc import Callable
 
@@ -83,8 +85,14 @@ def check_reference(exercise: Exercise, given: dict) -> None:
     assert judged(exercise, reference, seeds(exercise)[0]).outcome == "right"
 
 
-def check_misconceptions(exercise: Exercise, given: dict, helpers: Callable[[Callable], dict] = lambda wrong: {}):
-    """Misconceptions need no other names either, ``helpers`` apart: what those of one file share."""
+def helpers(implementation: Callable) -> dict:
+    """What misconceptions of one file share: functions, classes and constants a student would have written out."""
+    values = vars(sys.modules[implementation.__module__])
+    return {name: value for name, value in values.items() if re.match("_[A-Za-z]|right_|copy$|[A-Z]+$", name)}
+
+
+def check_misconceptions(exercise: Exercise, given: dict) -> None:
+    """Misconceptions need no other names either, those apart that the ones of a file share."""
     expectation = expected(exercise, seeds(exercise)[0])
     for name, observed in expectation.misconceptions.items():
         wrong = exercise.misconceptions[name].implementation

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import math
 import random
 
@@ -18,7 +20,7 @@ from captionlab.exercises.lab3_bees_ants import lab as LAB
 
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 # What the first cell of the notebook gives.
-GIVEN = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn, "v2": v2}
+GIVEN = {"copy": copy, "math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn, "v2": v2}
 GIVEN |= {"IMAGENET_MEAN": IMAGENET_MEAN, "IMAGENET_STD": IMAGENET_STD}
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 ALTERNATIVES = []
@@ -33,10 +35,10 @@ def alternative(function):
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
     assert list(LAB.exercises) == [
         *("split_train_validation", "make_transforms", "make_datasets"),
-        *("replace_head", "freeze", "training_mode", "parameter_groups", "unfreeze_last_blocks"),
-        *("train_step", "evaluate", "EarlyStopping"),
+        *("pretrained_network", "replace_head", "freeze", "training_mode", "parameter_groups", "unfreeze_last_blocks"),
+        *("train_step", "evaluate", "EarlyStopping", "train_and_keep_best"),
     ]
-    assert LAB.max_points == 25
+    assert LAB.max_points == 30
 
 
 def test_every_exercise_has_an_alternative():
@@ -63,8 +65,10 @@ def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise):
     check_start(exercise, GIVEN)
 
 
-def test_two_bugs_are_to_be_found():
-    assert [one.name for one in LAB.exercises.values() if one.start] == ["make_datasets", "unfreeze_last_blocks"]
+def test_three_bugs_are_to_be_found():
+    assert [one.name for one in LAB.exercises.values() if one.start] == [
+        *("make_datasets", "unfreeze_last_blocks", "train_and_keep_best")
+    ]
 
 
 # --- images
@@ -361,6 +365,50 @@ class EarlyStopping__all_values_kept:
         if self.improved:
             self.best, self.best_epoch = value, len(self.values)
         return len(self.values) - self.best_epoch >= self.patience
+
+
+@alternative
+def pretrained_network__weights_loaded_afterwards(build, weights):
+    network = build()
+    if weights is None:
+        return network.eval(), None
+    network.load_state_dict(weights.get_state_dict(progress=True))
+    network.train(False)
+    return network, weights.transforms()
+
+
+@alternative
+def train_and_keep_best__a_file_in_memory(model, train_epoch, validate, stopping, epochs):
+    file, history = io.BytesIO(), []
+    torch.save(model.state_dict(), file)
+    while len(history) < epochs:
+        history.append([train_epoch(), validate()])
+        done = stopping.update(history[-1][1])
+        if stopping.best_epoch == len(history):
+            file = io.BytesIO()
+            torch.save(model.state_dict(), file)
+        if done:
+            break
+    file.seek(0)
+    model.load_state_dict(torch.load(file, weights_only=True))
+    return history
+
+
+@alternative
+def train_and_keep_best__clones_and_accuracies_of_its_own(model, train_epoch, validate, stopping, epochs):
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    losses, accuracies = [], []
+    for _ in range(epochs):
+        losses.append(train_epoch())
+        accuracy = validate()
+        if accuracy > max(accuracies, default=float("-inf")):
+            kept = {name: value.clone() for name, value in model.state_dict().items()}
+        accuracies.append(accuracy)
+        if stopping.update(accuracy):
+            break
+    for name, value in model.state_dict().items():
+        value.copy_(kept[name])
+    return list(zip(losses, accuracies, strict=True))
 
 
 @pytest.mark.parametrize("function", ALTERNATIVES, ids=[function.__name__ for function in ALTERNATIVES])

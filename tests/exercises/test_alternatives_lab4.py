@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import math
-import re
-import sys
 import warnings
 from collections import Counter
 from itertools import takewhile
@@ -31,12 +29,6 @@ def given():
     namespace = {}
     exec(compile(ast.Module(imports, []), LAB.module, "exec"), namespace)
     return namespace
-
-
-def helpers(implementation):
-    """What misconceptions of one file share: functions, classes and constants a student would have written out."""
-    values = vars(sys.modules[implementation.__module__])
-    return {name: value for name, value in values.items() if re.match("_[A-Za-z]|right_|copy$|[A-Z]+$", name)}
 
 
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
@@ -66,7 +58,7 @@ def test_every_exercise_has_an_alternative():
 @every_exercise
 def test_references_and_misconceptions_run_in_the_module(exercise, given):
     check_reference(exercise, given)
-    check_misconceptions(exercise, given, helpers)
+    check_misconceptions(exercise, given)
 
 
 # Copies of a network's layers are not its own, and copies of a loss have no gradient.

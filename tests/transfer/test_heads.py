@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from captionlab.transfer.heads import head_of, replace_head
+from captionlab.transfer.heads import head_of, pretrained_network, replace_head
 
 
 def tiny_mobilenet() -> nn.Module:
@@ -70,3 +70,20 @@ def test_other_networks_are_named(build, function):
     model = build()
     with pytest.raises(TypeError, match=type(model).__name__):
         function(model)
+
+
+def test_a_network_of_torchvision_without_weights():
+    network, prepare = pretrained_network(models.squeezenet1_1, None)
+    assert not network.training
+    assert prepare is None
+
+
+def test_the_weights_asked_for_and_their_preparation(monkeypatch):
+    entry, asked = models.SqueezeNet1_1_Weights.IMAGENET1K_V1, []
+    monkeypatch.setattr(
+        type(entry), "get_state_dict", lambda self, **_: asked.append(self) or models.squeezenet1_1().state_dict()
+    )
+    network, prepare = pretrained_network(models.squeezenet1_1, entry)
+    assert asked == [entry]
+    assert not network.training
+    assert prepare(torch.zeros(3, 300, 400)).shape == (3, 224, 224)

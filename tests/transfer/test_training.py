@@ -1,4 +1,4 @@
-"""One step, an evaluation, and when to stop."""
+"""One step, an evaluation, when to stop, and which epoch to keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from captionlab.transfer.training import EarlyStopping, evaluate, train_step
+from captionlab.transfer.training import EarlyStopping, evaluate, train_and_keep_best, train_step
 
 
 def linear(seed: int = 0) -> nn.Module:
@@ -96,3 +96,37 @@ def test_stopping(patience: int, values: list[float], stops: list[bool], best_ep
     assert (stopping.best_epoch, stopping.best) == (best_epoch, values[best_epoch - 1])
     assert improved[best_epoch - 1]
     assert not any(improved[best_epoch:])
+
+
+def trained(accuracies: list[float], patience: int) -> tuple[list, nn.Module]:
+    """A training in which the weights and statistics of each epoch are its number."""
+    model, epochs, shown = nn.BatchNorm1d(2), iter(range(1, 10)), iter(accuracies)
+
+    def train_epoch() -> float:
+        epoch = next(epochs)
+        for value in model.state_dict().values():
+            value.fill_(epoch)
+        return 1 / epoch
+
+    return train_and_keep_best(model, train_epoch, lambda: next(shown), EarlyStopping(patience), len(accuracies)), model
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "patience", "epochs", "kept"),
+    [
+        ([0.5, 0.7, 0.6], 5, 3, 2),
+        ([0.5, 0.7, 0.6, 0.6, 0.9], 2, 4, 2),
+        ([0.5, 0.7, 0.7], 5, 3, 2),
+        ([0.5, 0.6], 1, 2, 2),
+    ],
+)
+def test_the_best_epoch_is_kept(accuracies: list[float], patience: int, epochs: int, kept: int):
+    history, model = trained(accuracies, patience)
+    assert history == [(1 / epoch, accuracies[epoch - 1]) for epoch in range(1, epochs + 1)]
+    assert all((value == kept).all() for value in model.state_dict().values())
+
+
+@pytest.mark.parametrize("accuracies", [[], [math.nan, math.nan]])
+def test_without_an_improvement_the_model_is_as_it_was(accuracies: list[float]):
+    _, model = trained(accuracies, 5)
+    assert all(torch.equal(value, nn.BatchNorm1d(2).state_dict()[name]) for name, value in model.state_dict().items())

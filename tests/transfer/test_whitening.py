@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
@@ -65,3 +66,11 @@ def test_float32_stays_float32():
 def test_shrinkage_out_of_range(shrinkage):
     with pytest.raises(ValueError, match="above 0 and at most 1"):
         WithinClassWhitening(shrinkage).fit(*drawn(12, 4))
+
+
+def test_labels_of_other_rows():
+    rows, labels = drawn(12, 4)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        WithinClassWhitening().fit(rows, labels[:-1])
+    with pytest.raises(NotFittedError):
+        WithinClassWhitening().transform(rows)

@@ -1,8 +1,35 @@
-"""The last layer of a pretrained network, which knows the old classes, and its replacement for new ones."""
+"""A pretrained network, its last layer, which knows the old classes, and that layer's replacement for new ones."""
 
 from __future__ import annotations
 
 from torch import nn
+
+
+def pretrained_network(build, weights):
+    """A network with the pretrained weights that are asked for, and the preparation of images that belongs to them.
+
+    torchvision has several sets of weights for most of its networks. They differ in accuracy, and may differ in how
+    images are to be resized and normalised.
+
+    Args:
+        build: one of torchvision's functions that make a network, such as ``torchvision.models.resnet18``. It takes
+            the keyword ``weights``, an entry of the network's enumeration or None.
+        weights: such an entry, for instance ``torchvision.models.ResNet18_Weights.IMAGENET1K_V1``; None for a network
+            with fresh random weights.
+
+    Returns:
+        ``(network, prepare)``: the network, in evaluation mode, and what turns an image into its input: the result of
+        the entry's ``transforms()``; None where ``weights`` is None.
+
+    Example::
+
+        network, prepare = pretrained_network(torchvision.models.resnet18, torchvision.models.ResNet18_Weights.DEFAULT)
+        network(prepare(image).unsqueeze(0)).argmax()  # the class, of ImageNet's 1,000
+
+    Source: https://docs.pytorch.org/vision/stable/models.html, "Initializing pre-trained models".
+    """
+    network = build(weights=weights).eval()
+    return network, None if weights is None else weights.transforms()
 
 
 def replace_head(model, classes):

@@ -1,7 +1,8 @@
-"""The parts of a training loop: one step, an evaluation, and when to stop."""
+"""The parts of a training loop: one step, an evaluation, when to stop, and which epoch to keep."""
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -125,3 +126,46 @@ class EarlyStopping:
         if self.improved:
             self.best, self.best_epoch = value, self.epoch
         return self.epoch - self.best_epoch >= self.patience
+
+
+def train_and_keep_best(model, train_epoch, validate, stopping, epochs):
+    """Train epoch by epoch, and leave the model as it was after the best of them by validation accuracy.
+
+    After each epoch's training the model is validated and ``stopping`` is told the accuracy; which epoch is the best,
+    and whether another one is begun, is what it says. Afterwards the model has all weights and all other values of its
+    ``state_dict`` (such as statistics of batch normalisation) as they were after the best epoch. Where no epoch was an
+    improvement, or none is run, it is as it was at the start.
+
+    Args:
+        model: the network; it is changed in place.
+        train_epoch: called without arguments, trains ``model`` for an epoch and returns the training loss.
+        validate: called without arguments, returns the accuracy of ``model`` on the validation images.
+        stopping: an `EarlyStopping`, new.
+        epochs: number of epochs at most.
+
+    Returns:
+        A list of ``(training loss, validation accuracy)``, one for each epoch that was run.
+
+    Example::
+
+        history = train_and_keep_best(model, train_epoch, validate, EarlyStopping(patience=3), epochs=20)
+        len(history)  # at most 20
+        validate() == max(accuracy for _, accuracy in history)  # True: the model of the best epoch
+
+    Source: Prechelt 1998, "Early stopping - but when?", in Neural networks: tricks of the trade.
+    """
+    history, best = (
+        [],
+        copy.deepcopy(model.state_dict()),
+    )  # a copy: state_dict() gives the tensors that training changes
+    for _ in range(epochs):
+        loss = train_epoch()
+        accuracy = validate()
+        history.append((loss, accuracy))
+        stop = stopping.update(accuracy)
+        if stopping.improved:
+            best = copy.deepcopy(model.state_dict())
+        if stop:
+            break
+    model.load_state_dict(best)
+    return history

@@ -1,13 +1,14 @@
-"""Features in which an image of a class may differ from the others of its class as much in one direction as in any."""
+"""Features in which the images of a class differ from each other about as much in one direction as in any other."""
 
 from __future__ import annotations
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, check_X_y
 
 
 class WithinClassWhitening(TransformerMixin, BaseEstimator):
-    """Turn feature vectors so that those of one class vary equally much in all directions.
+    """Change feature vectors so that those of one class vary more evenly in all directions.
 
     What two images of a class differ in tells classes apart badly: such directions are made shorter, those in which
     a class agrees with itself longer. ``transform`` multiplies rows by ``W ** -0.5``, where ``W`` is the covariance
@@ -23,7 +24,7 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
         scale_: what the lengths in all other directions are multiplied by.
 
     Raises:
-        ValueError: in ``fit``, if ``shrinkage`` is not in that range.
+        ValueError: in ``fit``, if ``shrinkage`` is not in that range, or rows and labels are not equally many.
 
     Example:
         >>> rows = np.array([[0.0, 0.0], [0.0, 4.0], [1.0, 0.0], [1.0, 4.0]])
@@ -41,7 +42,7 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
         """Measure the covariance: (n, d) training rows and their (n,) classes."""
         if not 0 < self.shrinkage <= 1:
             raise ValueError(f"shrinkage is {self.shrinkage:g}, but must be above 0 and at most 1")
-        rows, labels = np.asarray(rows), np.asarray(labels)
+        rows, labels = check_X_y(rows, labels)
         differences = np.empty_like(rows, dtype=np.result_type(rows, np.float32))
         for label in np.unique(labels):
             of_class = labels == label
@@ -55,6 +56,7 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
 
     def transform(self, rows):
         """(n, d) -> (n, d)."""
+        check_is_fitted(self)
         rows = np.asarray(rows)
         return self.scale_ * (rows + (rows @ self.map_ * (self.factors_ - 1)) @ self.map_.T)
 

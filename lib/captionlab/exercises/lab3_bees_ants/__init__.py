@@ -2,8 +2,8 @@
 
 # ruff: noqa: I001
 from captionlab.exercises.lab3_bees_ants import splitting, augmentation, datasets
-from captionlab.exercises.lab3_bees_ants import heads, freezing, rates, blocks
-from captionlab.exercises.lab3_bees_ants import steps, evaluation, stopping
+from captionlab.exercises.lab3_bees_ants import pretrained, heads, freezing, rates, blocks
+from captionlab.exercises.lab3_bees_ants import steps, evaluation, stopping, keeping
 from captionlab.exercises.lab3_bees_ants.common import lab
 
 __all__ = [
@@ -13,7 +13,9 @@ __all__ = [
     "evaluation",
     "freezing",
     "heads",
+    "keeping",
     "lab",
+    "pretrained",
     "rates",
     "splitting",
     "steps",
