@@ -9,7 +9,20 @@ import torch
 from torch import nn
 
 from captionlab.exercises.lab3_bees_ants.common import draw, draw_different, lab, statistics, weights
-from captionlab.transfer.training import EarlyStopping
+
+
+class _Stopping:
+    """A right `EarlyStopping`: the exercise before it may still be open."""
+
+    def __init__(self, patience: int):
+        self.patience, self.epoch, self.best, self.best_epoch, self.improved = patience, 0, -math.inf, 0, False
+
+    def update(self, value: float) -> bool:
+        self.epoch += 1
+        self.improved = value > self.best
+        if self.improved:
+            self.best, self.best_epoch = value, self.epoch
+        return self.epoch - self.best_epoch >= self.patience
 
 
 class _Run:
@@ -58,7 +71,7 @@ def _drawn(rng, accuracies: list[int]) -> _Run:
 )
 def probe_train_and_keep_best(train_and_keep_best, rng):
     def case(run, patience, epochs):
-        stopping = EarlyStopping(patience)
+        stopping = _Stopping(patience)
         history = train_and_keep_best(run.model, run.train_epoch, run.validate, stopping, epochs)
         return [[float(value) for value in pair] for pair in history], weights(run.model), statistics(run.model)
 
