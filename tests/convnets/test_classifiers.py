@@ -1,4 +1,6 @@
+import hashlib
 import pickle
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ NETWORK = "squeezenet1_1"  # the smallest of torchvision's
 def elsewhere(monkeypatch, tmp_path):
     """No mirror, an empty cache: what this machine happens to hold must not decide a test."""
     monkeypatch.delenv("CAPTIONLAB_MIRROR", raising=False)
+    monkeypatch.setenv("CAPTIONLAB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
 
 
@@ -49,7 +52,9 @@ def test_without_anything_the_embedded_network_is_taken_and_said():
     assert classifier.categories == CATEGORIES
     assert classifier.input_size == 64
     assert "ImageNet weights of VGG16 were not found" in classifier.describe()
-    assert "--weights" in classifier.describe()
+    assert "put vgg16-397923af.pth into torch hub's checkpoints folder" in classifier.describe()
+    assert 'load_classifier("vgg16", download=True)' in classifier.describe()
+    assert "captionlab experiment classify --weights" in classifier.describe()  # the one command that has it
 
 
 def test_an_embedded_network_asked_for_is_not_called_a_stopgap():
@@ -120,8 +125,124 @@ def test_a_download_that_fails_says_what_to_do(monkeypatch):
         raise classifiers.URLError("no route")
 
     monkeypatch.setattr(type(models.get_model_weights(NETWORK).DEFAULT), "get_state_dict", unreachable)
-    with pytest.raises(ConnectionError, match=r"cannot be fetched.*no route.*--weights"):
+    with pytest.raises(ConnectionError, match=r"cannot be fetched.*no route.*weights=PATH"):
         load_classifier(NETWORK, download=True)
+
+
+@pytest.mark.parametrize(
+    ("network", "files"),
+    [
+        ("vgg16", "vgg16-397923af.pth"),
+        ("resnet50", "resnet50-11ad3fa6.pth or resnet50-0676ba61.pth"),
+        ("mobilenet_v2", "mobilenet_v2-7ebf99e0.pth or mobilenet_v2-b0353104.pth"),
+    ],
+)
+def test_missing_weights_say_which_file_is_looked_for_where(network, files):
+    with pytest.raises(FileNotFoundError) as caught:
+        load_classifier(network)
+    assert f"no {files} in torch hub's checkpoints folder" in str(caught.value)
+    assert f'load_classifier("{network}", download=True)' in str(caught.value)
+    assert "--weights" not in str(caught.value)  # most commands that load a network have no such option
+
+
+# --- a mirror at a URL ---
+
+FILE = "mobilenet_v2-imagenet-int8.pth"
+
+
+@pytest.fixture(scope="module")
+def mobilenet(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / FILE
+    torch.save(models.mobilenet_v2(weights=None).state_dict(), path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def url_mirror(host, mobilenet, monkeypatch):
+    host.files[f"/data/{FILE}"] = mobilenet
+    host.files["/data/SHA256SUMS"] = f"{hashlib.sha256(mobilenet).hexdigest()}  {FILE}\n".encode()
+    monkeypatch.setenv("CAPTIONLAB_MIRROR", f"{host.url}/data/")
+    return host
+
+
+def kept(tmp_path):
+    return [path.name for path in (tmp_path / "data").rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize("network", [None, "mobilenet_v2"])
+def test_a_url_mirrors_file_is_fetched_once_and_kept(url_mirror, tmp_path, network):
+    for _ in range(2):
+        classifier = load_classifier(network)
+        assert classifier.name == "mobilenet_v2"
+        assert f"{FILE} from the mirror CAPTIONLAB_MIRROR names" in classifier.describe()
+        assert url_mirror.url not in classifier.describe()
+        assert url_mirror.paths() == ["/data/SHA256SUMS", f"/data/{FILE}"]
+    assert kept(tmp_path) == [FILE]
+
+
+def test_a_url_mirror_without_checksums_is_used_all_the_same(url_mirror):
+    del url_mirror.files["/data/SHA256SUMS"]
+    assert load_classifier().name == "mobilenet_v2"
+
+
+@pytest.mark.parametrize("network", ["tiny_vgg", "resnet18", "vgg16"])
+def test_a_url_mirror_is_not_asked_for_other_networks(url_mirror, network):
+    expected = nullcontext() if network == "tiny_vgg" else pytest.raises(FileNotFoundError, match="no weights of")
+    with expected:
+        load_classifier(network)
+    assert url_mirror.requests == []
+
+
+def test_weights_in_the_cache_come_before_a_url_mirror(url_mirror, state):
+    cached(NETWORK, state)
+    assert load_classifier(NETWORK).name == NETWORK
+    assert url_mirror.requests == []
+
+
+def test_a_url_mirror_without_the_file_is_as_none(url_mirror, tmp_path):
+    del url_mirror.files[f"/data/{FILE}"]
+    classifier = load_classifier()
+    assert classifier.name == "tiny_vgg"
+    assert "ImageNet weights of VGG16 were not found" in classifier.describe()
+    with pytest.raises(FileNotFoundError, match=rf"no weights of mobilenet_v2.*/data/{FILE}: .*404.*download=True"):
+        load_classifier("mobilenet_v2")
+    assert kept(tmp_path) == []
+
+
+def test_a_url_mirror_that_cannot_be_reached_is_as_none(monkeypatch, capsys):
+    monkeypatch.setattr("captionlab.datasets.download.time.sleep", lambda seconds: None)
+    monkeypatch.setenv("CAPTIONLAB_MIRROR", "http://127.0.0.1:9")  # nothing answers there
+    assert load_classifier().name == "tiny_vgg"
+    assert "http://127.0.0.1:9: the mirror cannot be reached" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError, match=r"no weights of mobilenet_v2.*http://127.0.0.1:9: .*cannot be reached"):
+        load_classifier("mobilenet_v2")
+
+
+def test_a_download_from_a_url_mirror_goes_on_where_it_stopped(url_mirror, mobilenet, monkeypatch):
+    monkeypatch.setattr("captionlab.datasets.download.time.sleep", lambda seconds: None)
+    url_mirror.faults += [
+        lambda handler, body: handler.reply(200, body),  # the checksums
+        lambda handler, body: handler.reply(200, body, send=1_000_000, length=len(body)),
+    ]
+    assert load_classifier().name == "mobilenet_v2"
+    assert url_mirror.requests[-1]["Range"] == "bytes=1000000-"
+    assert url_mirror.sent[-1] == len(mobilenet) - 1_000_000
+
+
+def test_another_file_than_the_url_mirrors_checksum_says_is_refused(url_mirror, tmp_path):
+    url_mirror.files[f"/data/{FILE}"] += b"more"
+    with pytest.raises(ValueError, match="sha256 checksum should be"):
+        load_classifier()
+    assert kept(tmp_path) == []
+
+
+def test_a_kept_file_that_cannot_be_read_is_fetched_anew(url_mirror, tmp_path):
+    load_classifier()
+    (tmp_path / "data" / "weights" / FILE).write_bytes(b"cut short")
+    with pytest.raises(ValueError, match=r"cannot be read as weights.*thrown away"):
+        load_classifier()
+    assert load_classifier().name == "mobilenet_v2"
 
 
 # --- errors ---

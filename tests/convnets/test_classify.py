@@ -163,7 +163,7 @@ def test_the_mirrors_images_are_drawn_from_both_classes_of_val(tmp_path):
 
 
 def test_a_mirror_without_the_archive_or_with_a_damaged_one(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"without hymenoptera_data\.zip"):
+    with pytest.raises(FileNotFoundError, match=r"no folder with hymenoptera_data\.zip"):
         mirror_samples(tmp_path, limit=2)
     (tmp_path / "hymenoptera_data.zip").write_bytes(b"cut")
     with pytest.raises(ValueError, match="damaged"):

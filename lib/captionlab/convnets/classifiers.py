@@ -1,14 +1,13 @@
 """Choosing a network that can really classify, and saying which one it is.
 
 Random weights look like a network and know nothing, so they are never taken. In this order: weights the caller names;
-ImageNet weights of the network (VGG16 if none is named) in torch hub's cache; a weight file in the folder named by the
-environment variable ``CAPTIONLAB_MIRROR``; the embedded ``tiny_vgg``, which is always there.
+ImageNet weights of the network (VGG16 if none is named) in torch hub's cache; a weight file in the mirror, a folder or
+a URL, named by the environment variable ``CAPTIONLAB_MIRROR``; the embedded ``tiny_vgg``, which is always there.
 """
 
 from __future__ import annotations
 
 import difflib
-import os
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +22,16 @@ from torchvision import models
 from torchvision.models import WeightsEnum
 
 from captionlab.convnets.embedded import CATEGORIES, PREPARATION, tiny_resnet, tiny_vgg
+from captionlab.datasets.disk import remove, said_plainly
+from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
+from captionlab.datasets.places import MIRROR_VARIABLE, Mirror, data_root, find_mirror
 
-MIRROR_VARIABLE = "CAPTIONLAB_MIRROR"
 EMBEDDED: dict[str, Callable[..., nn.Module]] = {"tiny_vgg": tiny_vgg, "tiny_resnet": tiny_resnet}
 MIRROR_FILES = {"mobilenet_v2": "mobilenet_v2-imagenet-int8.pth"}
 # These two prepare their input themselves, but only when told so, which torchvision does together with its weights.
 _OPTIONS = {name: {"transform_input": True, "init_weights": False} for name in ("inception_v3", "googlenet")}
-_GIVE = "give a weight file (--weights PATH, in Python weights=PATH)"
+_CHECKPOINTS = "torch hub's checkpoints folder (~/.cache/torch/hub/checkpoints if nothing else is set)"
+_WAIT = 300.0  # seconds to wait while another process fetches the same weights
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,14 @@ def load_classifier(
         network: torchvision's name of an ImageNet classifier, or ``"tiny_vgg"``, ``"tiny_resnet"``. None: the network
             the weight file's name begins with, or the best at hand.
         weights: a ``.pth`` state_dict (loaded without pickled code) or a ``.safetensors`` file.
-        download: whether weights may be fetched from torchvision's public server, into torch hub's cache.
+        download: whether weights may be fetched from torchvision's public server, into torch hub's cache. A mirror
+            that is named is asked in any case; what it has is kept below the folder of all data.
 
     Raises:
         FileNotFoundError: if the file, or any weights for a network asked for by name, are not there.
         ValueError: if the network is unknown, or the file damaged or another network's.
-        ConnectionError: if the download fails.
+        ConnectionError: if the download from torchvision's server fails.
+        DataError: if there is no room for the mirror's file, or its address is none.
     """
     if network is not None:
         _require_known(network)
@@ -107,16 +111,18 @@ def load_classifier(
         return _from_file(network or recognise(path), path, f"weights from the file {path.name}")
     if network in EMBEDDED:
         return _embedded(network, "pretrained on synthetic images, shipped with the course")
-    found = _from_cache(network or "vgg16") or _from_mirror(network)
+    tried: list[str] = []
+    found = _from_cache(network or "vgg16") or _from_mirror(network, tried)
     if found is None and download:
         found = _from_server(network or "vgg16")
     if found is None and network is not None:
-        raise FileNotFoundError(
-            f"no weights of {network} in torch hub's cache or the folder {MIRROR_VARIABLE} names: "
-            f"{_GIVE}, or download=True where torchvision's server can be reached"
-        )
-    missing = f"pretrained on synthetic images; ImageNet weights of VGG16 were not found: {_GIVE}"
-    return found or _embedded("tiny_vgg", missing)
+        tried.insert(0, f"no {' or '.join(_file_names(network))} in {_CHECKPOINTS}")
+        raise FileNotFoundError(f"no weights of {network}: {', '.join(tried)}; {_advice(network)}")
+    return found or _embedded(
+        "tiny_vgg",
+        f"pretrained on synthetic images; ImageNet weights of VGG16 were not found: {_advice('vgg16')}; "
+        "captionlab experiment classify --weights PATH takes a file from anywhere",
+    )
 
 
 def known_networks() -> list[str]:
@@ -151,26 +157,91 @@ def _embedded(network: str, source: str) -> Classifier:
     return Classifier(EMBEDDED[network](), CATEGORIES, PREPARATION.size, network, source)
 
 
+def _advice(network: str) -> str:
+    """How weights of a network get where they are looked for, in a command as in Python."""
+    return (
+        f"put {_file_names(network)[0]} into torch hub's checkpoints folder, or, where torchvision's server can be "
+        f'reached, run in Python: load_classifier("{network}", download=True)'
+    )
+
+
 def _from_cache(network: str) -> Classifier | None:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for entry in _entries(network):
-        path = folder / _file_name(entry)
+    for file in _file_names(network):
+        path = folder / file
         if path.is_file():
             return _from_file(network, path, f"ImageNet weights {path.name} from torch hub's cache")
     return None
 
 
-def _from_mirror(network: str | None) -> Classifier | None:
-    folder = os.environ.get(MIRROR_VARIABLE)
-    if not folder:
-        return None
-    if not Path(folder).is_dir():
-        raise FileNotFoundError(f"{MIRROR_VARIABLE} names {folder}, which is no folder: correct or unset the variable")
-    for name, file in MIRROR_FILES.items():
-        if network in (None, name) and (Path(folder) / file).is_file():
-            source = f"ImageNet weights {file} from the folder {MIRROR_VARIABLE} names"
-            return _from_file(name, Path(folder) / file, source)
+def _from_mirror(network: str | None, tried: list[str]) -> Classifier | None:
+    """The network asked for, or any, from the mirror; where it has none, what was tried is added to the list."""
+    try:
+        mirror = find_mirror()
+    except DataError as error:
+        raise FileNotFoundError(str(error)) from error
+    for name, file in MIRROR_FILES.items() if mirror else ():
+        if network not in (None, name):
+            continue
+        if mirror.is_url:
+            found = _from_url(name, mirror, file, tried)
+        elif mirror.path(file).is_file():
+            found = _from_file(
+                name, mirror.path(file), f"ImageNet weights {file} from the folder {MIRROR_VARIABLE} names"
+            )
+        else:
+            found = None
+            tried.append(f"no {file} in the folder {MIRROR_VARIABLE} names")
+        if found:
+            return found
     return None
+
+
+def _from_url(network: str, mirror: Mirror, file: str, tried: list[str]) -> Classifier | None:
+    """A network from a mirror at a URL; None where it has no such file or does not answer."""
+    try:
+        path = _kept(mirror, file)
+    except (MissingAtSource, Unreachable) as error:
+        tried.append(str(error).partition(";")[0])
+        return None
+    except DamagedFile as error:
+        raise ValueError(str(error)) from error
+    try:
+        return _from_file(network, path, f"ImageNet weights {file} from the mirror {MIRROR_VARIABLE} names")
+    except ValueError as error:
+        remove(path)  # kept, it would be in the way for ever
+        raise ValueError(f"{error}; this copy of the mirror's was thrown away, the next try fetches it anew") from error
+
+
+def _kept(mirror: Mirror, file: str) -> Path:
+    """A file of a mirror at a URL, kept below the folder of all data; the mirror is asked if it is not there yet.
+
+    Raises:
+        MissingAtSource, Unreachable, DamagedFile, DataError: see :func:`captionlab.datasets.download.download`.
+    """
+    folder = data_root() / "weights"
+    path = folder / file
+    if path.is_file():
+        return path
+    from filelock import FileLock
+
+    from captionlab.datasets.download import Retry, download
+    from captionlab.datasets.progress import Bars, Quiet
+    from captionlab.datasets.sources import with_sums
+
+    report = Bars()
+    # Less patient than for a data set: without the mirror there is still the embedded network.
+    retry = Retry(attempts=3, first_wait=0.5, connect=5.0, read=20.0)
+    with said_plainly(f"keeping {file}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{file}.lock", timeout=_WAIT):  # two at once would write into one download
+            if path.is_file():
+                return path
+            summed = with_sums(mirror, folder, retry, Quiet())
+            if summed is None:
+                report.note(f"{mirror.place}: the mirror cannot be reached; going on without it")
+                raise Unreachable(f"{mirror.place}: the mirror cannot be reached")
+            return download(mirror.url(file), path, checksum=summed.sums.get(file), retry=retry, report=report)
 
 
 def _from_server(network: str) -> Classifier:
@@ -179,7 +250,10 @@ def _from_server(network: str) -> Classifier:
         # Into the cache first: from there it is read like any other file, without pickled code.
         entry.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (URLError, TimeoutError) as error:
-        raise ConnectionError(f"{entry.url} cannot be fetched ({error}): {_GIVE}") from error
+        raise ConnectionError(
+            f"{entry.url} cannot be fetched ({error}): fetch {_file_name(entry)} elsewhere and give it, "
+            f'load_classifier("{network}", weights=PATH)'
+        ) from error
     return _from_cache(network)
 
 
@@ -193,6 +267,11 @@ def _entries(network: str) -> list[WeightsEnum]:
             f"{network} expects images normalised in another way than this course's: choose another network"
         )
     return fitting
+
+
+def _file_names(network: str) -> list[str]:
+    """The names under which torch hub keeps a network's weights, the default's first."""
+    return [_file_name(entry) for entry in _entries(network)]
 
 
 def _file_name(entry: WeightsEnum) -> str:

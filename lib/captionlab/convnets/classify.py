@@ -93,7 +93,9 @@ def mirror_samples(folder: Path, limit: int, seed: int = SEED) -> Samples:
     """
     archive = folder / ARCHIVE
     if not archive.is_file():
-        raise FileNotFoundError(f"{MIRROR_VARIABLE} names a folder without {ARCHIVE}: add it, or give --images PATH...")
+        raise FileNotFoundError(
+            f"the mirror that {MIRROR_VARIABLE} names is no folder with {ARCHIVE} in it: give --images PATH..."
+        )
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _draw_members(opened.namelist(), limit, np.random.default_rng(seed))
