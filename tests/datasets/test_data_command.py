@@ -6,6 +6,7 @@ from click.testing import CliRunner
 from captionlab.commands.data import data
 from captionlab.datasets import store
 from captionlab.datasets.catalogue import DATASETS
+from captionlab.datasets.disk import remove
 from captionlab.datasets.progress import Bars
 
 
@@ -42,6 +43,30 @@ def test_verify_says_what_is_wrong(tiny, run, tmp_path):
     assert "captionlab data fetch tiny --force" in result.stderr
     assert run("fetch", "tiny", "--force").exit_code == 0
     assert run("verify", "--quick").exit_code == 0
+
+
+@pytest.mark.parametrize("named", [["tiny"], []])
+def test_verify_counts_an_incomplete_data_set_as_wrong(tiny, run, tmp_path, named):
+    root = tmp_path / "my data"
+    run("fetch", "tiny", "--root", str(root))
+    remove(root / "tiny_data/train/a")
+    result = run("verify", *named, "--root", str(root))
+    assert result.exit_code == 1
+    assert "incomplete: there is no train/a" in result.output
+    assert (
+        f"tiny: not as it should be; replace with: captionlab data fetch tiny --force --root '{root}'" in result.stderr
+    )
+    assert run("fetch", "tiny", "--force", "--root", str(root)).exit_code == 0
+    assert run("verify", "--root", str(root)).exit_code == 0
+
+
+def test_verify_names_all_that_are_wrong(tiny, enlist, run, tmp_path):
+    run("fetch", "tiny")
+    (tmp_path / "data/tiny_data/train/a/0.jpg").write_bytes(b"")
+    (tmp_path / "data/coco").mkdir()
+    result = run("verify")
+    assert result.exit_code == 1
+    assert "coco, tiny: not as it should be; replace with: captionlab data fetch coco tiny --force" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_folder_that_is_not_there(tmp_path):
 
 def test_class_without_images(folder):
     (folder / "ant/x.bmp").unlink()
-    with pytest.raises(DataError, match="no usable image of class ant"):
+    with pytest.raises(DataError, match="no usable image of class ant; add images to it or remove its folder"):
         list_images(folder)
 
 

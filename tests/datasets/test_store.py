@@ -15,6 +15,7 @@ import pytest
 
 from captionlab.datasets import archives, scene15, store
 from captionlab.datasets.catalogue import Archive
+from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, NotFetched, UnsafeArchive
 from captionlab.datasets.places import data_root, read_sums
 from captionlab.datasets.store import fetch, locate
@@ -67,6 +68,15 @@ def test_locate_gives_the_command(tiny, tmp_path):
         locate("tiny", tmp_path / "a b", "http://m")
     with pytest.raises(DataError, match="no data set is called 'nope'; there are: hymenoptera, scene15"):
         locate("nope")
+
+
+def test_command_for_an_incomplete_data_set_replaces_it(get, tmp_path):
+    remove(get() / "train/a")
+    with pytest.raises(NotFetched, match=r"incomplete in .*: captionlab data fetch tiny --force --root \S+$"):
+        locate("tiny", tmp_path)
+    with pytest.raises(DataError, match="--force"):
+        get()
+    assert images(get(force=True)) == 16
 
 
 def test_keep_archive_and_force(get, host, tmp_path):

@@ -83,25 +83,33 @@ def verify(name: str | None, root: str | None, quick: bool) -> None:
     """Check the data set NAME, or all that are here: numbers, captions, unreadable images."""
     from captionlab.datasets.catalogue import DATASETS, get
     from captionlab.datasets.places import data_root
-    from captionlab.datasets.store import is_whole
+    from captionlab.datasets.store import fetch_command
 
     with _one_line():
         folder = data_root(root)
-        here = [dataset.name for dataset in DATASETS.values() if is_whole(dataset, folder / dataset.folder)]
+        here = [dataset.name for dataset in DATASETS.values() if (folder / dataset.folder).exists()]
         if name is None and not here:
-            raise click.ClickException(f"no data set is in {folder}; fetch one with: captionlab data fetch NAME")
+            raise click.ClickException(f"no data set is in {folder}; fetch one with: {fetch_command(['NAME'], root)}")
         wrong = [each for each in ([get(name).name] if name else here) if not _verify_one(each, root, quick)]
     if wrong:
         raise click.ClickException(
-            f"{', '.join(wrong)}: not as it should be; replace it with: captionlab data fetch {wrong[0]} --force"
+            f"{', '.join(wrong)}: not as it should be; replace with: {fetch_command(wrong, root, force=True)}"
         )
 
 
 def _verify_one(name: str, root: str | None, quick: bool) -> bool:
     """Print what is found of one data set; whether it is good."""
     from captionlab.datasets import verify as checks
+    from captionlab.datasets.catalogue import get
+    from captionlab.datasets.places import data_root
     from captionlab.datasets.progress import Bars
+    from captionlab.datasets.store import lacking
 
+    dataset = get(name)
+    target = data_root(root) / dataset.folder
+    if target.exists() and (missing := lacking(dataset, target)):
+        click.echo(f"{name} in {target}\n  incomplete: there is no {missing[0]}")
+        return False
     findings = checks.verify(name, root, quick=quick, report=Bars())
     click.echo(f"{name} in {findings.folder}")
     for count in findings.counts:

@@ -92,7 +92,7 @@ def scenes_head(data: str | None, network: str | None, out: Path) -> None:
 @NETWORK
 @OUT
 def scenes_best(data: str | None, network: str | None, out: Path) -> None:
-    """Lab 2: step by step to the best accuracy; choices on training images, test images once, at the end."""
+    """Lab 2: step by step to the best accuracy; no choice is made on the test images."""
     from captionlab.transfer.scene_experiments import run_best
 
     run(run_best, out, data, network)

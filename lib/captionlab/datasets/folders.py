@@ -77,8 +77,8 @@ def list_images(folder: str | Path, *, decode: bool = True, report: Quiet | None
         report.end()
     if empty := [name for name, count in found.counts().items() if not count]:
         raise DataError(
-            f"{folder} has no usable image of class {empty[0]}; fetch the data set anew with: captionlab data fetch "
-            "NAME --force"
+            f"{folder} has no usable image of class {empty[0]}; add images to it or remove its folder (a fetched data "
+            "set: captionlab data fetch NAME --force)"
         )
     if not classes:
         raise DataError(f"{folder} has no subfolders; expected one for each class")

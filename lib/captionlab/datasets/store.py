@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,9 +44,18 @@ def locate(name: str, root: str | Path | None = None, mirror: str | Path | None 
     target = data_root(root) / dataset.folder
     if is_whole(dataset, target):
         return target
-    options = "".join(f" {option} {shlex.quote(str(value))}" for option, value in _given(root, mirror))
-    state = "incomplete" if target.exists() else "not"
-    raise NotFetched(f"{dataset.title} is {state} in {target}; fetch it with: captionlab data fetch {name}{options}")
+    state, way = ("incomplete", "replace it") if target.exists() else ("not", "fetch it")
+    command = fetch_command([name], root, mirror, force=target.exists())
+    raise NotFetched(f"{dataset.title} is {state} in {target}; {way} with: {command}")
+
+
+def fetch_command(
+    names: Sequence[str], root: str | Path | None = None, mirror: str | Path | None = None, *, force: bool = False
+) -> str:
+    """The command line that fetches data sets; with `force` it replaces what is there."""
+    given = [("--root", root), ("--mirror", mirror)]
+    options = [*(["--force"] if force else []), *(str(part) for pair in given if pair[1] for part in pair)]
+    return shlex.join(["captionlab", "data", "fetch", *names, *options])
 
 
 def fetch(
@@ -92,7 +101,7 @@ def fetch(
             return target
         if target.exists() and not force:
             raise DataError(
-                f"{target} is there but is not {dataset.title} (it lacks {_lacking(dataset, target)[0]}); move it "
+                f"{target} is there but is not {dataset.title} (it lacks {lacking(dataset, target)[0]}); move it "
                 "away, or replace it with --force"
             )
         _obtain_and_build(dataset, folder, found, keep_archive, retry or Retry(), report)
@@ -115,15 +124,12 @@ def _obtain_and_build(
 
 def is_whole(dataset: Dataset, target: Path) -> bool:
     """Whether a folder holds the data set, as far as its entries tell (`captionlab data verify` looks closer)."""
-    return target.is_dir() and not _lacking(dataset, target)
+    return target.is_dir() and not lacking(dataset, target)
 
 
-def _lacking(dataset: Dataset, target: Path) -> list[str]:
+def lacking(dataset: Dataset, target: Path) -> list[str]:
+    """Entries of the data set that a folder does not have."""
     return [entry for entry in dataset.entries if not (target / entry).exists()]
-
-
-def _given(root: str | Path | None, mirror: str | Path | None) -> list[tuple[str, str | Path]]:
-    return [(option, value) for option, value in (("--root", root), ("--mirror", mirror)) if value]
 
 
 @contextmanager
@@ -178,9 +184,9 @@ def _build(dataset: Dataset, obtained: list[tuple[Archive, Obtained]], folder: P
             if dataset.name == "scene15":
                 scene15.arrange(stage)
             made = stage / dataset.inside
-            if lacking := _lacking(dataset, made):
+            if missing := lacking(dataset, made):
                 raise DamagedFile(
-                    f"{', '.join(source.origin for _, source in obtained)}: unpacked, there is no {lacking[0]}, which "
+                    f"{', '.join(source.origin for _, source in obtained)}: unpacked, there is no {missing[0]}, which "
                     f"{dataset.title} must have; take another copy"
                 )
             record = {
