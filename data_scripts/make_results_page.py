@@ -38,6 +38,11 @@ SPEED = {
     "bench_feature_extraction.json": "Speed: features of photographs",
     "bench_captioning.json": "Speed: training and searching captions",
 }
+ACCURACIES = {
+    "accuracy": "accuracy",
+    "mean_class_accuracy": "mean of the classes' accuracies",
+    "test_accuracy_plain": "accuracy of the plain description",
+}
 WIDEST = 9  # columns: more do not fit a page; the file has them all
 LEFT_OUT = ("weights", "seconds", "kept", "parameters", "minutes", "epochs", "runs")  # told elsewhere in the file
 
@@ -54,13 +59,28 @@ def page(results: Path) -> str:
         record = json.loads(path.with_suffix(".json").read_text("utf-8"))
         data = path.stem.removeprefix(_title_key(path)).strip("_")
         parts.append(f"## {TITLES.get(_title_key(path), path.stem)}{f' ({data})' if data else ''}")
-        parts.append(_table(path))
-        parts.append(f"![{path.stem}](../results/{path.stem}.png)")
-        parts.append(_origin(record))
+        parts += [*_accuracies(record), _table(path), *_figures(path), _origin(record)]
     for path, title in SPEED.items():
         record = json.loads((results / path).read_text("utf-8"))
         parts += [f"## {title}", _ratios(record["ratios"]), _origin(record)]
     return "\n\n".join(parts) + "\n"
+
+
+def _accuracies(record: dict) -> list[str]:
+    """A line with the accuracies that a record has of all test images together; none if it has none."""
+    found = [f"{what} {record[key]:.4f}" for key, what in ACCURACIES.items() if key in record]
+    return [f"Test images: {', '.join(found)}."] if found else []
+
+
+def _figures(path: Path) -> list[str]:
+    """All figures of a table; a figure is of the table with the longest name that its own begins with."""
+    tables = sorted((table.stem for table in path.parent.glob("*.csv")), key=len)
+    figures = [
+        figure.stem
+        for figure in sorted(path.parent.glob("*.png"), key=lambda each: each.stem)
+        if [stem for stem in tables if f"{figure.stem}_".startswith(f"{stem}_")][-1:] == [path.stem]
+    ]
+    return [f"![{stem}](../results/{stem}.png)" for stem in figures]
 
 
 def _origin(record: dict) -> str:

@@ -1,17 +1,19 @@
 import csv
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from sklearn.base import BaseEstimator
+from sklearn.decomposition import PCA
 
 from captionlab.commands.scenes import COMMANDS, scenes, scenes_best, scenes_c, scenes_head, scenes_layers, scenes_pca
 from captionlab.convnets.embedded import tiny_resnet
 from captionlab.datasets.scenes import CLASSES, make_split, write_folders
-from captionlab.transfer import scene_choices
+from captionlab.transfer import scene_choices, scene_experiments
 from captionlab.transfer.scene_choices import Block, Description, cross_validated, describe, rows_of, steps
 from captionlab.transfer.scene_data import FeatureBank, layers_of, load_scenes, scene_network
 from captionlab.transfer.svm import scene_classifier
@@ -91,6 +93,17 @@ def test_tables(invoke, folder, tmp_path, command, name):
     assert len(rows) >= 2
     assert all(0 <= float(row["cv_accuracy"]) <= 1 for row in rows)
     assert all(float(row["train_seconds"]) >= 0 for row in rows)
+
+
+def test_training_time_covers_the_projection(bank, monkeypatch):
+    class Slow(PCA):
+        def fit_transform(self, *arguments, **options):
+            time.sleep(0.3)
+            return super().fit_transform(*arguments, **options)
+
+    monkeypatch.setattr(scene_experiments, "PCA", Slow)
+    row = scene_experiments._row("two", bank.get("train", 64, "layer4"), bank.scenes, None, components=2)
+    assert row["train_seconds"] >= 0.3
 
 
 def test_step_by_step(invoke, folder, tmp_path):

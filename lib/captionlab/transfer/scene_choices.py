@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from captionlab.provenance import cores
-from captionlab.transfer.scene_data import FeatureBank
+from captionlab.transfer.scene_data import FeatureBank, layers_of
 from captionlab.transfer.svm import scene_classifier
 from captionlab.transfer.whitening import WithinClassWhitening
 
@@ -183,8 +183,6 @@ def climb(bank: FeatureBank, larger: int, report: Callable[[str], None] = print)
     Returns:
         Every variant tried (see `validated`; with ``step``, ``kept``), in order; and the best description.
     """
-    from captionlab.transfer.scene_data import layers_of
-
     layers = layers_of(bank.classifier)
     best = start = Description((Block(bank.classifier.input_size, layers[-1]),))
     rows = [{"step": "plain", **validated(bank, best), "kept": True}]
