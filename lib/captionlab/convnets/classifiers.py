@@ -22,16 +22,15 @@ from torchvision import models
 from torchvision.models import WeightsEnum
 
 from captionlab.convnets.embedded import CATEGORIES, PREPARATION, tiny_resnet, tiny_vgg
-from captionlab.datasets.disk import remove, said_plainly
+from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
-from captionlab.datasets.places import MIRROR_VARIABLE, Mirror, data_root, find_mirror
+from captionlab.datasets.places import MIRROR_VARIABLE, Mirror, find_mirror
 
 EMBEDDED: dict[str, Callable[..., nn.Module]] = {"tiny_vgg": tiny_vgg, "tiny_resnet": tiny_resnet}
 MIRROR_FILES = {"mobilenet_v2": "mobilenet_v2-imagenet-int8.pth"}
 # These two prepare their input themselves, but only when told so, which torchvision does together with its weights.
 _OPTIONS = {name: {"transform_input": True, "init_weights": False} for name in ("inception_v3", "googlenet")}
 _CHECKPOINTS = "torch hub's checkpoints folder (~/.cache/torch/hub/checkpoints if nothing else is set)"
-_WAIT = 300.0  # seconds to wait while another process fetches the same weights
 
 
 @dataclass(frozen=True)
@@ -199,8 +198,10 @@ def _from_mirror(network: str | None, tried: list[str]) -> Classifier | None:
 
 def _from_url(network: str, mirror: Mirror, file: str, tried: list[str]) -> Classifier | None:
     """A network from a mirror at a URL; None where it has no such file or does not answer."""
+    from captionlab.datasets.store import kept_file
+
     try:
-        path = _kept(mirror, file)
+        path = kept_file(mirror, file)
     except (MissingAtSource, Unreachable) as error:
         tried.append(str(error).partition(";")[0])
         return None
@@ -211,37 +212,6 @@ def _from_url(network: str, mirror: Mirror, file: str, tried: list[str]) -> Clas
     except ValueError as error:
         remove(path)  # kept, it would be in the way for ever
         raise ValueError(f"{error}; this copy of the mirror's was thrown away, the next try fetches it anew") from error
-
-
-def _kept(mirror: Mirror, file: str) -> Path:
-    """A file of a mirror at a URL, kept below the folder of all data; the mirror is asked if it is not there yet.
-
-    Raises:
-        MissingAtSource, Unreachable, DamagedFile, DataError: see :func:`captionlab.datasets.download.download`.
-    """
-    folder = data_root() / "weights"
-    path = folder / file
-    if path.is_file():
-        return path
-    from filelock import FileLock
-
-    from captionlab.datasets.download import Retry, download
-    from captionlab.datasets.progress import Bars, Quiet
-    from captionlab.datasets.sources import with_sums
-
-    report = Bars()
-    # Less patient than for a data set: without the mirror there is still the embedded network.
-    retry = Retry(attempts=3, first_wait=0.5, connect=5.0, read=20.0)
-    with said_plainly(f"keeping {file}"):
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f".{file}.lock", timeout=_WAIT):  # two at once would write into one download
-            if path.is_file():
-                return path
-            summed = with_sums(mirror, folder, retry, Quiet())
-            if summed is None:
-                report.note(f"{mirror.place}: the mirror cannot be reached; going on without it")
-                raise Unreachable(f"{mirror.place}: the mirror cannot be reached")
-            return download(mirror.url(file), path, checksum=summed.sums.get(file), retry=retry, report=report)
 
 
 def _from_server(network: str) -> Classifier:

@@ -19,8 +19,8 @@ from captionlab.datasets import scene15
 from captionlab.datasets.archives import CHUNK, unpack
 from captionlab.datasets.catalogue import Archive, Dataset, get
 from captionlab.datasets.disk import remove, require_space, said_plainly, write
-from captionlab.datasets.download import Retry
-from captionlab.datasets.errors import DamagedFile, DataError, NotFetched, UnsafeArchive
+from captionlab.datasets.download import Retry, download
+from captionlab.datasets.errors import DamagedFile, DataError, NotFetched, Unreachable, UnsafeArchive
 from captionlab.datasets.places import Mirror, data_root, find_mirror
 from captionlab.datasets.progress import Bars, Quiet
 from captionlab.datasets.sources import Errand, Obtained, with_sums
@@ -95,7 +95,7 @@ def fetch(
     found = find_mirror(mirror)
     with said_plainly(f"making {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, dataset, wait, report):
+    with _alone(folder, dataset.name, wait, report):
         _tidy(folder, dataset)
         if is_whole(dataset, target) and not force:
             return target
@@ -106,6 +106,34 @@ def fetch(
             )
         _obtain_and_build(dataset, folder, found, keep_archive, retry or Retry(), report)
     return target
+
+
+def kept_file(mirror: Mirror, file: str) -> Path:
+    """A single file of a mirror at a URL, kept in ``weights`` below the folder of all data.
+
+    The mirror is asked if the file is not there yet.
+
+    Raises:
+        MissingAtSource, Unreachable, DamagedFile, DataError: see :func:`captionlab.datasets.download.download`.
+    """
+    folder = data_root() / "weights"
+    path = folder / file
+    if path.is_file():
+        return path
+    report = Bars()
+    # Less patient than for a data set: without the mirror there is still the embedded network.
+    retry = Retry(attempts=3, first_wait=0.5, connect=5.0, read=20.0)
+    with said_plainly(f"keeping {file}"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder, file, WAIT, report):  # two at once would write into one download
+        if path.is_file():
+            return path
+        summed = with_sums(mirror, folder, retry, Quiet())
+        if summed is None:
+            report.note(f"{mirror.place}: the mirror cannot be reached; going on without it")
+            raise Unreachable(f"{mirror.place}: the mirror cannot be reached")
+        with said_plainly(f"keeping {file}"):
+            return download(mirror.url(file), path, checksum=summed.sums.get(file), retry=retry, report=report)
 
 
 def _obtain_and_build(
@@ -133,22 +161,22 @@ def lacking(dataset: Dataset, target: Path) -> list[str]:
 
 
 @contextmanager
-def _alone(folder: Path, dataset: Dataset, wait: float, report: Quiet) -> Iterator[None]:
-    """Hold the data set's lock; the system frees it when a process ends, however it ends."""
+def _alone(folder: Path, name: str, wait: float, report: Quiet) -> Iterator[None]:
+    """Hold the lock of a data set or file; the system frees it when a process ends, however it ends."""
     from filelock import FileLock, Timeout
 
-    path = folder / f".{dataset.name}.lock"
+    path = folder / f".{name}.lock"
     lock = FileLock(path)
     with said_plainly(f"locking {path}"):
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            report.note(f"another fetch of {dataset.name} is under way in {folder}; waiting for it")
+            report.note(f"another fetch of {name} is under way in {folder}; waiting for it")
             try:
                 lock.acquire(timeout=wait)
             except Timeout as error:
                 raise DataError(
-                    f"another fetch of {dataset.name} in {folder} was still under way after {wait:.0f} s; wait for it "
+                    f"another fetch of {name} in {folder} was still under way after {wait:.0f} s; wait for it "
                     "to end and run the same command again"
                 ) from error
     try:

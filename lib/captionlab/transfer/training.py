@@ -154,10 +154,8 @@ def train_and_keep_best(model, train_epoch, validate, stopping, epochs):
 
     Source: Prechelt 1998, "Early stopping - but when?", in Neural networks: tricks of the trade.
     """
-    history, best = (
-        [],
-        copy.deepcopy(model.state_dict()),
-    )  # a copy: state_dict() gives the tensors that training changes
+    history = []
+    best = copy.deepcopy(model.state_dict())  # state_dict() itself gives the tensors that training changes
     for _ in range(epochs):
         loss = train_epoch()
         accuracy = validate()
