@@ -31,10 +31,10 @@ from captionlab.captioning.captioner import Captioner
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.evaluation import LONGEST, search
 from captionlab.captioning.loss import attention_penalty
-from captionlab.captioning.optimisation import clip_gradients
+from captionlab.captioning.optimization import clip_gradients
 from captionlab.captioning.runs import prepare_task, settings_of
 from captionlab.captioning.settings import DecoderSettings
-from captionlab.provenance import cores, provenance, readable
+from captionlab.common.provenance import cores, provenance, readable
 
 IMAGES, EACH, BATCH, BEAMS = 256, 5, 32, 5
 SHAPE = DecoderSettings(channels=2048, words=2600, embedding=512, hidden=512, attention=512)
@@ -48,13 +48,13 @@ ENCODER = "frozen ResNet-101 for each caption, then the usual loop"
 
 @dataclass(frozen=True)
 class Bench:
-    """Grids on disk (images, 49, 2048) float16, captions (images, 5, length), and a decoder with its optimiser."""
+    """Grids on disk (images, 49, 2048) float16, captions (images, 5, length), and a decoder with its optimizer."""
 
     grids: np.ndarray
     captions: Tensor
     ours: Decoder
     usual: UsualDecoder
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
 
     @classmethod
     def make(cls, folder: str) -> Bench:
@@ -79,10 +79,10 @@ class Bench:
 
     def update(self, loss: Tensor) -> None:
         """Gradients, clipping, Adam; the rate is 0, so all steps are taken with the same weights."""
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
         clip_gradients(self.ours.parameters(), 5.0)
-        self.optimiser.step()
+        self.optimizer.step()
 
     def ours_step(self, images: np.ndarray, captions: Tensor) -> Tensor:
         """One update; the loss of a word."""

@@ -27,13 +27,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from captionlab.convnets.classifiers import MIRROR_VARIABLE, load_classifier
-from captionlab.convnets.images import prepare_image
-from captionlab.provenance import cores, provenance
-from captionlab.transfer import extraction
-from captionlab.transfer.extraction import Recipe, extract, prepare, read_batch, run
-from captionlab.transfer.scene_data import Scenes, layers_of, load_scenes
+from captionlab.common.provenance import cores, provenance
+from captionlab.experiments.scenes.data import Scenes, layers_of, load_scenes
 from captionlab.transfer.svm import choose_C, scene_classifier
+from captionlab.vision import extraction
+from captionlab.vision.classifiers import MIRROR_VARIABLE, load_classifier
+from captionlab.vision.extraction import Recipe, extract, prepare, read_batch, run
+from captionlab.vision.images import prepare_image
 
 BATCH = 32  # of the bare network: what is usual
 OURS, BARE, LOOP, CEILING = (
@@ -256,7 +256,7 @@ def compare(scenes: Scenes, images: int, rounds: int, cached: int, imitate: bool
 
 
 def decoding_share(files: list[Path], recipe: Recipe, ours: Callable[[], object]) -> float:
-    """Which part of the processor time from file to feature goes into reading, decoding, resizing and normalising."""
+    """Which part of the processor time from file to feature goes into reading, decoding, resizing and normalizing."""
     begin = time.process_time()
     ours()
     whole = time.process_time() - begin

@@ -28,9 +28,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from captionlab.convnets.embedded import PREPARATION, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
+from captionlab.common.provenance import provenance
 from captionlab.datasets import insects, scenes, textures
-from captionlab.provenance import provenance
+from captionlab.vision.embedded import PREPARATION, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
 
 RESULTS = Path(__file__).parents[1] / "results" / "embedded_transfer.json"
 SETS = {
@@ -51,7 +51,7 @@ CANDIDATES = (0.1, 1.0, 10.0, 100.0)
 
 
 def prepare(images: np.ndarray) -> Tensor:
-    """Images uint8 (n, h, w) or (n, h, w, 3) to normalised float32 (n, 3, h, w)."""
+    """Images uint8 (n, h, w) or (n, h, w, 3) to normalized float32 (n, 3, h, w)."""
     x = torch.from_numpy(images)
     x = (x[:, None].expand(-1, 3, -1, -1) if x.ndim == 3 else x.permute(0, 3, 1, 2)).float() / 255
     return (x - torch.tensor(PREPARATION.mean).view(3, 1, 1)) / torch.tensor(PREPARATION.std).view(3, 1, 1)
@@ -199,9 +199,9 @@ def draw(report: dict, path: Path) -> None:
     for axes, (name, table) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
         rows = {row: found for row, found in table["rows"].items() if "(training" not in row}
         rows = dict(sorted(rows.items(), key=lambda pair: pair[1]["mean"]))
-        colours = ["0.65" if any(w in row for w in ("raw", "scratch", "untrained")) else "tab:blue" for row in rows]
+        colors = ["0.65" if any(w in row for w in ("raw", "scratch", "untrained")) else "tab:blue" for row in rows]
         spread = [found["standard_deviation"] or 0 for found in rows.values()]
-        axes.barh(list(rows), [found["mean"] for found in rows.values()], xerr=spread, color=colours, ecolor="0.2")
+        axes.barh(list(rows), [found["mean"] for found in rows.values()], xerr=spread, color=colors, ecolor="0.2")
         for y, found in enumerate(rows.values()):
             axes.plot(list(found["by_seed"].values()), [y] * len(found["by_seed"]), "k.", markersize=3)
         axes.axvline(table["chance"], color="tab:red", linestyle=":", label="chance")

@@ -23,7 +23,8 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from captionlab.convnets.embedded import (
+from captionlab.datasets.shapes import BACKGROUND, make_batch, render_scene
+from captionlab.vision.embedded import (
     CATEGORIES,
     PREPARATION,
     WEIGHTS_FOLDER,
@@ -32,7 +33,6 @@ from captionlab.convnets.embedded import (
     load_weights,
     save_weights,
 )
-from captionlab.datasets.shapes import BACKGROUND, make_batch, render_scene
 
 NETWORKS = {"vgg": TinyVGG, "resnet": TinyResNet}
 LEARNING_RATE = {"vgg": 3e-3, "resnet": 4e-3}
@@ -44,7 +44,7 @@ TEST_IMAGES, TEST_SCENES = 5000, 200
 
 
 def prepare(images: np.ndarray | Tensor) -> Tensor:
-    """Images (n, height, width, 3) uint8 to normalised float32 (n, 3, height, width)."""
+    """Images (n, height, width, 3) uint8 to normalized float32 (n, 3, height, width)."""
     x = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
     return (x - torch.tensor(PREPARATION.mean).view(3, 1, 1)) / torch.tensor(PREPARATION.std).view(3, 1, 1)
 
@@ -56,7 +56,7 @@ def draw(seed: int, stream: int, count: int) -> tuple[Tensor, Tensor]:
 
 
 def batches(images: Tensor, labels: Tensor, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch in random order; each batch is mirrored or not, its colour channels in any order.
+    """One epoch in random order; each batch is mirrored or not, its color channels in any order.
 
     Neither says anything of the class, so both stretch the drawings for nothing.
     """
@@ -68,7 +68,7 @@ def batches(images: Tensor, labels: Tensor, size: int, generator: torch.Generato
 
 
 def with_batch_norm(network: TinyVGG) -> TinyVGG:
-    """Give a VGG batch normalisation for the time of training: it then learns in a fraction of the steps."""
+    """Give a VGG batch normalization for the time of training: it then learns in a fraction of the steps."""
     layers = []
     for layer in network.features:
         layers += [layer, nn.BatchNorm2d(layer.out_channels)] if isinstance(layer, nn.Conv2d) else [layer]
@@ -132,7 +132,7 @@ def predict(network: nn.Module, images: Tensor) -> Tensor:
 def heat_maps(network: TinyVGG, image: np.ndarray) -> Tensor:
     """Class probabilities (classes, rows, columns) of the 64x64 windows of an image, 16 pixels apart.
 
-    The classifier looks at every 4x4 neighbourhood of the last maps, as its convolutional form would.
+    The classifier looks at every 4x4 neighborhood of the last maps, as its convolutional form would.
     """
     maps = network.features(prepare(image[None]))
     side = network.avgpool.output_size[0]

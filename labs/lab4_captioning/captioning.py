@@ -21,7 +21,7 @@ from torch import nn
 # --- 1. Text ----------------------------------------------------------------------------------------------------------
 
 
-def tokenise(caption):
+def tokenize(caption):
     """The words of a caption, in lower case, without punctuation.
 
     A word is a run of letters and digits; an apostrophe within a word belongs to it. Everything else separates words.
@@ -34,7 +34,7 @@ def tokenise(caption):
 
     Example::
 
-        tokenise("A man's T-shirt , 2 dogs .")  # ['a', "man's", 't', 'shirt', '2', 'dogs']
+        tokenize("A man's T-shirt , 2 dogs .")  # ['a', "man's", 't', 'shirt', '2', 'dogs']
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -166,17 +166,17 @@ def encoder_input(pixels, size, mean, std):
     Args:
         pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
         size: side of the images the network expects, pixels; the whole picture is resized, both ways.
-        mean, std: of each colour, three numbers each, for values from 0 to 1.
+        mean, std: of each color, three numbers each, for values from 0 to 1.
 
     Returns:
         ``(batch, 3, size, size)``, float32: values from 0 to 1, resized (bilinear, smoothed where it gets smaller, as
         ``torch.nn.functional.interpolate`` does with ``antialias=True``), minus the mean, divided by the standard
-        deviation of their colour.
+        deviation of their color.
 
     Example::
 
-        grey = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
-        encoder_input(grey, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
+        gray = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
+        encoder_input(gray, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
     """
     # There is a bug below: find it, explain it, repair it.
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
@@ -234,7 +234,7 @@ def to_positions(maps):
 class GridEncoder(nn.Module):
     """An encoder as part of a captioning model: frozen, or with its last blocks trained on.
 
-    Whatever is trained, batch normalisation keeps the statistics of the images it was pretrained on: its layers stay in
+    Whatever is trained, batch normalization keeps the statistics of the images it was pretrained on: its layers stay in
     evaluation mode also while the model trains. The frozen blocks stay in evaluation mode altogether.
 
     Attributes:
@@ -263,7 +263,7 @@ class GridEncoder(nn.Module):
                 parameter.requires_grad = True
 
     def train(self, mode=True):
-        """Training mode for the blocks that are trained, without their batch normalisation; evaluation mode else."""
+        """Training mode for the blocks that are trained, without their batch normalization; evaluation mode else."""
         return super().train(mode)
 
     def forward(self, images):
@@ -739,8 +739,8 @@ def best_caption(finished, running, by_length=0):
             the list of its words' numbers.
         running: captions that had not ended when the search was stopped, likewise.
         by_length: compare totals divided by the number of words to this power. 0 compares the totals themselves, which
-            favours short captions, for each word more makes a caption less probable; 1 compares means a word, which
-            favours long ones; numbers between are a compromise. (A caption without words counts as one of one word.)
+            favors short captions, for each word more makes a caption less probable; 1 compares means a word, which
+            favors long ones; numbers between are a compromise. (A caption without words counts as one of one word.)
 
     Returns:
         The words of the best finished caption, of the best running one if none has finished. The first of equals.

@@ -55,7 +55,7 @@ def _mark(name: str) -> pytest.MarkDecorator:
 
 def _labs_answered(path: Path) -> set[str]:
     """The labs that a submission answers an exercise of; all of them where it answers none."""
-    from captionlab.grading.classroom import Handed, read_submission
+    from captionlab.grading.pipeline import Handed, read_submission
     from captionlab.grading.submission import UnreadableSubmission
 
     answered = set()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from captionlab.exercises import load_lab
-from captionlab.grading.classroom import Graded, Handed, course_secret, grade_submission
 from captionlab.grading.exercise import Exercise
+from captionlab.grading.pipeline import Graded, Handed, course_secret, grade_submission
 from captionlab.grading.sandbox import Sandbox
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"

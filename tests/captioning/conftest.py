@@ -8,7 +8,7 @@ import torch
 from captionlab.captioning.caption_sets import caption_set
 from captionlab.captioning.vocabulary import Vocabulary
 
-NOUNS, COLOURS = ("dog", "cat", "bird", "fish"), ("red", "blue", "green")
+NOUNS, COLORS = ("dog", "cat", "bird", "fish"), ("red", "blue", "green")
 
 
 class ToyGrids:
@@ -29,14 +29,14 @@ def toy():
     draw = torch.Generator().manual_seed(0)
     count = 60
     things = torch.randint(4, (count,), generator=draw)
-    colours = torch.randint(3, (count,), generator=draw)
+    colors = torch.randint(3, (count,), generator=draw)
     rows = 0.1 * torch.randn(count, 4, 7, generator=draw)
     places = torch.randint(4, (count,), generator=draw)
     rows[torch.arange(count), places, things] += 3
-    rows[torch.arange(count), places, 4 + colours] += 3
+    rows[torch.arange(count), places, 4 + colors] += 3
     captions = [
-        [["a", COLOURS[colour], NOUNS[thing]], ["there", "is", "a", COLOURS[colour], NOUNS[thing]]]
-        for thing, colour in zip(things.tolist(), colours.tolist(), strict=True)
+        [["a", COLORS[color], NOUNS[thing]], ["there", "is", "a", COLORS[color], NOUNS[thing]]]
+        for thing, color in zip(things.tolist(), colors.tolist(), strict=True)
     ]
     vocabulary = Vocabulary.from_captions(caption for each in captions for caption in each)
     names = [f"{number}.png" for number in range(count)]

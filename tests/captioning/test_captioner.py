@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from PIL import Image, ImageOps
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from captionlab.captioning import Captioner, corpora
-from captionlab.captioning.corpora import embedded_corpus
+from captionlab.captioning import Captioner
+from captionlab.captioning import datasets as corpora
+from captionlab.captioning.datasets import embedded_corpus
 from captionlab.captioning.encoders import (
     GridEncoder,
     cut_before_pooling,
@@ -30,8 +31,8 @@ from captionlab.captioning.grid_features import GridNetwork, compute_grids
 from captionlab.captioning.runs import RunSettings, prepare_task, train
 from captionlab.captioning.vocabulary import END, PAD, START, UNK
 from captionlab.cli import main
-from captionlab.convnets.embedded import tiny_resnet, tiny_vgg
-from captionlab.transfer.checkpoints import load_checkpoint, save_checkpoint
+from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
+from captionlab.vision.embedded import tiny_resnet, tiny_vgg
 
 COUNTS = {"train": 24, "dev": 6, "test": 4}
 SMALL = {
@@ -186,7 +187,7 @@ def test_describe_files_and_folders_of_all_kinds_of_pictures(home, tmp_path):
     scene = Image.open(home / "scene.png")
     scene.convert("CMYK").save(tmp_path / "cmyk.jpg")
     scene.convert("P").save(tmp_path / "palette.png")
-    scene.convert("L").save(tmp_path / "grey.png")
+    scene.convert("L").save(tmp_path / "gray.png")
     scene.resize((1, 1)).save(tmp_path / "one.png")
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     done = invoke("describe", home / "run", tmp_path, "--attention", tmp_path / "seen", "--out", tmp_path / "c.csv")
@@ -273,9 +274,9 @@ def test_word_vectors_begin_the_embedding(home, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("learnt", [1, 2])
-def test_an_encoder_that_learns_with_standardised_features(home, tmp_path, learnt):
+def test_an_encoder_that_learns_with_standardized_features(home, tmp_path, learnt):
     settings = RunSettings.from_flat(
-        {**SMALL, "epochs": 1, "standardise": True, "learnt": learnt, "size": 64, "train_images": 8}
+        {**SMALL, "epochs": 1, "standardize": True, "learnt": learnt, "size": 64, "train_images": 8}
     )
     train(settings, tmp_path, report=lambda line: None)
     captioner = Captioner.load(tmp_path)

@@ -61,7 +61,7 @@ def test_matrix_has_known_vectors_zeros_for_padding_and_random_rows_of_their_spr
 
 
 def test_vectors_trained_on_captions_put_words_of_like_use_together():
-    captions = [["a", colour, thing, "runs"] for colour in ("red", "blue") for thing in ("dog", "cat")] * 100
+    captions = [["a", color, thing, "runs"] for color in ("red", "blue") for thing in ("dog", "cat")] * 100
     captions += [["the", number, "of", "us"] for number in ("two", "three")] * 100
     vectors = train_word2vec(captions, 8, seed=1, epochs=100)
     again = train_word2vec(captions, 8, seed=1, epochs=100)

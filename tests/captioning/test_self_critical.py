@@ -61,12 +61,12 @@ def test_good_captions_get_likelier_and_bad_ones_less_likely():
     decoder = Decoder(DecoderSettings(6, 10, embedding=8, hidden=16, attention=8, dropout=0.1))
     positions, generator = torch.rand(4, 9, 6), torch.Generator().manual_seed(0)
     references = [[[4, 5, 6, 7]]] * 4
-    optimiser, scores = torch.optim.Adam(decoder.parameters(), 0.02), []
+    optimizer, scores = torch.optim.Adam(decoder.parameters(), 0.02), []
     for _ in range(120):
         loss, _ = self_critical_loss(decoder, positions, references, 8, generator)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         right = [len({4, 5, 6, 7} & set(caption)) for caption in draw(decoder, decoder.see(positions), 4, generator)]
         scores.append(sum(right) / len(right))
     assert sum(scores[-10:]) > 1.4 * sum(scores[:10])

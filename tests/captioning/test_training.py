@@ -20,7 +20,7 @@ from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_for
 from captionlab.captioning.settings import DecoderSettings, TrainingSettings
 from captionlab.captioning.training import BEST, HISTORY, STATE, Trainer
 from captionlab.captioning.vocabulary import Vocabulary
-from captionlab.transfer.checkpoints import load_checkpoint
+from captionlab.common.checkpoints import load_checkpoint
 
 QUICK = TrainingSettings(epochs=4, images=8, rate=0.02, warmup=2, seed=3)
 

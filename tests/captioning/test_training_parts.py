@@ -10,7 +10,7 @@ from torch import nn
 
 from captionlab.captioning.batches import active_counts, sort_by_length
 from captionlab.captioning.loss import attention_penalty, caption_loss
-from captionlab.captioning.optimisation import best_epoch, clip_gradients
+from captionlab.captioning.optimization import best_epoch, clip_gradients
 from captionlab.captioning.sampling import sampling_probability, scheduled_words
 
 

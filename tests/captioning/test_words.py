@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from captionlab.captioning.metrics import bleu, top_k_accuracy
-from captionlab.captioning.text import tokenise
+from captionlab.captioning.text import tokenize
 from captionlab.captioning.vocabulary import SPECIALS, Vocabulary, choose_words, decode, encode
 
 CAPTIONS = [["a", "dog", "runs"], ["a", "cat"], ["the", "dog"]]
@@ -24,7 +24,7 @@ CAPTIONS = [["a", "dog", "runs"], ["a", "cat"], ["the", "dog"]]
     ],
 )
 def test_tokens(caption, words):
-    assert tokenise(caption) == words
+    assert tokenize(caption) == words
 
 
 def test_frequent_words_first_then_the_alphabet():

@@ -141,7 +141,7 @@ def test_labs_lists_the_exercises():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LABS)
-def test_the_demonstration_recognises_every_misconception(name, monkeypatch):
+def test_the_demonstration_recognizes_every_misconception(name, monkeypatch):
     """A class with all of them, graded from notebooks as handed in."""
     monkeypatch.delenv("CAPTIONLAB_SECRET")
     lab, made = load_lab(name), Path("demo") / name

@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from captionlab.datasets import catalogue
-from captionlab.datasets.catalogue import Archive, Dataset
+from captionlab.common.progress import Quiet
+from captionlab.datasets import catalog
+from captionlab.datasets.catalog import Archive, Dataset
 from captionlab.datasets.download import Retry
-from captionlab.datasets.progress import Quiet
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def tiny_zip():
 
 @pytest.fixture
 def tiny(host, tiny_zip, monkeypatch):
-    """The data set "tiny", 16 images in 2 splits and 2 classes, in the catalogue and on the host."""
+    """The data set "tiny", 16 images in 2 splits and 2 classes, in the catalog and on the host."""
     host.files["/tiny.zip"] = tiny_zip
     archive = Archive(
         name="tiny.zip",
@@ -75,7 +75,7 @@ def tiny(host, tiny_zip, monkeypatch):
 
 
 def register(monkeypatch, *archives, **changes):
-    """Put the data set "tiny", made from these archives, into the catalogue."""
+    """Put the data set "tiny", made from these archives, into the catalog."""
     counts = tuple((part, kind, 4) for part in ("train", "val") for kind in "ab")
     entry = {
         "name": "tiny",
@@ -93,7 +93,7 @@ def register(monkeypatch, *archives, **changes):
         "counts": counts,
     }
     dataset = Dataset(**{**entry, **changes})
-    monkeypatch.setitem(catalogue.DATASETS, "tiny", dataset)
+    monkeypatch.setitem(catalog.DATASETS, "tiny", dataset)
     return dataset
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from captionlab.captioning.metrics import bleu
-from captionlab.captioning.text import tokenise
-from captionlab.datasets.captioned_scenes import COLOURS, GROUNDS, SIZE, make_scenes, plural
+from captionlab.captioning.text import tokenize
+from captionlab.datasets.captioned_scenes import COLORS, GROUNDS, SIZE, make_scenes, plural
 
 SCENES = make_scenes(1, 60)
 
@@ -31,19 +31,19 @@ def test_every_scene_has_five_different_captions_of_things_that_are_there():
         for caption in scene.captions:
             words = caption.split()
             assert nouns & set(words)
-            assert set(words) & {thing.colour for thing in scene.things}
+            assert set(words) & {thing.color for thing in scene.things}
             assert {"two", "pair"}.isdisjoint(words) or len(scene.things) == 2
             assert all(ground not in caption or ground == scene.ground for ground in GROUNDS)
 
 
-def test_things_are_where_their_boxes_are_and_in_their_colours():
+def test_things_are_where_their_boxes_are_and_in_their_colors():
     for scene in SCENES[:20]:
         for thing in scene.things:
             x0, y0, x1, y1 = thing.box
             assert 0 <= x0 < x1 <= SIZE
             assert 0 <= y0 < y1 <= SIZE
             inside = scene.image[y0:y1, x0:x1].reshape(-1, 3) / 255
-            near = np.abs(inside - np.array(COLOURS[thing.colour])).max(axis=1) < 0.12
+            near = np.abs(inside - np.array(COLORS[thing.color])).max(axis=1) < 0.12
             assert near.mean() > 0.1
             assert scene.boxes(thing.noun)
 
@@ -63,6 +63,6 @@ def test_relations_and_places_agree_with_the_boxes():
 
 def test_captions_vary_and_still_agree():
     """One of a scene's captions against the other four: what BLEU an equal of the people who wrote them would get."""
-    held = [tokenise(scene.captions[0]) for scene in SCENES]
-    others = [[tokenise(caption) for caption in scene.captions[1:]] for scene in SCENES]
+    held = [tokenize(scene.captions[0]) for scene in SCENES]
+    others = [[tokenize(caption) for caption in scene.captions[1:]] for scene in SCENES]
     assert 0.4 < bleu(held, others)[3] < 0.95

@@ -4,10 +4,10 @@ import pytest
 from click.testing import CliRunner
 
 from captionlab.commands.data import data
+from captionlab.common.progress import Bars
 from captionlab.datasets import store
-from captionlab.datasets.catalogue import DATASETS
+from captionlab.datasets.catalog import DATASETS
 from captionlab.datasets.disk import remove
-from captionlab.datasets.progress import Bars
 
 
 @pytest.fixture

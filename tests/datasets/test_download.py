@@ -204,8 +204,8 @@ def test_content_length_too_small(get, host):
     assert nothing_left(get.target)
 
 
-def test_size_unlike_the_catalogue_is_refused_before_the_download(get, host):
-    with pytest.raises(DamagedFile, match=f"offers {len(BODY)} bytes, the catalogue expects 7"):
+def test_size_unlike_the_catalog_is_refused_before_the_download(get, host):
+    with pytest.raises(DamagedFile, match=f"offers {len(BODY)} bytes, the catalog expects 7"):
         get(size=7)
     assert nothing_left(get.target)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from captionlab.datasets.catalogue import DATASETS
+from captionlab.datasets.catalog import DATASETS
 from captionlab.datasets.errors import DataError, NotFetched
 from captionlab.datasets.folders import EXTENSIONS, list_images, read_split
 from captionlab.datasets.store import fetch

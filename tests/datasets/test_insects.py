@@ -1,4 +1,4 @@
-"""The drawn ants and bees: seeded, balanced, colour tells nothing, the embedded network's features do."""
+"""The drawn ants and bees: seeded, balanced, color tells nothing, the embedded network's features do."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import LinearSVC
 
-from captionlab.convnets.embedded import PREPARATION, tiny_vgg
 from captionlab.datasets import insects
 from captionlab.datasets.folders import list_images
+from captionlab.vision.embedded import PREPARATION, tiny_vgg
 
 
 @pytest.fixture(scope="module")
@@ -70,15 +70,15 @@ def test_folders_hold_the_same_images_in_the_same_order(split, tmp_path):
                 assert np.array_equal(np.asarray(file), image)
 
 
-def test_colours_say_next_to_nothing(split):
+def test_colors_say_next_to_nothing(split):
     """Mean and spread of every channel, and its extremes: what could tell the classes without any shape."""
 
-    def colours(images):
+    def colors(images):
         flat = images.reshape(len(images), -1, 3) / 255
         return np.concatenate([flat.mean(1), flat.std(1), *np.quantile(flat, [0.02, 0.98], axis=1)], axis=1)
 
     train, labels, test, test_labels = split
-    assert LogisticRegression().fit(colours(train), labels).score(colours(test), test_labels) < 0.7
+    assert LogisticRegression().fit(colors(train), labels).score(colors(test), test_labels) < 0.7
 
 
 def test_pretrained_features_beat_pixels(split):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from captionlab.common.progress import Quiet
 from captionlab.datasets import scene15
-from captionlab.datasets.catalogue import get
+from captionlab.datasets.catalog import get
 from captionlab.datasets.folders import read_split
-from captionlab.datasets.places import find_mirror
-from captionlab.datasets.progress import Quiet
+from captionlab.datasets.paths import find_mirror
 from captionlab.datasets.store import RECORD, fetch
 from captionlab.datasets.verify import verify
 

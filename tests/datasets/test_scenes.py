@@ -8,9 +8,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import LinearSVC
 
-from captionlab.convnets.embedded import PREPARATION, tiny_vgg
 from captionlab.datasets import scene15, scenes
 from captionlab.datasets.folders import list_images
+from captionlab.vision.embedded import PREPARATION, tiny_vgg
 
 
 @pytest.fixture(scope="module")

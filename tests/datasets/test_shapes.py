@@ -42,9 +42,9 @@ def test_batch():
     assert np.array_equal(few, again)
     assert np.array_equal(first, same)
     assert set(labels) == set(range(len(CLASSES)))
-    means = images.mean(axis=(1, 2))  # noise has colour even where the picture has none; on average it has not
-    grey = (np.ptp(means, axis=1) < 1).mean()
-    assert 0.05 < grey < 0.3  # some pictures have no colour, most have
+    means = images.mean(axis=(1, 2))  # noise has color even where the picture has none; on average it has not
+    gray = (np.ptp(means, axis=1) < 1).mean()
+    assert 0.05 < gray < 0.3  # some pictures have no color, most have
 
 
 def test_object_stands_out():

@@ -14,10 +14,10 @@ from dataclasses import replace
 import pytest
 
 from captionlab.datasets import archives, scene15, store
-from captionlab.datasets.catalogue import Archive
+from captionlab.datasets.catalog import Archive
 from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, NotFetched, UnsafeArchive
-from captionlab.datasets.places import data_root, read_sums
+from captionlab.datasets.paths import data_root, read_sums
 from captionlab.datasets.store import fetch, locate
 
 
@@ -278,12 +278,12 @@ def test_second_fetch_does_not_wait_for_ever(get, host, report):
 
 CHILD = """
 import sys, time
-from captionlab.datasets import archives, catalogue, disk, store
-from captionlab.datasets.catalogue import Archive, Dataset
+from captionlab.datasets import archives, catalog, disk, store
+from captionlab.datasets.catalog import Archive, Dataset
 
 root, url, where = sys.argv[1:]
 archive = Archive(name="tiny.zip", urls=(url,), size=1, limit=10_000_000)
-catalogue.DATASETS["tiny"] = Dataset(
+catalog.DATASETS["tiny"] = Dataset(
     name="tiny", title="Tiny", what="", folder="tiny_data", inside="tiny", entries=("train/a", "val/b"),
     archives=(archive,), layout=(), home="", terms="", papers=(), mirrored="",
 )

@@ -101,7 +101,7 @@ def check_misconceptions(exercise: Exercise, given: dict) -> None:
 
 
 def check_start(exercise: Exercise, given: dict) -> None:
-    """The code that a bug is to be found in runs, earns nothing, and is recognised."""
+    """The code that a bug is to be found in runs, earns nothing, and is recognized."""
     code = in_the_notebook(start_source(exercise), exercise.name, given)
     for seed in seeds(exercise):
         verdict = judged(exercise, code, seed)

@@ -45,7 +45,7 @@ def alternatives(name, **by_way):
 
 
 @alternative
-def tokenise__a_loop_over_the_characters(caption):
+def tokenize__a_loop_over_the_characters(caption):
     caption, kept = f" {caption.lower()} ", ""
     for before, one, after in zip(caption, caption[1:], caption[2:], strict=False):
         inside = one == "'" and before.isalnum() and after.isalnum()
@@ -54,13 +54,13 @@ def tokenise__a_loop_over_the_characters(caption):
 
 
 @alternative
-def tokenise__split_and_stripped(caption):
+def tokenize__split_and_stripped(caption):
     words = re.split(r"[^\w']|_", caption.lower())
     return [word.strip("'") for word in words if word.strip("'")]
 
 
 @alternative
-def tokenise__matches_one_by_one(caption):
+def tokenize__matches_one_by_one(caption):
     return [match.group() for match in re.finditer(r"[^\W_]+('[^\W_]+)*", caption.casefold())]
 
 
@@ -177,7 +177,7 @@ def encoder_input__torchvision(pixels, size, mean, std):
 
 
 @alternative
-def encoder_input__normalised_first(pixels, size, mean, std):
+def encoder_input__normalized_first(pixels, size, mean, std):
     images = (np.moveaxis(pixels, 3, 1) / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
     return F.interpolate(torch.from_numpy(images).float(), size, mode="bilinear", align_corners=False, antialias=True)
 

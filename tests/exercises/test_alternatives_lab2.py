@@ -42,7 +42,7 @@ def alternative(implementation):
 
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
     assert list(LAB.exercises) == [
-        *("grey_to_rgb", "VGG16relu7", "extract_features", "l2_normalise", "scene_classifier"),
+        *("gray_to_rgb", "VGG16relu7", "extract_features", "l2_normalize", "scene_classifier"),
         *("confusion_matrix", "accuracy_by_class", "features_at", "choose_C", "pca_project"),
     ]
     assert LAB.max_points == 25
@@ -63,7 +63,7 @@ def test_misconceptions_run_in_the_notebook(name):
     check_misconceptions(LAB.exercises[name], GIVEN)
 
 
-@pytest.mark.parametrize("name", ["grey_to_rgb", "extract_features", "features_at", "confusion_matrix"])
+@pytest.mark.parametrize("name", ["gray_to_rgb", "extract_features", "features_at", "confusion_matrix"])
 def test_a_careless_answer_cannot_spoil_the_probe(name):
     check_careless(LAB.exercises[name])
 
@@ -72,12 +72,12 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
 
 
 @alternative
-def grey_to_rgb__concatenated(images):
+def gray_to_rgb__concatenated(images):
     return torch.cat([images] * 3, dim=1) if images.size(1) == 1 else images
 
 
 @alternative
-def grey_to_rgb__numpy(images):
+def gray_to_rgb__numpy(images):
     return np.repeat(images.numpy(), 3 // images.shape[1], axis=1)
 
 
@@ -158,22 +158,22 @@ def extract_features__numpy(model, images, batch_size=32):
 
 
 @alternative
-def l2_normalise__torchs_own(features):
+def l2_normalize__torchs_own(features):
     return F.normalize(features, p=2, dim=1)
 
 
 @alternative
-def l2_normalise__a_small_number_added(features):
+def l2_normalize__a_small_number_added(features):
     return features / (features.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10)
 
 
 @alternative
-def l2_normalise__scikit_learn(features):
+def l2_normalize__scikit_learn(features):
     return normalize(features.numpy())
 
 
 @alternative
-def l2_normalise__row_by_row(features):
+def l2_normalize__row_by_row(features):
     rows = [row / row.norm() if row.norm() > 0 else row for row in features]
     return torch.stack(rows)
 
@@ -210,7 +210,7 @@ def features_at__a_hook_on_a_copy(model, layer, images):
 @alternative
 def scene_classifier__named_steps(C=1.0):
     svm = LinearSVC(C=C, multi_class="ovr", max_iter=50_000, random_state=7)
-    return Pipeline([("normalise", Normalizer(norm="l2")), ("svm", svm)])
+    return Pipeline([("normalize", Normalizer(norm="l2")), ("svm", svm)])
 
 
 @alternative

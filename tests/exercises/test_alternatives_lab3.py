@@ -67,22 +67,22 @@ def test_three_bugs_are_to_be_found():
 
 
 @alternative
-def train_step__cleared_afterwards_too(model, images, labels, optimiser):
-    optimiser.zero_grad(set_to_none=False)
+def train_step__cleared_afterwards_too(model, images, labels, optimizer):
+    optimizer.zero_grad(set_to_none=False)
     scores = model(images)
     loss = nn.CrossEntropyLoss()(scores, labels)
     loss.backward()
-    optimiser.step()
-    optimiser.zero_grad()
+    optimizer.step()
+    optimizer.zero_grad()
     return float(loss)
 
 
 @alternative
-def train_step__log_softmax(model, images, labels, optimiser):
-    optimiser.zero_grad()
+def train_step__log_softmax(model, images, labels, optimizer):
+    optimizer.zero_grad()
     loss = F.nll_loss(F.log_softmax(model(images), dim=1), labels)
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.detach().item()
 
 

@@ -33,7 +33,7 @@ def given():
 
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
     assert list(LAB.exercises) == [
-        *("tokenise", "choose_words", "encode", "decode", "split_by_image", "embedding_matrix"),
+        *("tokenize", "choose_words", "encode", "decode", "split_by_image", "embedding_matrix"),
         *("encoder_input", "cut_before_pooling", "to_positions", "GridEncoder"),
         *("SoftAttention", "AdditiveAttention", "Gate", "InitialState", "decoder_step"),
         *("inputs_and_targets", "sort_by_length", "active_counts", "caption_loss", "attention_penalty"),

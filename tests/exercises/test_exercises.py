@@ -88,7 +88,7 @@ def test_little_can_be_had_without_work(expectations):
         assert expectation.unearned <= len(expectation.reference.observations) / 2
 
 
-def test_each_misconception_is_recognised_by_its_own_name(exercise, expectations):
+def test_each_misconception_is_recognized_by_its_own_name(exercise, expectations):
     for expectation in expectations:
         for name, observed in expectation.misconceptions.items():
             verdict = judge(expectation, observed)

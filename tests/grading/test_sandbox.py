@@ -51,7 +51,7 @@ def test_right_answer_gets_all_points(verdict):
         ("    return add(a, b)", "wrong"),
     ],
 )
-def test_misbehaviour_costs_its_own_points(verdict, body, outcome):
+def test_misbehavior_costs_its_own_points(verdict, body, outcome):
     found = verdict("def add(a, b):\n" + body)
     assert found.outcome in outcome.split("|"), found
     assert found.points == 0

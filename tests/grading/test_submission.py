@@ -8,9 +8,9 @@ import os
 import nbformat
 import pytest
 
-from captionlab.grading.classroom import Handed, NothingToGrade, find_submissions, grade_submission, read_submission
-from captionlab.grading.report import write_reports
+from captionlab.grading.pipeline import Handed, NothingToGrade, find_submissions, grade_submission, read_submission
 from captionlab.grading.submission import MAX_BYTES, UnreadableSubmission
+from captionlab.instructor.report import write_reports
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_magics_are_tolerated(submit, cell):
     submission = submit(cell)
     assert submission.notes == []
     assert submission.defining("add")
-    kept = submission.programme("add")[0]
+    kept = submission.program("add")[0]
     import ast
 
     body = ast.parse(kept["code"]).body

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from captionlab.exercises import load_lab
-from captionlab.grading import classroom
+from captionlab.grading import pipeline as classroom
 from captionlab.grading.observation import observe
 
 

@@ -32,24 +32,24 @@ def adds_twice(a, b):
     return a + 2 * b
 
 
-def centre(values):
+def center(values):
     """Values less their mean, shape (n,)."""
     return values - values.mean()
 
 
-@lab.exercise("toy_lab:centre", points=3, minutes=1)
-def probe_centre(centre, rng):
+@lab.exercise("toy_lab:center", points=3, minutes=1)
+def probe_center(center, rng):
     for size in (3, 5):
         values = torch.from_numpy(rng.standard_normal(size).astype(np.float32) + 3)
-        yield f"{size} values", centre(values)
+        yield f"{size} values", center(values)
 
 
-@lab.misconception("centre", hint="Subtract the mean, do not divide by it.")
+@lab.misconception("center", hint="Subtract the mean, do not divide by it.")
 def divides(values):
     return values / values.mean()
 
 
-@lab.misconception("centre", hint="The median is not the mean.")
+@lab.misconception("center", hint="The median is not the mean.")
 def takes_the_median(values):
     return values - values.median() - 1
 
@@ -63,7 +63,7 @@ def halves(number):
 
 @lab.exercise("toy_lab:halves", points=1, minutes=1)
 def probe_halves(halves, rng):
-    from captionlab.grading.probing import outcome_of
+    from captionlab.grading.probe_helpers import outcome_of
 
     for _ in range(3):
         number = 2 * int(rng.integers(100, 1000))

@@ -50,7 +50,7 @@ def course(tmp_path_factory, request):
     run("nbgrader", "fetch_assignment", LAB, *to_exchange, cwd=student)
     fetched = student / LAB
     stub, solved = (path.read_text() for path in (fetched / MODULE, course / "solutions" / LAB / MODULE))
-    (fetched / MODULE).write_text(with_answers(stub, solved, "tokenise", "encode"))
+    (fetched / MODULE).write_text(with_answers(stub, solved, "tokenize", "encode"))
     run("nbgrader", "submit", LAB, *to_exchange, cwd=student)
     run("nbgrader", "collect", LAB, *to_exchange, cwd=course)
     collected = next((course / "submitted").iterdir())
@@ -87,7 +87,7 @@ def test_the_module_came_through_the_exchange(course):
 def test_the_module_is_graded_and_no_solution_takes_its_place(course):
     lab = load_lab(LAB)
     assert sum(points(course, "ada").values()) == lab.max_points
-    assert {name for name, value in points(course, "bob").items() if value} == {"tokenise", "encode"}
+    assert {name for name, value in points(course, "bob").items() if value} == {"tokenize", "encode"}
     assert sum(points(course, "cleo").values()) == 0
     for student in ("ada", "bob", "cleo"):
         assert not (course / "autograded" / student / LAB / MODULE).exists()

@@ -27,7 +27,7 @@ def test_shape_and_type(size: tuple[int, int]):
         assert image.dtype == torch.float32
 
 
-def test_evaluation_is_the_centre_of_the_resized_picture():
+def test_evaluation_is_the_center_of_the_resized_picture():
     found = make_transforms(56)[1](picture(128, 64))
     square = np.asarray(picture(128, 64).crop((32, 0, 96, 64)))[4:60, 4:60]  # 64 is 56 * 8 // 7: nothing to resize
     expected = (torch.from_numpy(square / 255).permute(2, 0, 1).float() - MEAN[:, None, None]) / STD[:, None, None]

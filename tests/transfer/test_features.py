@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from captionlab.convnets.embedded import tiny_resnet, tiny_vgg
 from captionlab.transfer import features
-from captionlab.transfer.features import VGG16relu7, extract_features, features_at, grey_to_rgb, l2_normalise
+from captionlab.transfer.features import VGG16relu7, extract_features, features_at, gray_to_rgb, l2_normalize
+from captionlab.vision.embedded import tiny_resnet, tiny_vgg
 
 
 def images(count=5, size=64, seed=0):
@@ -49,18 +49,18 @@ def test_relu7_shares_nothing_with_the_original():
     assert torch.equal(relu7(images()), before)
 
 
-def test_grey_images_get_three_equal_channels_and_colour_ones_stay():
-    grey = torch.arange(12, dtype=torch.uint8).reshape(2, 1, 2, 3)
-    found = grey_to_rgb(grey)
+def test_gray_images_get_three_equal_channels_and_color_ones_stay():
+    gray = torch.arange(12, dtype=torch.uint8).reshape(2, 1, 2, 3)
+    found = gray_to_rgb(gray)
     assert found.dtype == torch.uint8
-    assert all(torch.equal(found[:, channel], grey[:, 0]) for channel in range(3))
-    assert torch.equal(grey_to_rgb(images()), images())
+    assert all(torch.equal(found[:, channel], gray[:, 0]) for channel in range(3))
+    assert torch.equal(gray_to_rgb(images()), images())
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 4, 4), (3, 4, 4), (1, 4, 4, 4)])
 def test_other_channels_are_refused(shape):
     with pytest.raises(ValueError, match=r"must be \(batch, 1 or 3"):
-        grey_to_rgb(torch.zeros(shape))
+        gray_to_rgb(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 100])
@@ -113,7 +113,7 @@ def test_rows_have_length_one_and_zeros_stay():
     rows = torch.randn(6, 9, generator=torch.Generator().manual_seed(1)) * torch.logspace(-6, 6, 6)[:, None]
     rows[2] = 0
     before = rows.clone()
-    found = l2_normalise(rows)
+    found = l2_normalize(rows)
     assert torch.equal(rows, before)
     torch.testing.assert_close(found.norm(dim=1), torch.tensor([1.0, 1, 0, 1, 1, 1]))
     torch.testing.assert_close(found, nn.functional.normalize(rows, dim=1))

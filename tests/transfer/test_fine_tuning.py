@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, TensorDataset
 
+from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 from captionlab.transfer import fine_tuning
-from captionlab.transfer.checkpoints import load_checkpoint, save_checkpoint
 from captionlab.transfer.fine_tuning import BEST, HISTORY, LAST, Settings, fine_tune
 
 SETTINGS = Settings(epochs=5, patience=5, batch_size=5, head_rate=0.1, backbone_rate=0.05, seed=3)

@@ -19,11 +19,11 @@ def small(classes: int = 2) -> nn.Module:
     return replace_head(models.mobilenet_v2(width_mult=0.1), classes)
 
 
-def steps(model: nn.Module, optimiser: torch.optim.Optimizer, count: int = 2) -> None:
+def steps(model: nn.Module, optimizer: torch.optim.Optimizer, count: int = 2) -> None:
     generator = torch.Generator().manual_seed(1)
     for _ in range(count):
         images = 5 + 3 * torch.randn(4, 3, 32, 32, generator=generator)
-        train_step(model, images, torch.tensor([0, 1, 0, 1]), optimiser)
+        train_step(model, images, torch.tensor([0, 1, 0, 1]), optimizer)
 
 
 def changed(model: nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
@@ -35,10 +35,10 @@ def test_a_frozen_network_with_a_new_head_moves_in_its_head_only():
     freeze(model)
     replace_head(model, 2)
     before = copy.deepcopy(model.state_dict())
-    optimiser = torch.optim.SGD(parameter_groups(model, head_of(model), 0.1, 0.1), lr=0.1, weight_decay=0.1)
+    optimizer = torch.optim.SGD(parameter_groups(model, head_of(model), 0.1, 0.1), lr=0.1, weight_decay=0.1)
     model.train()  # as a training loop does
     training_mode(model, head_of(model))
-    steps(model, optimiser)
+    steps(model, optimizer)
     assert changed(model, before) == {"classifier.1.weight", "classifier.1.bias"}
 
 

@@ -19,7 +19,7 @@ def test_examples_in_the_docstrings():
     assert doctest.testmod(svm).attempted >= 6
 
 
-def test_the_classifier_normalises_rows_and_trains_one_against_all(blobs):
+def test_the_classifier_normalizes_rows_and_trains_one_against_all(blobs):
     features, labels = blobs
     classifier = scene_classifier(C=0.5).fit(features, labels)
     machine = classifier[-1]

@@ -17,8 +17,8 @@ from captionlab.workbook.build import built_files
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.module import release_module, source_module
 from captionlab.workbook.notebook import source_notebook, text_cells
-from captionlab.workbook.own_module import BrokenModule, run_module
 from captionlab.workbook.stub import BEGIN, END, solution_source, start_source
+from captionlab.workbook.student_module import BrokenModule, run_module
 
 LAB = "lab4_captioning"
 HEADER = """```python module="answers.py"
@@ -195,10 +195,10 @@ def test_command_checks_notebook_and_module_together(here, root):
         shutil.copy(root / "labs" / LAB / name, folder)
     text = (folder / "captioning.py").read_text()
     solved = (root / "solutions" / LAB / "captioning.py").read_text()
-    start, end = (solved.index(f"def {name}(") for name in ("tokenise", "choose_words"))
-    stub = text[text.index("def tokenise(") : text.index("def choose_words(")]
+    start, end = (solved.index(f"def {name}(") for name in ("tokenize", "choose_words"))
+    stub = text[text.index("def tokenize(") : text.index("def choose_words(")]
     (folder / "captioning.py").write_text(text.replace(stub, solved[start:end]))
     for path in ([], [str(folder)], [str(folder / f"{LAB}.ipynb")], [str(folder / "captioning.py")]):
-        done = CliRunner().invoke(command, ["lab4", *path, "-e", "tokenise"])
+        done = CliRunner().invoke(command, ["lab4", *path, "-e", "tokenize"])
         assert done.exit_code == 0, done.output
         assert "1 of 1 points" in done.output

@@ -18,7 +18,7 @@ batches             captions in order of length, so that captions that have ende
 caption_sets        images with their captions as numbers, dealt out in batches
 loss                cross-entropy over real words, and the penalty on attention
 sampling            scheduled sampling: training on the model's own words
-optimisation        clipping of gradients, the best epoch
+optimization        clipping of gradients, the best epoch
 evaluation          loss with the true words given, BLEU of the model's own
 settings            everything a run depends on, with defaults
 self_critical       the last epochs may learn from the BLEU of captions the model draws

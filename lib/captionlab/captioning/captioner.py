@@ -22,9 +22,9 @@ from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
 from captionlab.captioning.vocabulary import END, PAD, START, Vocabulary
-from captionlab.transfer.checkpoints import load_checkpoint, load_weights
-from captionlab.transfer.extraction import Picture
-from captionlab.transfer.feature_cache import fingerprint
+from captionlab.common.checkpoints import load_checkpoint, load_weights
+from captionlab.vision.extraction import Picture
+from captionlab.vision.feature_cache import fingerprint
 
 FORMAT = 1  # of the header
 

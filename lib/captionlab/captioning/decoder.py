@@ -126,7 +126,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.settings = settings
         size = settings.projection or settings.channels
-        if settings.standardise:
+        if settings.standardize:
             self.register_buffer("mean", torch.zeros(settings.channels))
             self.register_buffer("spread", torch.ones(settings.channels))
         if settings.projection:
@@ -151,13 +151,13 @@ class Decoder(nn.Module):
         return asdict(self.settings)
 
     def measure(self, positions: Tensor) -> None:
-        """Take mean and spread of each feature from grids, (images, positions, channels), for `standardise`."""
+        """Take mean and spread of each feature from grids, (images, positions, channels), for `standardize`."""
         self.mean.copy_(positions.mean(dim=(0, 1)))
         self.spread.copy_(positions.std(dim=(0, 1)).clamp(min=1e-3))
 
     def see(self, positions: Tensor) -> Seen:
         """Everything that depends on the images alone; positions: (images, positions, channels)."""
-        if self.settings.standardise:
+        if self.settings.standardize:
             positions = (positions - self.mean) / self.spread
         if self.settings.projection:
             positions = self.dropout(torch.relu(self.projection(positions)))

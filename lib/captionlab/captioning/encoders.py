@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captionlab.convnets.classifiers import EMBEDDED, Classifier, load_classifier
+from captionlab.vision.classifiers import EMBEDDED, Classifier, load_classifier
 
 # Where a network's grid is taken: the output of its last block. Others of torchvision have `features` or `layer4`.
-# The embedded networks were trained to take no notice of colours: an early layer, which still has them, is put beside.
+# The embedded networks were trained to take no notice of colors: an early layer, which still has them, is put beside.
 LAYERS = {
     "inception_v3": ("Mixed_7c",),
     "googlenet": ("inception5b",),
@@ -66,17 +66,17 @@ def encoder_input(pixels, size, mean, std):
     Args:
         pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
         size: side of the images the network expects, pixels; the whole picture is resized, both ways.
-        mean, std: of each colour, three numbers each, for values from 0 to 1.
+        mean, std: of each color, three numbers each, for values from 0 to 1.
 
     Returns:
         ``(batch, 3, size, size)``, float32: values from 0 to 1, resized (bilinear, smoothed where it gets smaller, as
         ``torch.nn.functional.interpolate`` does with ``antialias=True``), minus the mean, divided by the standard
-        deviation of their colour.
+        deviation of their color.
 
     Example::
 
-        grey = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
-        encoder_input(grey, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
+        gray = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
+        encoder_input(gray, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
     """
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
@@ -103,7 +103,7 @@ def to_positions(maps):
 class GridEncoder(nn.Module):
     """An encoder as part of a captioning model: frozen, or with its last blocks trained on.
 
-    Whatever is trained, batch normalisation keeps the statistics of the images it was pretrained on: its layers stay in
+    Whatever is trained, batch normalization keeps the statistics of the images it was pretrained on: its layers stay in
     evaluation mode also while the model trains. The frozen blocks stay in evaluation mode altogether.
 
     Attributes:
@@ -133,7 +133,7 @@ class GridEncoder(nn.Module):
         self.train(self.training)
 
     def train(self, mode=True):
-        """Training mode for the blocks that are trained, without their batch normalisation; evaluation mode else."""
+        """Training mode for the blocks that are trained, without their batch normalization; evaluation mode else."""
         super().train(False)
         self.training = mode
         for block in self.trained:
@@ -246,7 +246,7 @@ def load_encoder(
 ) -> Encoder:
     """A pretrained network as an encoder.
 
-    Inception v3 was trained on values from -1 to 1, at 299 pixels; torchvision's turns ImageNet-normalised images into
+    Inception v3 was trained on values from -1 to 1, at 299 pixels; torchvision's turns ImageNet-normalized images into
     these itself (``transform_input``), so every network is fed alike here.
 
     Args:
@@ -257,7 +257,7 @@ def load_encoder(
         second_size: see `Encoder`.
 
     Raises:
-        FileNotFoundError, ValueError: see :func:`captionlab.convnets.classifiers.load_classifier`; and if it has no
+        FileNotFoundError, ValueError: see :func:`captionlab.vision.classifiers.load_classifier`; and if it has no
             such layer.
     """
     if network is None:

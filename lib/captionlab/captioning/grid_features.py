@@ -23,10 +23,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from captionlab.captioning.encoders import Encoder
+from captionlab.common.files import write_atomically
 from captionlab.datasets.disk import require_space
-from captionlab.transfer.checkpoints import write_atomically
-from captionlab.transfer.extraction import Picture, Recipe, prepare, stream
-from captionlab.transfer.feature_cache import fingerprint
+from captionlab.vision.extraction import Picture, Recipe, prepare, stream
+from captionlab.vision.feature_cache import fingerprint
 
 FORMAT = 1  # to be raised when the same recipe begins to give other numbers
 VARIANTS = {"plain": "no", "mirrored": "only"}
@@ -140,7 +140,7 @@ def identity(picture: Picture) -> str:
 
 
 def grid_recipe(encoder: Encoder, variant: str = "plain", size: int | None = None) -> Recipe:
-    """How `captionlab.transfer.extraction` makes the grid of one picture, of the encoder's first size or another."""
+    """How `captionlab.vision.extraction` makes the grid of one picture, of the encoder's first size or another."""
     return Recipe(encoder.layers, size or encoder.size, "positions", VARIANTS[variant])
 
 

@@ -6,28 +6,26 @@ train(settings, Path("runs/flickr8k"))
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
 
 from captionlab.captioning.caption_sets import CaptionSet, caption_set
 from captionlab.captioning.captioner import Captioner, header
-from captionlab.captioning.corpora import Corpus, load_corpus
+from captionlab.captioning.datasets import Corpus, load_corpus
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
 from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder, split_by_size
 from captionlab.captioning.evaluation import BY_LENGTH, CaptionModel, evaluate, teacher_forced
 from captionlab.captioning.grid_features import compute_grids
-from captionlab.captioning.pictures import attention_figure
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
 from captionlab.datasets.captioned_scenes import SIZE
-from captionlab.datasets.places import data_root
-from captionlab.transfer.extraction import Picture
+from captionlab.datasets.paths import data_root
+from captionlab.vision.extraction import Picture
 
 Change = Callable[[str, Picture], Picture]
 
@@ -113,7 +111,7 @@ def make_model(settings: RunSettings, task: Task, report: Callable[[str], None] 
         seen = torch.cat([encode_grids(encoder, part, sizes) if encoder else part for part in seen])
     split_by_size(seen, sizes)  # refuses sizes whose grids could not be told apart later
     decoder = Decoder(DecoderSettings(seen.shape[2], len(task.vocabulary), **settings.shape))
-    if decoder.settings.standardise:
+    if decoder.settings.standardize:
         decoder.measure(seen)
     if settings.vectors:
         size, words = decoder.settings.embedding, task.vocabulary.words
@@ -190,36 +188,3 @@ def measure(
         "images_a_second": len(captions) / free.seconds,
         "parameters": sum(parameter.numel() for parameter in captioner.model.parameters()),
     }  # fmt: skip
-
-
-def describe_files(
-    folder: Path,
-    files: Sequence[Path],
-    beams: int = 5,
-    by_length: float = BY_LENGTH,
-    attention: Path | None = None,
-    report: Callable[[str], None] = print,
-) -> list[dict]:
-    """Captions of picture files; one that cannot be read is reported, and the others are described.
-
-    Args:
-        attention: folder for a picture of the attention, word by word, of each file.
-    """
-    captioner, rows = Captioner.load(folder), []
-    for file in files:
-        try:
-            told = captioner.tell([file], beams, by_length)[0]
-        except ValueError as error:
-            report(f"{file}: left out, {error}")
-            continue
-        report(f"{file}: {told.caption}")
-        rows.append({"picture": str(file), "caption": told.caption, "log_probability": round(told.log_probability, 4)})
-        if attention:
-            attention.mkdir(parents=True, exist_ok=True)
-            names = [other.stem for other in files]
-            # Pictures of one name in several folders must not overwrite each other.
-            name = file.stem if names.count(file.stem) == 1 else f"{file.parent.name}-{file.name}"
-            with Image.open(file) as image:
-                figure = attention_figure(ImageOps.exif_transpose(image), told.words, told.alphas)
-                figure.savefig(attention / f"{name}.png", dpi=100)
-    return rows

@@ -120,8 +120,8 @@ def best_caption(finished, running, by_length=0):
             the list of its words' numbers.
         running: captions that had not ended when the search was stopped, likewise.
         by_length: compare totals divided by the number of words to this power. 0 compares the totals themselves, which
-            favours short captions, for each word more makes a caption less probable; 1 compares means a word, which
-            favours long ones; numbers between are a compromise. (A caption without words counts as one of one word.)
+            favors short captions, for each word more makes a caption less probable; 1 compares means a word, which
+            favors long ones; numbers between are a compromise. (A caption without words counts as one of one word.)
 
     Returns:
         The words of the best finished caption, of the best running one if none has finished. The first of equals.

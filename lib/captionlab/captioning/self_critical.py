@@ -44,7 +44,7 @@ def rewards(
 ) -> Tensor:
     """How much each drawn caption adds to the BLEU-4 of all captions drawn: (images, each).
 
-    BLEU is a score of a corpus; that of a single caption is mostly zero, and smoothing it favours short ones. So its
+    BLEU is a score of a corpus; that of a single caption is mostly zero, and smoothing it favors short ones. So its
     logarithm is taken apart: with m_n of a caption's t_n runs of n words right, M_n and T_n in all captions, its length
     c, the nearest reference's length r, and their sums C and R, a caption's share is
     ``sum_n (m_n / M_n - t_n / T_n) / 4``, and ``c R / C^2 - r / C`` where captions are too short on the whole (C < R).
@@ -58,7 +58,7 @@ def rewards(
     Returns:
         Shares times the number of captions, so that their size does not depend on it.
 
-    Source: linearised after Tromble et al. 2008, "Lattice Minimum Bayes-Risk Decoding", section 3.1.
+    Source: linearized after Tromble et al. 2008, "Lattice Minimum Bayes-Risk Decoding", section 3.1.
     """
     counts = torch.tensor(
         [_counts(caption, references[row // each]) for row, caption in enumerate(drawn)], dtype=torch.float64

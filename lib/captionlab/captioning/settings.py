@@ -74,7 +74,7 @@ class DecoderSettings:
     cell: str = setting("lstm", "recurrent cell", CELLS)
     form: str = setting("relu", "of the attention: relu, as in well-known code, or Bahdanau's tanh", FORMS)
     gate: bool = setting(True, "a gate weakens what is seen, word by word")
-    standardise: bool = setting(False, "bring each feature to mean 0 and spread 1 over the training images first")
+    standardize: bool = setting(False, "bring each feature to mean 0 and spread 1 over the training images first")
     projection: int = setting(0, "bring the features to this size first, by a linear layer and ReLU; 0: no", low=0)
     initial: str = setting("mean", "first state: computed from the mean feature, or zeros", STARTS)
     dense: int = setting(0, "size of a layer between state and output layer; 0: none", low=0)

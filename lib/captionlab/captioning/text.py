@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 
-def tokenise(caption):
+def tokenize(caption):
     """The words of a caption, in lower case, without punctuation.
 
     A word is a run of letters and digits; an apostrophe within a word belongs to it. Everything else separates words.
@@ -18,6 +18,6 @@ def tokenise(caption):
 
     Example::
 
-        tokenise("A man's T-shirt , 2 dogs .")  # ['a', "man's", 't', 'shirt', '2', 'dogs']
+        tokenize("A man's T-shirt , 2 dogs .")  # ['a', "man's", 't', 'shirt', '2', 'dogs']
     """
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*", caption.lower())

@@ -29,21 +29,21 @@ from tqdm import tqdm
 from captionlab.captioning.caption_sets import CaptionSet, batches
 from captionlab.captioning.evaluation import CaptionModel, Scores, evaluate, teacher_forced
 from captionlab.captioning.loss import attention_penalty
-from captionlab.captioning.optimisation import clip_gradients
+from captionlab.captioning.optimization import clip_gradients
 from captionlab.captioning.sampling import sampling_probability
 from captionlab.captioning.self_critical import self_critical_loss
 from captionlab.captioning.settings import TrainingSettings
 from captionlab.captioning.vocabulary import END, Vocabulary
-from captionlab.transfer.checkpoints import (
+from captionlab.common.checkpoints import (
     load_checkpoint,
     load_weights,
-    optimiser_state,
+    optimizer_state,
     prefixed,
-    restore_optimiser,
+    restore_optimizer,
     save_checkpoint,
     unprefixed,
-    write_atomically,
 )
+from captionlab.common.files import write_atomically
 
 # Settings of a run, besides the encoder's, that decide what the model sees in training.
 LOOKED_AT = ("corpus", "longest", "mirrored", "train_images", "min_frequency", "most_frequent", "vectors")
@@ -93,12 +93,12 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device)
         self.average = self._averaged() if settings.average else None
-        self.optimiser = torch.optim.Adam(self._groups())
+        self.optimizer = torch.optim.Adam(self._groups())
         self.history: list[dict] = []
         self.done = Progress()
         torch.manual_seed(settings.seed)
         self.chances = torch.Generator().manual_seed(settings.seed)
-        self._plateau_rates = [group["lr"] for group in self.optimiser.param_groups]
+        self._plateau_rates = [group["lr"] for group in self.optimizer.param_groups]
         if (folder / STATE).is_file():
             self._restore()
 
@@ -219,16 +219,16 @@ class Trainer:
 
     def _update(self, loss: Tensor) -> None:
         settings = self.settings
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
-        trained = (one for group in self.optimiser.param_groups for one in group["params"])
+        trained = (one for group in self.optimizer.param_groups for one in group["params"])
         length = clip_gradients(trained, settings.clip)
         if not math.isfinite(length):
             raise FloatingPointError(
                 f"in epoch {self.done.epoch + 1} the gradient's length is {length}: the weights are no longer finite "
                 f"numbers; give a lower rate than {settings.rate:g}. {self.folder} holds the epochs before"
             )
-        self.optimiser.step()
+        self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.model)
 
@@ -248,7 +248,7 @@ class Trainer:
             factor = min(1.0, (done + 1) / settings.warmup) if settings.warmup else 1.0
             factor *= _cosine(done / before) if settings.schedule == "cosine" else 1.0
             rates = [rate * factor for rate in self._plateau_rates]
-        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
 
     # --- after an epoch -----------------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ class Trainer:
         row = {"epoch": self.done.epoch, "train_loss": None, "train_reward": None, **trained}
         row |= {"dev_loss": scores.loss, "dev_top5": scores.top5}
         row |= {f"dev_bleu{n}": value for n, value in enumerate(scores.bleu, start=1)}
-        row |= {"rate": self.optimiser.param_groups[0]["lr"], "seconds": round(self.done.seconds, 1)}
+        row |= {"rate": self.optimizer.param_groups[0]["lr"], "seconds": round(self.done.seconds, 1)}
         self.history.append(row)
         self._log(row)
         said = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in trained.items())
@@ -324,10 +324,10 @@ class Trainer:
         return json.loads(json.dumps(found))
 
     def _save(self) -> None:
-        tensors, about = optimiser_state(self.optimiser)
+        tensors, about = optimizer_state(self.optimizer)
         tensors = {
             **prefixed("model", self.model.state_dict()),
-            **prefixed("optimiser", tensors),
+            **prefixed("optimizer", tensors),
             "random.torch": torch.get_rng_state(),
             "random.chances": self.chances.get_state(),
         }
@@ -336,7 +336,7 @@ class Trainer:
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state()
         record = {
-            "optimiser": about,
+            "optimizer": about,
             "settings": self._settings(),
             "progress": asdict(self.done),
             "history": self.history,
@@ -367,7 +367,7 @@ class Trainer:
                         "give the same to go on with it, or another folder to begin anew"
                     )
         load_weights(self.model, unprefixed("model", tensors), STATE)
-        restore_optimiser(self.optimiser, unprefixed("optimiser", tensors), about["optimiser"])
+        restore_optimizer(self.optimizer, unprefixed("optimizer", tensors), about["optimizer"])
         if self.average:
             self.average.load_state_dict(unprefixed("average", tensors))
         torch.set_rng_state(tensors["random.torch"])

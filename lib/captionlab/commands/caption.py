@@ -123,7 +123,7 @@ def evaluate(run: Path, corpus: str | None, split: str, extra: str | None, beams
 def describe(run: Path, pictures, beams: int, by_length: float, attention: Path | None, out: Path | None) -> None:
     """Captions for PICTURES, files or folders, by the model in RUN."""
     with said():
-        from captionlab.captioning.runs import describe_files
+        from captionlab.experiments.captions.describe import describe_files
 
         files = [file for path in pictures for file in _files(path)]
         rows = describe_files(run, files, beams, by_length, attention, click.echo)

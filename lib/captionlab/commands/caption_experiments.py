@@ -60,7 +60,7 @@ def _command(name: str, text: str) -> click.Command:
     @OUT
     def command(corpus: str, seeds: int | None, given: tuple[str, ...], runs: Path | None, out: Path) -> None:
         def work() -> list[Path]:
-            from captionlab.captioning.experiments import run_experiment
+            from captionlab.experiments.captions.runs import run_experiment
 
             return run_experiment(name, out, corpus, _values(given), seeds, runs, click.echo)
 
@@ -78,7 +78,7 @@ def beams(trained: Path, split: str, extra: str | None, out: Path) -> None:
     """Lab 4: 1, 3, 5 and 10 beams, of the model in the folder RUN."""
 
     def work() -> list[Path]:
-        from captionlab.captioning.experiments import compare_beams
+        from captionlab.experiments.captions.runs import compare_beams
 
         return compare_beams(trained, out, split=split, extra=extra)
 
@@ -94,7 +94,7 @@ def noise(corpus: str, given: tuple[str, ...], runs: Path | None, out: Path) -> 
     """Lab 4: noisy photographs, with and without a denoising autoencoder, the captioner trained anew or not."""
 
     def work() -> list[Path]:
-        from captionlab.captioning.noise import compare_noise
+        from captionlab.experiments.captions.noise import compare_noise
 
         return compare_noise(out, corpus, _values(given), runs, click.echo)
 
@@ -109,7 +109,7 @@ def attention(trained: Path, images: int, out: Path) -> None:
     """Lab 4: where the model in the folder RUN looks, word by word, in images of the dev split."""
 
     def work() -> list[Path]:
-        from captionlab.captioning.looking import show_attention
+        from captionlab.experiments.captions.attention import show_attention
 
         return show_attention(trained, out, images)
 

@@ -24,8 +24,8 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
 
     from captionlab.commands.terminal import print_verdicts
     from captionlab.exercises import UnknownName, find_exercise, load_lab
-    from captionlab.grading.classroom import Handed, NothingToGrade, grade_submission
-    from captionlab.grading.report import number
+    from captionlab.grading.judge import format_points
+    from captionlab.grading.pipeline import Handed, NothingToGrade, grade_submission
     from captionlab.grading.sandbox import CannotGrade, Sandbox
     from captionlab.workbook.kit import HIDDEN_SEEDS
 
@@ -43,14 +43,16 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
     if graded.problem:
         raise click.ClickException(graded.problem)
     print_verdicts(Console(), graded)
-    click.echo(f"{number(graded.score)} of {number(graded.max_score)} points on the public seed. {HIDDEN_SEEDS}")
+    click.echo(
+        f"{format_points(graded.score)} of {format_points(graded.max_score)} points on the public seed. {HIDDEN_SEEDS}"
+    )
     if any(verdict.outcome != "right" for verdict in graded.verdicts):
         raise SystemExit(1)
 
 
 def _own_work(path: Path | None, lab: Lab) -> Path:
     """The notebook to check; with the module that lies beside it, their folder."""
-    from captionlab.grading.classroom import NothingToGrade
+    from captionlab.grading.pipeline import NothingToGrade
 
     usual = [Path(f"{lab.name}.ipynb"), Path("labs", lab.name, f"{lab.name}.ipynb")]
     candidates = [path] if path else usual
@@ -69,13 +71,13 @@ def labs() -> None:
     from rich.table import Table
 
     from captionlab.exercises import LABS, load_lab
-    from captionlab.grading.report import number
+    from captionlab.grading.judge import format_points
 
     for name in LABS:
         lab = load_lab(name)
-        table = Table(title=f"{lab.name}: {lab.title} ({number(lab.max_points)} points)", title_justify="left")
+        table = Table(title=f"{lab.name}: {lab.title} ({format_points(lab.max_points)} points)", title_justify="left")
         for column in ("exercise", "points", "difficulty", "importance", "minutes"):
             table.add_column(column, justify="left" if column == "exercise" else "right", no_wrap=True)
         for one in lab.exercises.values():
-            table.add_row(one.name, *map(str, (number(one.points), one.difficulty, one.importance, one.minutes)))
+            table.add_row(one.name, *map(str, (format_points(one.points), one.difficulty, one.importance, one.minutes)))
         Console().print(table)

@@ -40,9 +40,9 @@ def list_(root: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from captionlab.datasets.catalogue import DATASETS
+    from captionlab.datasets.catalog import DATASETS
     from captionlab.datasets.disk import readable
-    from captionlab.datasets.places import data_root
+    from captionlab.datasets.paths import data_root
     from captionlab.datasets.store import is_whole
 
     folder = data_root(root)
@@ -67,7 +67,7 @@ def list_(root: str | None) -> None:
 def fetch(names: tuple[str, ...], root: str | None, mirror: str | None, keep_archive: bool, force: bool) -> None:
     """Download, check and unpack data sets; run it again after a failure and it goes on."""
     from captionlab.datasets import store
-    from captionlab.datasets.catalogue import get
+    from captionlab.datasets.catalog import get
 
     with _one_line():
         for dataset in [get(name) for name in names]:  # all names looked up before the first download
@@ -81,8 +81,8 @@ def fetch(names: tuple[str, ...], root: str | None, mirror: str | None, keep_arc
 @click.option("--quick", is_flag=True, help="Decode no image; look at names and numbers only.")
 def verify(name: str | None, root: str | None, quick: bool) -> None:
     """Check the data set NAME, or all that are here: numbers, captions, unreadable images."""
-    from captionlab.datasets.catalogue import DATASETS, get
-    from captionlab.datasets.places import data_root
+    from captionlab.datasets.catalog import DATASETS, get
+    from captionlab.datasets.paths import data_root
     from captionlab.datasets.store import fetch_command
 
     with _one_line():
@@ -99,10 +99,10 @@ def verify(name: str | None, root: str | None, quick: bool) -> None:
 
 def _verify_one(name: str, root: str | None, quick: bool) -> bool:
     """Print what is found of one data set; whether it is good."""
+    from captionlab.common.progress import Bars
     from captionlab.datasets import verify as checks
-    from captionlab.datasets.catalogue import get
-    from captionlab.datasets.places import data_root
-    from captionlab.datasets.progress import Bars
+    from captionlab.datasets.catalog import get
+    from captionlab.datasets.paths import data_root
     from captionlab.datasets.store import lacking
 
     dataset = get(name)

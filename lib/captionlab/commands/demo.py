@@ -21,7 +21,7 @@ def demo(prefixes: tuple[str, ...], out: Path, jobs: int) -> None:
     """
     from captionlab.commands.grade import grade_and_report
     from captionlab.exercises import LABS, UnknownName, load_lab
-    from captionlab.grading.classroom import find_submissions
+    from captionlab.grading.pipeline import find_submissions
     from captionlab.grading.sandbox import Limits
     from captionlab.workbook.sample import write_sample_class
 

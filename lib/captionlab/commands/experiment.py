@@ -30,7 +30,7 @@ def classify(images: tuple[Path, ...], network: str | None, weights: Path | None
     CAPTIONLAB_MIRROR names, else the embedded one; it says which. Without --images it takes
     photographs of the mirror, else rendered images.
     """
-    from captionlab.convnets.classify import run as run_classify
+    from captionlab.experiments.classify import run as run_classify
 
     run(run_classify, list(images), network, weights, out, limit)
 

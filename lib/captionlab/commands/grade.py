@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from captionlab.grading.classroom import Graded, Handed
     from captionlab.grading.exercise import Lab
+    from captionlab.grading.pipeline import Graded, Handed
     from captionlab.grading.sandbox import Limits
 
 
@@ -31,7 +31,7 @@ def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: 
     or folders of those. Writes grades.csv, verdicts.json and a feedback page a student to --out.
     """
     from captionlab.exercises import UnknownName, load_lab
-    from captionlab.grading.classroom import NothingToGrade, course_secret, find_submissions
+    from captionlab.grading.pipeline import NothingToGrade, course_secret, find_submissions
     from captionlab.grading.sandbox import CannotGrade, Limits
 
     for path in paths:
@@ -62,9 +62,9 @@ def grade_and_report(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from captionlab.commands.terminal import class_table, exercise_table
-    from captionlab.grading.classroom import grade_class
-    from captionlab.grading.report import write_reports
+    from captionlab.grading.pipeline import grade_class
     from captionlab.grading.sandbox import ISOLATION
+    from captionlab.instructor.report import write_reports
 
     console = Console()
     columns = TextColumn("grading {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

@@ -29,7 +29,7 @@ def insects(seeds: int, data: str | None, network: str | None, out: Path) -> Non
     Without --network: MobileNetV2 for photographs (weights from torch's cache or the folder CAPTIONLAB_MIRROR names),
     the embedded tiny_resnet for drawings. Choices are made on training images; the validation folder is the test.
     """
-    from captionlab.transfer.insect_experiments import compare_methods
+    from captionlab.experiments.insects.runs import compare_methods
 
     run(compare_methods, range(seeds), out, data, network)
 
@@ -45,6 +45,6 @@ def insects_networks(seeds: int, data: str | None, networks: tuple[str, ...], ou
     Without --network: torchvision's ResNet-18 and VGG16 where their weights and the photographs are here, else the two
     small embedded networks on drawings.
     """
-    from captionlab.transfer.insect_experiments import compare_networks
+    from captionlab.experiments.insects.runs import compare_networks
 
     run(compare_networks, range(seeds), out, data, networks)

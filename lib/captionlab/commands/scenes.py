@@ -28,7 +28,7 @@ def scenes(data: str | None, network: str | None, out: Path) -> None:
 
     Features are kept below the folder of all data (CAPTIONLAB_DATA), so the second run takes seconds.
     """
-    from captionlab.transfer.scene_experiments import run_scenes
+    from captionlab.experiments.scenes.runs import run_scenes
 
     run(run_scenes, out, data, network)
 
@@ -39,7 +39,7 @@ def scenes(data: str | None, network: str | None, out: Path) -> None:
 @OUT
 def scenes_layers(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: the layer the features are taken from; accuracy, size and time."""
-    from captionlab.transfer.scene_experiments import run_layers
+    from captionlab.experiments.scenes.runs import run_layers
 
     run(run_layers, out, data, network)
 
@@ -49,7 +49,7 @@ def scenes_layers(data: str | None, network: str | None, out: Path) -> None:
 @OUT
 def scenes_networks(data: str | None, out: Path) -> None:
     """Lab 2: all networks whose weights are here, and a bag of visual words."""
-    from captionlab.transfer.scene_experiments import run_networks
+    from captionlab.experiments.scenes.runs import run_networks
 
     run(run_networks, out, data)
 
@@ -60,7 +60,7 @@ def scenes_networks(data: str | None, out: Path) -> None:
 @OUT
 def scenes_c(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: the C of the SVM, by cross-validation."""
-    from captionlab.transfer.scene_experiments import run_c
+    from captionlab.experiments.scenes.runs import run_c
 
     run(run_c, out, data, network)
 
@@ -71,7 +71,7 @@ def scenes_c(data: str | None, network: str | None, out: Path) -> None:
 @OUT
 def scenes_pca(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: fewer dimensions before the SVM; accuracy against time."""
-    from captionlab.transfer.scene_experiments import run_pca
+    from captionlab.experiments.scenes.runs import run_pca
 
     run(run_pca, out, data, network)
 
@@ -82,7 +82,7 @@ def scenes_pca(data: str | None, network: str | None, out: Path) -> None:
 @OUT
 def scenes_head(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: an SVM on the features, or a new last layer trained on, the network frozen or not."""
-    from captionlab.transfer.scene_heads import write_heads
+    from captionlab.experiments.scenes.heads import write_heads
 
     run(write_heads, out, data, network)
 
@@ -93,7 +93,7 @@ def scenes_head(data: str | None, network: str | None, out: Path) -> None:
 @OUT
 def scenes_best(data: str | None, network: str | None, out: Path) -> None:
     """Lab 2: step by step to the best accuracy; no choice is made on the test images."""
-    from captionlab.transfer.scene_experiments import run_best
+    from captionlab.experiments.scenes.runs import run_best
 
     run(run_best, out, data, network)
 

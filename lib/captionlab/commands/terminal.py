@@ -8,10 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from captionlab.grading.classroom import Graded
 from captionlab.grading.exercise import Lab
-from captionlab.grading.judge import SYMBOLS, Verdict
-from captionlab.grading.report import number
+from captionlab.grading.judge import SYMBOLS, Verdict, format_points
+from captionlab.grading.pipeline import Graded
 
 OUTCOME_SYMBOLS = [*SYMBOLS.values(), "!"]
 STYLES = {"right": "green", "partial": "yellow", "missing": "dim"}
@@ -19,7 +18,9 @@ STYLES = {"right": "green", "partial": "yellow", "missing": "dim"}
 
 def class_table(lab: Lab, graded: list[Graded]) -> Table:
     """A row a student: the score, and a symbol an exercise in groups of five."""
-    table = Table(title=f"{lab.title} ({number(lab.max_points)} points)", title_justify="left", caption_justify="left")
+    table = Table(
+        title=f"{lab.title} ({format_points(lab.max_points)} points)", title_justify="left", caption_justify="left"
+    )
     table.add_column("student")
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("exercises, in the order of the table below", no_wrap=True)
@@ -28,7 +29,7 @@ def class_table(lab: Lab, graded: list[Graded]) -> Table:
         for position, verdict in enumerate(one.verdicts):
             symbols.append(" " if position % 5 == 0 and position else "")
             symbols.append(_symbol(verdict), style=_style(verdict))
-        table.add_row(Text(one.student), number(one.score), symbols)
+        table.add_row(Text(one.student), format_points(one.score), symbols)
     table.caption = "✔ right  ◐ partial  ✘ wrong  ○ missing  ! stopped, crashed or refused"
     return table
 
@@ -49,7 +50,7 @@ def exercise_table(lab: Lab, graded: list[Graded]) -> Table:
         table.add_row(
             exercise.name,
             *(str(counts[symbol] or "") for symbol in OUTCOME_SYMBOLS),
-            f"{number(mean)}/{number(exercise.points)}",
+            f"{format_points(mean)}/{format_points(exercise.points)}",
             f"{known[0][0]} ({known[0][1]})" if known else "",
         )
     return table
@@ -69,7 +70,7 @@ def print_verdicts(console: Console, graded: Graded) -> None:
         console.print(Text(f"note: {note}", style="dim"))
     for verdict in graded.verdicts:
         head = f"{_symbol(verdict)} {verdict.exercise}"
-        points = f"{number(verdict.points)}/{number(verdict.max_points)}"
+        points = f"{format_points(verdict.points)}/{format_points(verdict.max_points)}"
         console.print(Text(f"{head}  {points}  {verdict.message}", style=_style(verdict)))
         for line in verdict.help_lines():
             console.print(Text("  " + line))

@@ -80,7 +80,7 @@ def same_padding(kernel: int, dilation: int = 1) -> int:
 
     Args:
         kernel: pixels of the kernel along one axis, at least 1; odd or even.
-        dilation: distance in pixels between neighbouring taps of the kernel, at least 1. With 1 the taps touch; with
+        dilation: distance in pixels between neighboring taps of the kernel, at least 1. With 1 the taps touch; with
             2 there is a pixel between one tap and the next, which the kernel skips.
 
     Returns:
@@ -229,7 +229,7 @@ def vgg_parameters(
         blocks: for each block, the number of maps that each of its convolutions makes.
         dense: number of values that each fully connected layer makes.
         image_size: height and width of the square images, in pixels.
-        channels: maps of the image, 3 for colour.
+        channels: maps of the image, 3 for color.
 
     Returns:
         ``(convolutional, fully_connected)``: parameters of all convolutions, parameters of all fully connected layers.

@@ -10,7 +10,7 @@ def parameters_by_layer(model: nn.Module) -> list[tuple[str, int]]:
 
     A layer is listed if it owns parameters itself. A module that only holds other modules is not listed, and what a
     module holds counts with the modules inside, not with the one around them. Weights, biases and any other
-    ``nn.Parameter`` count, frozen or not; buffers (such as the running mean of a batch normalisation) do not, they
+    ``nn.Parameter`` count, frozen or not; buffers (such as the running mean of a batch normalization) do not, they
     are not learned. A parameter that two layers share counts once, with the first of them.
 
     Args:

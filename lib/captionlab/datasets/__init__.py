@@ -1,1 +1,1 @@
-"""Data of the course: catalogue and download of the real sets, and what can be drawn offline."""
+"""Data of the course: catalog and download of the real sets, and what can be drawn offline."""

@@ -8,9 +8,9 @@ import zlib
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from captionlab.common.progress import Quiet
 from captionlab.datasets.disk import readable, require_space, said_plainly, write
 from captionlab.datasets.errors import DamagedFile, UnsafeArchive
-from captionlab.datasets.progress import Quiet
 
 CHUNK = 1 << 20
 MAX_FILES = 400_000

@@ -1,6 +1,6 @@
 """Drawn scenes with five captions each: the corpus that needs no download.
 
-One or two of the objects of `captionlab.datasets.shapes`, in named colours, somewhere on sand, grass, snow or at night.
+One or two of the objects of `captionlab.datasets.shapes`, in named colors, somewhere on sand, grass, snow or at night.
 The captions are varied as people's are: some name the place, some the ground, some compare, and the words differ.
 """
 
@@ -31,7 +31,7 @@ NOUNS = {
     "butterfly": "butterfly",
 }
 PLURALS = {"box": "boxes", "cross": "crosses", "fish": "fish", "butterfly": "butterflies"}
-COLOURS = {
+COLORS = {
     "red": (0.85, 0.1, 0.1),
     "orange": (1.0, 0.55, 0.05),
     "yellow": (0.98, 0.92, 0.15),
@@ -46,7 +46,7 @@ GROUNDS = {
     "on snow": (0.84, 0.89, 0.94),
     "at night": (0.1, 0.12, 0.26),
 }
-CONTRAST = 0.45  # least difference of brightness or of one colour channel between an object and its ground
+CONTRAST = 0.45  # least difference of brightness or of one color channel between an object and its ground
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Thing:
     """A drawn object.
 
     Attributes:
-        noun, colour: as captions name them.
+        noun, color: as captions name them.
         box: (x0, y0, x1, y1) in pixels, x1 and y1 excluded.
     """
 
     noun: str
-    colour: str
+    color: str
     box: tuple[int, int, int, int]
 
     @property
@@ -110,14 +110,14 @@ def make_scene(rng: np.random.Generator) -> CaptionedScene:
     ground = str(rng.choice(list(GROUNDS)))
     canvas = np.array(GROUNDS[ground], np.float32) + 0.06 * smooth_noise(rng, (SIZE, SIZE), 16)
     kinds = [str(kind) for kind in rng.choice(list(NOUNS), 2, replace=False)]
-    colours = [str(colour) for colour in rng.choice(_clear_colours(ground), 2, replace=False)]
+    colors = [str(color) for color in rng.choice(_clear_colors(ground), 2, replace=False)]
     form = int(rng.integers(3))
     if form == 1:
-        kinds, colours = [kinds[0]] * 2, [colours[0]] * 2
+        kinds, colors = [kinds[0]] * 2, [colors[0]] * 2
     places, things = _places(rng, 1 if form == 0 else 2), []
-    for kind, colour, (centre, radius) in zip(kinds, colours, places, strict=False):
-        box = paint_object(canvas, kind, centre, radius, rng, _shades(colour, ground))
-        things.append(Thing(NOUNS[kind], colour, box))
+    for kind, color, (center, radius) in zip(kinds, colors, places, strict=False):
+        box = paint_object(canvas, kind, center, radius, rng, _shades(color, ground))
+        things.append(Thing(NOUNS[kind], color, box))
     noise = 0.02 * rng.standard_normal(canvas.shape, dtype=np.float32)
     image = (np.clip(canvas + noise, 0, 1) * 255 + 0.5).astype(np.uint8)
     sentences = (_one, _two_of_a_kind, _two)[form](things, ground)
@@ -126,7 +126,7 @@ def make_scene(rng: np.random.Generator) -> CaptionedScene:
 
 
 def _places(rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, float]]:
-    """Centres and radii of objects that do not overlap."""
+    """Centers and radii of objects that do not overlap."""
     while True:
         places: list[tuple[np.ndarray, float]] = []
         try:
@@ -137,14 +137,14 @@ def _places(rng: np.random.Generator, count: int) -> list[tuple[np.ndarray, floa
         return places
 
 
-def _clear_colours(ground: str) -> list[str]:
+def _clear_colors(ground: str) -> list[str]:
     behind = np.array(GROUNDS[ground])
-    return [name for name, colour in COLOURS.items() if np.abs(np.array(colour) - behind).max() > CONTRAST]
+    return [name for name, color in COLORS.items() if np.abs(np.array(color) - behind).max() > CONTRAST]
 
 
-def _shades(colour: str, ground: str) -> np.ndarray:
-    """(3, 3): the colour, then darker and lighter ones of it for an object's parts."""
-    main = np.array(COLOURS[colour], np.float32)
+def _shades(color: str, ground: str) -> np.ndarray:
+    """(3, 3): the color, then darker and lighter ones of it for an object's parts."""
+    main = np.array(COLORS[color], np.float32)
     return np.stack([main, 0.6 * main, 0.6 * main + 0.4]).astype(np.float32)
 
 
@@ -152,7 +152,7 @@ def _shades(colour: str, ground: str) -> np.ndarray:
 
 
 def _named(thing: Thing) -> str:
-    return f"{'an' if thing.colour[0] in 'aeiou' else 'a'} {thing.colour} {thing.noun}"
+    return f"{'an' if thing.color[0] in 'aeiou' else 'a'} {thing.color} {thing.noun}"
 
 
 def _place(thing: Thing) -> str:
@@ -178,7 +178,7 @@ def _one(things: list[Thing], ground: str) -> list[str]:
 
 
 def _two_of_a_kind(things: list[Thing], ground: str) -> list[str]:
-    names = f"{things[0].colour} {plural(things[0].noun)}"
+    names = f"{things[0].color} {plural(things[0].noun)}"
     beside = _apart(things)[0] in ("to the left of", "to the right of")
     order = "side by side" if beside else "one above the other"
     return [

@@ -1,13 +1,13 @@
-"""The catalogue as text for docs/data.md; a test fails when the page is behind the catalogue."""
+"""The catalog as text for docs/data.md; a test fails when the page is behind the catalog."""
 
 from __future__ import annotations
 
 from captionlab.datasets import scene15
-from captionlab.datasets.catalogue import DATASETS, Archive, Dataset
+from captionlab.datasets.catalog import DATASETS, Archive, Dataset
 from captionlab.datasets.disk import readable
 
-BEGIN = "<!-- made from the catalogue by data_scripts/make_data_page.py: edit captionlab/datasets/catalogue.py -->"
-END = "<!-- end of what is made from the catalogue -->"
+BEGIN = "<!-- made from the catalog by data_scripts/make_data_page.py: edit captionlab/datasets/catalog.py -->"
+END = "<!-- end of what is made from the catalog -->"
 
 
 def updated(page: str) -> str:
@@ -20,10 +20,10 @@ def updated(page: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no part between {BEGIN!r} and {END!r}; put both lines back")
-    return f"{before}{BEGIN}\n\n{catalogue()}\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{catalog()}\n{END}{after}"
 
 
-def catalogue() -> str:
+def catalog() -> str:
     """The table of all data sets and a section on each, in Markdown."""
     lines = ["| name | data set | what | download |", "| --- | --- | --- | --- |"]
     lines += [f"| `{d.name}` | {d.title} | {d.what} | {readable(d.size)} |" for d in DATASETS.values()]

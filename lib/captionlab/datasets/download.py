@@ -20,9 +20,9 @@ from pathlib import Path
 
 import httpx
 
+from captionlab.common.progress import Quiet
 from captionlab.datasets.disk import check_sum, readable, remove, require_space, said_plainly, write
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
-from captionlab.datasets.progress import Quiet
 
 RESUMES = "check the network, or name a mirror (--mirror); the same command, run again, goes on where it stopped"
 _MISSING = {401, 403, 404, 410}
@@ -246,7 +246,7 @@ def _check_offer(url: str, start: int, total: int | None, size: int | None) -> N
     """Refuse a file of the wrong size before it is downloaded, and one the disk has no room for later."""
     if size is not None and total is not None and total != size:
         raise DamagedFile(
-            f"{url}: the server offers {total} bytes, the catalogue expects {size}; the file was changed or the "
+            f"{url}: the server offers {total} bytes, the catalog expects {size}; the file was changed or the "
             "address now leads elsewhere: use a mirror (--mirror), or update captionlab"
         )
 

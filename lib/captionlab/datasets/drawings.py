@@ -24,7 +24,7 @@ class Frame:
     pixels: float
 
 
-Layer = tuple[np.ndarray, int]  # signed distances in units, and which of the object's colours fills them
+Layer = tuple[np.ndarray, int]  # signed distances in units, and which of the object's colors fills them
 
 
 # --- outlines ---------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def texture_layers(name: str, f: Frame, rng: np.random.Generator) -> list[Layer]
     wobble = rng.uniform(0, 0.12) * np.sin(int(rng.integers(2, 5)) * np.arctan2(f.v, f.u) + rng.uniform(0, 6.28))
     power = (2, 2, 6)[rng.integers(3)]  # a superellipse: from a disc to a rounded square
     patch = (np.abs(f.u) ** power + np.abs(f.v) ** power) ** (1 / power) - 0.87 - wobble
-    # A spiral is told by its centre, so only the others slide under their patch.
+    # A spiral is told by its center, so only the others slide under their patch.
     shift = (0.0, 0.0) if name == "spiral" else (rng.random(), rng.random())
     moved = Frame(f.u + shift[0], f.v + shift[1], f.pixels)
     return [(patch, 0), (np.maximum(patch, TEXTURES[name](moved, periods) / periods), 1)]

@@ -12,9 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from captionlab.common.progress import Quiet
 from captionlab.datasets.disk import said_plainly
 from captionlab.datasets.errors import DataError
-from captionlab.datasets.progress import Quiet
 
 # torchvision.datasets.folder.IMG_EXTENSIONS, so that both list the same files.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -92,7 +92,7 @@ def read_split(name: str, split: str, root: str | Path | None = None, *, decode:
         NotFetched: the data set has not been fetched; the message gives the command.
         DataError: the data set has no such split, or is no folder of images.
     """
-    from captionlab.datasets.catalogue import get
+    from captionlab.datasets.catalog import get
     from captionlab.datasets.store import locate
 
     splits = list(dict.fromkeys(part for part, _, _ in get(name).counts))

@@ -1,8 +1,8 @@
 """Ants and bees, drawn by code: a small stand-in for the bees and ants of Lab 3, offline and without files to ship.
 
-Both are insects seen from above, of six legs, three parts and any colour, on leaves and flowers, heading upwards give
+Both are insects seen from above, of six legs, three parts and any color, on leaves and flowers, heading upwards give
 or take a third of a half turn. An ant has a thin waist, bent antennae and long legs; a bee has two pairs of wings, a
-striped abdomen and short legs. Colour, place, size, pose and light are drawn alike for both, so that single pixels say
+striped abdomen and short legs. Color, place, size, pose and light are drawn alike for both, so that single pixels say
 next to nothing.
 """
 
@@ -15,13 +15,13 @@ from captionlab.datasets.textures import Canvas, Split, draw_split, ellipse_poin
 
 CLASSES: tuple[str, ...] = ("ants", "bees")
 SPLITS = ("train", "val")  # as in the folder of photographs, hymenoptera_data
-Colour = np.ndarray  # (3,) in 0..1
+Color = np.ndarray  # (3,) in 0..1
 
 
 # --- what is seen -----------------------------------------------------------------------------------------------------
 
 
-def _legs(canvas: Canvas, rng: np.random.Generator, colour: Colour, reach: float, width: float, x: float) -> None:
+def _legs(canvas: Canvas, rng: np.random.Generator, color: Color, reach: float, width: float, x: float) -> None:
     """Three pairs of legs with a knee, from a thorax about (x, 0), bent a little differently on either side."""
     for side in (-1, 1):
         for root, lean in ((-0.12, -0.75), (0.0, 0.1), (0.12, 0.8)):
@@ -29,19 +29,19 @@ def _legs(canvas: Canvas, rng: np.random.Generator, colour: Colour, reach: float
             knee = (x + root + 0.55 * reach * math.sin(turn), side * 0.55 * reach * math.cos(turn))
             bend = turn + lean * rng.uniform(0.1, 0.7)
             foot = (knee[0] + 0.6 * reach * math.sin(bend), knee[1] + side * 0.6 * reach * math.cos(bend))
-            canvas.line([(x + root, 0), knee, foot], colour, width)
+            canvas.line([(x + root, 0), knee, foot], color, width)
 
 
-def _stripes(canvas: Canvas, x: float, rx: float, ry: float, colour: Colour, at: list[float], width: float) -> None:
+def _stripes(canvas: Canvas, x: float, rx: float, ry: float, color: Color, at: list[float], width: float) -> None:
     """Bands across an abdomen of half axes rx, ry about (x, 0); `at` are their places from -1 to 1 along it."""
     for place in at:
         ends = [max(-0.98, place - width), min(0.98, place + width)]
         # The band follows the outline: narrower towards the tip.
         corners = [(x + rx * e, ry * math.sqrt(1 - e * e)) for e in ends]
-        canvas.polygon([*corners, *[(px, -py) for px, py in reversed(corners)]], colour)
+        canvas.polygon([*corners, *[(px, -py) for px, py in reversed(corners)]], color)
 
 
-def _ant(canvas: Canvas, rng: np.random.Generator, body: list[Colour]) -> None:
+def _ant(canvas: Canvas, rng: np.random.Generator, body: list[Color]) -> None:
     _legs(canvas, rng, body[1], rng.uniform(0.75, 0.95), 0.055, -0.1)
     for side in (-1, 1):  # elbowed antennae
         elbow = (-0.95 - rng.uniform(0.05, 0.15), side * rng.uniform(0.32, 0.43))
@@ -58,7 +58,7 @@ def _ant(canvas: Canvas, rng: np.random.Generator, body: list[Colour]) -> None:
     canvas.ellipse(-0.58, 0, rng.uniform(0.2, 0.25), rng.uniform(0.2, 0.26), body[0])
 
 
-def _bee(canvas: Canvas, rng: np.random.Generator, body: list[Colour]) -> None:
+def _bee(canvas: Canvas, rng: np.random.Generator, body: list[Color]) -> None:
     _legs(canvas, rng, body[1], rng.uniform(0.5, 0.7), 0.06, -0.1)
     for side in (-1, 1):
         canvas.line([(-0.75, side * 0.08), (-0.98, side * rng.uniform(0.15, 0.3))], body[1], 0.05)
@@ -83,35 +83,35 @@ _DRAW = {"ants": _ant, "bees": _bee}
 # --- what is around it ------------------------------------------------------------------------------------------------
 
 
-def _leaf(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
+def _leaf(canvas: Canvas, rng: np.random.Generator, color: Color) -> None:
     x, y, angle, length = *rng.uniform(0, 1, 2), rng.uniform(0, math.pi), rng.uniform(0.15, 0.4)
     half = length * rng.uniform(0.2, 0.4)
     c, s = math.cos(angle), math.sin(angle)
     outline = [(-length, 0), (-0.4 * length, half), (0.3 * length, half), (length, 0)]
     outline += [(0.3 * length, -half), (-0.4 * length, -half)]
-    canvas.polygon([(x + c * u - s * v, y + s * u + c * v) for u, v in outline], colour)
-    vein = colour + rng.uniform(-0.2, 0.2)
+    canvas.polygon([(x + c * u - s * v, y + s * u + c * v) for u, v in outline], color)
+    vein = color + rng.uniform(-0.2, 0.2)
     canvas.line([(x - c * length, y - s * length), (x + c * length, y + s * length)], vein, 0.015)
 
 
-def _blossom(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
+def _blossom(canvas: Canvas, rng: np.random.Generator, color: Color) -> None:
     x, y, radius, petals = *rng.uniform(0, 1, 2), rng.uniform(0.06, 0.16), int(rng.integers(5, 9))
     for i in range(petals):
         t = 2 * math.pi * i / petals
         canvas.ellipse(
-            x + radius * math.cos(t), y + radius * math.sin(t), 0.6 * radius, 0.3 * radius, colour, t, corners=10
+            x + radius * math.cos(t), y + radius * math.sin(t), 0.6 * radius, 0.3 * radius, color, t, corners=10
         )
     canvas.ellipse(x, y, 0.4 * radius, 0.4 * radius, rng.uniform(0, 1, 3), corners=10)
 
 
-def _stalk(canvas: Canvas, rng: np.random.Generator, colour: Colour) -> None:
+def _stalk(canvas: Canvas, rng: np.random.Generator, color: Color) -> None:
     start, end = rng.uniform(-0.2, 1.2, (2, 2))
     bow = (start + end) / 2 + rng.normal(0, 0.08, 2)
-    canvas.line([tuple(start), tuple(bow), tuple(end)], colour, rng.uniform(0.01, 0.04))
+    canvas.line([tuple(start), tuple(bow), tuple(end)], color, rng.uniform(0.01, 0.04))
 
 
-def _background(rng: np.random.Generator, size: int) -> tuple[Canvas, Colour]:
-    """Leaves, stalks and blossoms in and about a colour of the ground, and that colour."""
+def _background(rng: np.random.Generator, size: int) -> tuple[Canvas, Color]:
+    """Leaves, stalks and blossoms in and about a color of the ground, and that color."""
     ground = rng.uniform(0.1, 0.9, 3)
     canvas = Canvas(size, ground)
     for _ in range(int(rng.integers(3, 9))):
@@ -120,8 +120,8 @@ def _background(rng: np.random.Generator, size: int) -> tuple[Canvas, Colour]:
     return canvas, ground
 
 
-def _body_colours(rng: np.random.Generator, ground: Colour) -> list[Colour]:
-    """Colours of an insect's body, bands and wings, (3,) each, different in brightness.
+def _body_colors(rng: np.random.Generator, ground: Color) -> list[Color]:
+    """Colors of an insect's body, bands and wings, (3,) each, different in brightness.
 
     The bands differ from the body; the body and the wings from the ground.
     """
@@ -156,11 +156,11 @@ def render(label: int | str, rng: np.random.Generator, size: int = 64) -> np.nda
     camera = {
         "scale": rng.uniform(0.32, 0.43),
         "angle": math.pi / 2 + rng.uniform(-1.1, 1.1),
-        "centre": tuple(rng.uniform(0.4, 0.6, 2)),
+        "center": tuple(rng.uniform(0.4, 0.6, 2)),
         "squeeze": rng.uniform(0.8, 1.1),
     }
     canvas.look(pivot=(0.05, 0.0), **camera)
-    _DRAW[name](canvas, rng, _body_colours(rng, ground))
+    _DRAW[name](canvas, rng, _body_colors(rng, ground))
     return photograph(canvas.pixels(), rng)
 
 

@@ -1,7 +1,7 @@
 """Fifteen kinds of scenes, drawn by code: a small stand-in for 15-Scene, offline and without files to ship.
 
 What makes a scene is its layout (where the ground ends, where lines run to) and its textures (windows, trunks, goods
-on shelves). Which of two neighbouring regions is the lighter one is left to chance; camera, light, contrast, grain and
+on shelves). Which of two neighboring regions is the lighter one is left to chance; camera, light, contrast, grain and
 things in the way vary. So single pixels say little of the class, edges and textures and their places say much.
 
 The classes have 15-Scene's names and order (Lazebnik, Schmid and Ponce, CVPR 2006); the drawings are the course's own.
@@ -355,22 +355,22 @@ def render(label: int | str, rng: np.random.Generator, size: int = 64) -> np.nda
         size: height and width in pixels.
 
     Returns:
-        uint8 grey, (size, size).
+        uint8 gray, (size, size).
 
     Raises:
         ValueError: if there is no such class.
     """
     name = name_of(label, CLASSES)
-    greys = tones(rng, 4)
-    canvas = Canvas(size, greys[0])
+    grays = tones(rng, 4)
+    canvas = Canvas(size, grays[0])
     canvas.look(
         scale=rng.uniform(0.75, 1.35),
         angle=rng.normal(0, 0.05),
-        centre=tuple(rng.uniform(0.35, 0.65, 2)),
+        center=tuple(rng.uniform(0.35, 0.65, 2)),
         squeeze=rng.uniform(0.82, 1.22),
         mirror=rng.random() < 0.5,
     )
-    _DRAW[name](canvas, rng, greys)
+    _DRAW[name](canvas, rng, grays)
     canvas.look(scale=1.0)
     _clutter(canvas, rng)
     return photograph(canvas.pixels(), rng)[..., 0]
@@ -386,7 +386,7 @@ def make_split(seed: int, per_class_train: int = 20, per_class_test: int = 20, s
         size: height and width in pixels; the embedded networks expect 64. `ValueError` below 16, as for counts below 1.
 
     Returns:
-        Training images uint8 grey (15 * per_class_train, size, size), their labels int64, and both for test. Class by
+        Training images uint8 gray (15 * per_class_train, size, size), their labels int64, and both for test. Class by
         class, in the order in which `captionlab.datasets.folders.list_images` lists what `write_folders` wrote.
     """
     counts = [[count] * len(CLASSES) for count in (per_class_train, per_class_test)]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from captionlab.common.progress import Quiet
 from captionlab.datasets.archives import check_structure
-from captionlab.datasets.catalogue import Archive
+from captionlab.datasets.catalog import Archive
 from captionlab.datasets.disk import check_sum, remove, said_plainly
 from captionlab.datasets.download import Retry, download
 from captionlab.datasets.errors import DamagedFile, MissingAtSource, Unreachable
-from captionlab.datasets.places import MIRROR_VARIABLE, SUMS, Mirror, read_sums
-from captionlab.datasets.progress import Quiet
+from captionlab.datasets.paths import MIRROR_VARIABLE, SUMS, Mirror, read_sums
 
 
 @dataclass(frozen=True)

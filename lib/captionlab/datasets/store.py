@@ -15,14 +15,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from captionlab.common.progress import Bars, Quiet
 from captionlab.datasets import scene15
 from captionlab.datasets.archives import CHUNK, unpack
-from captionlab.datasets.catalogue import Archive, Dataset, get
+from captionlab.datasets.catalog import Archive, Dataset, get
 from captionlab.datasets.disk import remove, require_space, said_plainly, write
 from captionlab.datasets.download import Retry, download
 from captionlab.datasets.errors import DamagedFile, DataError, NotFetched, Unreachable, UnsafeArchive
-from captionlab.datasets.places import Mirror, data_root, find_mirror
-from captionlab.datasets.progress import Bars, Quiet
+from captionlab.datasets.paths import Mirror, data_root, find_mirror
 from captionlab.datasets.sources import Errand, Obtained, with_sums
 
 RECORD = ".captionlab.json"  # in a data set's folder: which files it was made from
@@ -33,7 +33,7 @@ def locate(name: str, root: str | Path | None = None, mirror: str | Path | None 
     """The folder of a data set that has been fetched.
 
     Args:
-        name: as in the catalogue, such as "hymenoptera".
+        name: as in the catalog, such as "hymenoptera".
         root: the folder of all data sets; by default CAPTIONLAB_DATA, else the platform's cache folder.
         mirror: named in the command that the error message gives.
 
@@ -72,7 +72,7 @@ def fetch(
     """Bring a data set to its folder; does nothing if it is there.
 
     Args:
-        name: as in the catalogue.
+        name: as in the catalog.
         root: the folder of all data sets; by default CAPTIONLAB_DATA, else the platform's cache folder.
         mirror: folder or URL that holds the archives, asked first; by default CAPTIONLAB_MIRROR, else none.
         keep_archive: keep the downloaded archives, below `<root>/.downloads`.

@@ -20,17 +20,17 @@ class Canvas:
     """A square picture to paint on, in coordinates of the subject that a camera carries to pixels.
 
     Coordinates (x right, y down) are those of the subject. At first the picture shows 0 to 1 of both; `look` moves the
-    camera. Colours are as long as the canvas has channels, in 0..1. Whatever lies outside the picture is cut off.
+    camera. Colors are as long as the canvas has channels, in 0..1. Whatever lies outside the picture is cut off.
 
     Args:
         size: height and width in pixels.
-        colour: what it is filled with at first, (1,) for a grey canvas or (3,) for RGB.
+        color: what it is filled with at first, (1,) for a gray canvas or (3,) for RGB.
     """
 
-    def __init__(self, size: int, colour: Sequence[float]) -> None:
+    def __init__(self, size: int, color: Sequence[float]) -> None:
         self.size = size
         self._pixels = size * OVERSAMPLING
-        self._image = Image.new("RGB" if len(colour) == 3 else "L", (self._pixels, self._pixels), _ink(colour))
+        self._image = Image.new("RGB" if len(color) == 3 else "L", (self._pixels, self._pixels), _ink(color))
         self._draw = ImageDraw.Draw(self._image)
         self.look(scale=1.0)
 
@@ -40,7 +40,7 @@ class Canvas:
         scale: float,
         angle: float = 0.0,
         pivot: Point = (0.5, 0.5),
-        centre: Point = (0.5, 0.5),
+        center: Point = (0.5, 0.5),
         squeeze: float = 1.0,
         mirror: bool = False,
     ) -> None:
@@ -49,15 +49,15 @@ class Canvas:
         Args:
             scale: how much of the picture's width a unit of the subject takes.
             angle: turns the subject, in radians, clockwise.
-            pivot: the subject's point that lands at `centre` of the picture, both as (x, y).
-            centre: in 0..1 of the picture.
+            pivot: the subject's point that lands at `center` of the picture, both as (x, y).
+            center: in 0..1 of the picture.
             squeeze: how much wider than high a unit is.
             mirror: show left as right.
         """
         c, s = scale * math.cos(angle), scale * math.sin(angle)
         across = -squeeze if mirror else squeeze
         self._map = ((c * across, -s), (s * across, c))
-        self._offset = tuple(at - a * pivot[0] - b * pivot[1] for at, (a, b) in zip(centre, self._map, strict=True))
+        self._offset = tuple(at - a * pivot[0] - b * pivot[1] for at, (a, b) in zip(center, self._map, strict=True))
         self._width = scale
 
     def _at(self, points: Iterable[Point]) -> list[Point]:
@@ -66,30 +66,30 @@ class Canvas:
         n = self._pixels
         return [((a * x + b * y + e) * n, (c * x + d * y + f) * n) for x, y in points]
 
-    def polygon(self, points: Iterable[Point], colour: Sequence[float]) -> None:
+    def polygon(self, points: Iterable[Point], color: Sequence[float]) -> None:
         """Fill a polygon, convex or not, given by its corners."""
-        self._draw.polygon(self._at(points), fill=_ink(colour))
+        self._draw.polygon(self._at(points), fill=_ink(color))
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, colour: Sequence[float]) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, color: Sequence[float]) -> None:
         """Fill a rectangle."""
-        self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour)
+        self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], color)
 
-    def line(self, points: Iterable[Point], colour: Sequence[float], width: float) -> None:
+    def line(self, points: Iterable[Point], color: Sequence[float], width: float) -> None:
         """Draw a line through the points, `width` units wide, at least one pixel of the finished picture."""
         pixels = max(OVERSAMPLING, round(width * self._width * self._pixels))
-        self._draw.line(self._at(points), fill=_ink(colour), width=pixels, joint="curve" if pixels > 4 else None)
+        self._draw.line(self._at(points), fill=_ink(color), width=pixels, joint="curve" if pixels > 4 else None)
 
     def ellipse(
-        self, x: float, y: float, rx: float, ry: float, colour: Sequence[float], angle: float = 0.0, corners: int = 20
+        self, x: float, y: float, rx: float, ry: float, color: Sequence[float], angle: float = 0.0, corners: int = 20
     ) -> None:
         """Fill an ellipse about (x, y) with half axes rx and ry, turned by `angle` radians."""
-        self.polygon(ellipse_points(x, y, rx, ry, angle, corners), colour)
+        self.polygon(ellipse_points(x, y, rx, ry, angle, corners), color)
 
-    def veil(self, points: Iterable[Point], colour: Sequence[float], opacity: float) -> None:
+    def veil(self, points: Iterable[Point], color: Sequence[float], opacity: float) -> None:
         """Fill a polygon so that `1 - opacity` of what is below shines through: a wing, a shadow, haze."""
         mask = Image.new("L", self._image.size, 0)
         ImageDraw.Draw(mask).polygon(self._at(points), fill=round(255 * opacity))
-        self._image.paste(_ink(colour), (0, 0, *self._image.size), mask)
+        self._image.paste(_ink(color), (0, 0, *self._image.size), mask)
 
     def pixels(self) -> np.ndarray:
         """What has been painted, float32 in 0..1, (size, size, channels)."""
@@ -97,8 +97,8 @@ class Canvas:
         return small.reshape(self.size, self.size, -1)
 
 
-def _ink(colour: Sequence[float]) -> int | tuple[int, ...]:
-    levels = tuple(min(255, max(0, round(255 * float(level)))) for level in colour)
+def _ink(color: Sequence[float]) -> int | tuple[int, ...]:
+    levels = tuple(min(255, max(0, round(255 * float(level)))) for level in color)
     return levels if len(levels) == 3 else levels[0]
 
 
@@ -121,9 +121,9 @@ def walk(start: float, stop: float, step: float, rng: np.random.Generator, jitte
 
 
 def tones(rng: np.random.Generator, count: int) -> list[tuple[float]]:
-    """Greys in 0..1, any two at least 0.55 / (count - 1) apart, in random order.
+    """Grays in 0..1, any two at least 0.55 / (count - 1) apart, in random order.
 
-    Which of two neighbours is the lighter one is left to chance, so that brightness alone says nothing.
+    Which of two neighbors is the lighter one is left to chance, so that brightness alone says nothing.
     """
     step = 0.88 / (count - 1)
     levels = 0.06 + step * (np.arange(count) + rng.uniform(-0.18, 0.18, count))

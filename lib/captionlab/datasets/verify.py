@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from captionlab.common.progress import Quiet
 from captionlab.datasets.archives import check_structure
-from captionlab.datasets.catalogue import Dataset, get
+from captionlab.datasets.catalog import Dataset, get
 from captionlab.datasets.errors import DataError
 from captionlab.datasets.folders import list_images, unusable
-from captionlab.datasets.progress import Quiet
 from captionlab.datasets.store import locate
 
 CAPTIONS = 5  # a caption data set gives each image this many
@@ -64,7 +64,7 @@ def verify(name: str, root: str | Path | None = None, *, quick: bool = False, re
     """Check a fetched data set: numbers by split and class, every image decoded, captions matched with images.
 
     Args:
-        name: as in the catalogue.
+        name: as in the catalog.
         root: the folder of all data sets.
         quick: decode no image; look at names, numbers and sizes only.
         report: is told the progress in files.

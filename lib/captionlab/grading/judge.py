@@ -200,6 +200,11 @@ def _shape(array: np.ndarray) -> str:
     return "(" + ", ".join(map(str, array.shape)) + ")"
 
 
+def format_points(points: float) -> str:
+    """Points without needless decimals: 2, 1.5."""
+    return f"{points:.2f}".rstrip("0").rstrip(".")
+
+
 def show(value: Any, limit: int = 160) -> str:
     """A plain value in a line of text, long ones cut."""
     if isinstance(value, np.ndarray):
@@ -233,7 +238,7 @@ def judge(expectation: Expectation, got: Observed) -> Verdict:
     unearned = expectation.unearned
     share = min(1.0, max(0.0, (len(right) - unearned) / max(1, total - unearned)))
     points = min(round(exercise.points * share, 2), exercise.points)
-    misconception = recognise(expectation, got)
+    misconception = recognize(expectation, got)
     return Verdict(
         exercise.name,
         points,
@@ -245,10 +250,10 @@ def judge(expectation: Expectation, got: Observed) -> Verdict:
     )
 
 
-def recognise(expectation: Expectation, got: Observed) -> str | None:
+def recognize(expectation: Expectation, got: Observed) -> str | None:
     """The misconception whose observations ``got`` equals, if there is one.
 
-    Where nothing was observed, nothing is recognised: failing at once has too many causes.
+    Where nothing was observed, nothing is recognized: failing at once has too many causes.
     """
     for name, observed in expectation.misconceptions.items() if got.observations else ():
         if same(expectation.exercise, observed, got):

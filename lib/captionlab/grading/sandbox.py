@@ -100,7 +100,7 @@ class Sandbox:
         request = {
             "id": secrets.token_hex(8),
             "exercise": exercise.name,
-            "programme": submission.programme(exercise.name),
+            "program": submission.program(exercise.name),
             "seed": seed,
             "limits": asdict(self.limits),
         }

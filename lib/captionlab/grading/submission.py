@@ -74,19 +74,19 @@ class Submission:
         """The last chunk that binds ``name`` at top level."""
         return self._last.get(name)
 
-    def programme(self, name: str) -> list[dict]:
+    def program(self, name: str) -> list[dict]:
         """What a worker runs to get ``name``: per chunk its code, the statements to run, and those that bind it.
 
         The cell that answers is taken whole, unless it is a module.
         """
         answer = self.defining(name)
-        programme = []
+        program = []
         for chunk in self.chunks:
             whole = chunk is answer and chunk.origin.startswith("cell ")
             keep = chunk.statements() if whole else chunk.definitions
             binds = [at for at in keep if chunk is answer and name in bound_by(chunk.tree.body[at])]
-            programme.append({"origin": chunk.origin, "code": chunk.code, "keep": keep, "binds": binds})
-        return programme
+            program.append({"origin": chunk.origin, "code": chunk.code, "keep": keep, "binds": binds})
+        return program
 
     def why_refused(self, name: str) -> str | None:
         """Why what the submission binds to ``name`` is no answer: it must be written there, not imported."""

@@ -168,7 +168,7 @@ def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> No
         _confine(exercise, request["limits"], write_end, folder)
         _seed_generators()
         out = os.fdopen(write_end, "w", encoding="utf-8")
-        namespace, trouble = load_programme(request["programme"])
+        namespace, trouble = load_program(request["program"])
         for line in to_lines(run_probe(exercise, namespace, trouble, request["seed"])):
             print(line, file=out)
         out.flush()
@@ -217,7 +217,7 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value)
 
 
-def load_programme(programme: list[dict]) -> tuple[dict, str]:
+def load_program(program: list[dict]) -> tuple[dict, str]:
     """Run the statements taken from a submission, each on its own so that one failure costs one statement.
 
     Returns:
@@ -228,7 +228,7 @@ def load_programme(programme: list[dict]) -> tuple[dict, str]:
     sys.modules["submission"] = module  # where dataclasses and the like look a class's module up
     namespace["__builtins__"] = builtins
     trouble, flags = "", 0
-    for chunk in programme:
+    for chunk in program:
         filename = chunk["origin"]
         linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
         tree = ast.parse(chunk["code"])

@@ -33,10 +33,9 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade, is_solution
 
 from captionlab.exercises import load_lab
-from captionlab.grading.classroom import Graded, course_secret, grade_safely, read_file
 from captionlab.grading.exercise import grading_seed
-from captionlab.grading.judge import Verdict
-from captionlab.grading.report import number
+from captionlab.grading.judge import Verdict, format_points
+from captionlab.grading.pipeline import Graded, course_secret, grade_safely, read_file
 from captionlab.grading.sandbox import Sandbox
 from captionlab.grading.submission import Submission, UnreadableSubmission, add_cells
 
@@ -130,7 +129,7 @@ def _outputs(verdict: Verdict) -> list[NotebookNode]:
     """What nbgrader reads the points from (the result), and what the student reads."""
     lines = [f"{verdict.outcome}: {verdict.message}", *verdict.help_lines()]
     text = new_output("stream", name="stdout", text="\n".join(lines) + "\n")
-    points = new_output("execute_result", data={"text/plain": number(verdict.points)}, execution_count=None)
+    points = new_output("execute_result", data={"text/plain": format_points(verdict.points)}, execution_count=None)
     return [text, points]
 
 

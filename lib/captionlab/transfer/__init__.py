@@ -2,7 +2,7 @@
 
 Lab 2, deep features and linear classifiers:
 
-features           features from a network: cut, evaluated in batches, read at a named layer, normalised
+features           features from a network: cut, evaluated in batches, read at a named layer, normalized
 svm                a linear support vector machine on features, its C by cross-validation, PCA
 whitening          features whitened by the covariance within classes
 confusion          confusion matrix and accuracy by class

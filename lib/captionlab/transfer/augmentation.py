@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from captionlab.convnets.images import IMAGENET_MEAN, IMAGENET_STD
+from captionlab.vision.images import IMAGENET_MEAN, IMAGENET_STD
 
 
 def make_transforms(size):
@@ -25,14 +25,14 @@ def make_transforms(size):
 
     Both work on the picture itself up to here, with the transforms' default interpolation (bilinear), and go on in
     the same way: they make it a tensor of float32 from 0 to 1 (``v2.ToImage``, ``v2.ToDtype`` with scaling) and
-    normalise each colour with ``IMAGENET_MEAN`` and ``IMAGENET_STD`` (``v2.Normalize``).
+    normalize each color with ``IMAGENET_MEAN`` and ``IMAGENET_STD`` (``v2.Normalize``).
 
     Args:
         size: height and width of the result, in pixels.
 
     Returns:
         ``(training, evaluation)``, two callables; each takes a PIL picture of mode ``"RGB"`` and any size and gives
-        ``(3, size, size)``, float32, normalised.
+        ``(3, size, size)``, float32, normalized.
 
     Example::
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 FEATURE_CANDIDATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-PIXEL_CANDIDATES = (1e-5, 1e-4, 1e-3, 1e-2)  # thousands of standardised columns: the useful values are much smaller
+PIXEL_CANDIDATES = (1e-5, 1e-4, 1e-3, 1e-2)  # thousands of standardized columns: the useful values are much smaller
 FOLDS, TREES = 5, 500
 
 
@@ -34,7 +34,7 @@ def raw_pixels(pictures: list[Image.Image], side: int = 32) -> np.ndarray:
 
 
 def feature_svm(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> GridSearchCV:
-    """A linear SVM on rows normalised to length 1, fitted with the C of the best cross-validated accuracy.
+    """A linear SVM on rows normalized to length 1, fitted with the C of the best cross-validated accuracy.
 
     Args:
         features: (n, d).
@@ -52,7 +52,7 @@ def feature_svm(features: np.ndarray, labels: np.ndarray, seed: int = 0) -> Grid
 
 
 def pixel_svm(pixels: np.ndarray, labels: np.ndarray, seed: int = 0) -> GridSearchCV:
-    """The same on raw pixels, each column standardised instead (see :func:`feature_svm`)."""
+    """The same on raw pixels, each column standardized instead (see :func:`feature_svm`)."""
     return _chosen(StandardScaler(), PIXEL_CANDIDATES, pixels, labels, seed)
 
 

@@ -34,7 +34,7 @@ def confusion_matrix(labels, predictions, classes: int) -> np.ndarray:
 
 
 def accuracy_by_class(confusion: np.ndarray) -> np.ndarray:
-    """The share of each class's images that were recognised.
+    """The share of each class's images that were recognized.
 
     Args:
         confusion: ``(classes, classes)``, counts; rows are true classes, columns predicted ones.

@@ -1,4 +1,4 @@
-"""Features from a pretrained network: cut it, run it in evaluation mode, read it at any layer, normalise the rows."""
+"""Features from a pretrained network: cut it, run it in evaluation mode, read it at any layer, normalize the rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class VGG16relu7(nn.Module):
 
     ``forward`` takes images and returns their features:
 
-        images: ``(batch, 3, height, width)``, float32, normalised as the network expects (224 x 224 for VGG16).
+        images: ``(batch, 3, height, width)``, float32, normalized as the network expects (224 x 224 for VGG16).
         Returns ``(batch, hidden)``, float32; hidden is 4,096 for VGG16. Gradients are neither forbidden nor needed.
 
     Example:
@@ -47,10 +47,10 @@ class VGG16relu7(nn.Module):
         return self.classifier(maps.flatten(start_dim=1))  # (batch, hidden)
 
 
-def grey_to_rgb(images: torch.Tensor) -> torch.Tensor:
-    """Give grey images the three channels a network trained on colour images expects.
+def gray_to_rgb(images: torch.Tensor) -> torch.Tensor:
+    """Give gray images the three channels a network trained on color images expects.
 
-    The one channel of a grey image is used as red, green and blue alike. Images that have three channels already are
+    The one channel of a gray image is used as red, green and blue alike. Images that have three channels already are
     returned with the same values.
 
     Args:
@@ -63,7 +63,7 @@ def grey_to_rgb(images: torch.Tensor) -> torch.Tensor:
         ValueError: if ``images`` has not four axes, or neither one nor three channels.
 
     Example:
-        >>> grey_to_rgb(torch.tensor([[[[7, 8]]]]))
+        >>> gray_to_rgb(torch.tensor([[[[7, 8]]]]))
         tensor([[[[7, 8]],
         <BLANKLINE>
                  [[7, 8]],
@@ -161,7 +161,7 @@ def features_at(model: nn.Module, layer: str, images: torch.Tensor) -> torch.Ten
     return found[0]
 
 
-def l2_normalise(features: torch.Tensor) -> torch.Tensor:
+def l2_normalize(features: torch.Tensor) -> torch.Tensor:
     """Divide each row by its length (the square root of the sum of its squares), so that all images weigh the same.
 
     Args:
@@ -171,7 +171,7 @@ def l2_normalise(features: torch.Tensor) -> torch.Tensor:
         ``(n, d)``, same dtype; every row has length 1, but a row of zeros stays a row of zeros.
 
     Example:
-        >>> l2_normalise(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+        >>> l2_normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """

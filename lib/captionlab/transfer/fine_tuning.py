@@ -20,16 +20,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from captionlab.transfer.checkpoints import (
+from captionlab.common.checkpoints import (
     load_checkpoint,
     load_weights,
-    optimiser_state,
+    optimizer_state,
     prefixed,
-    restore_optimiser,
+    restore_optimizer,
     save_checkpoint,
     unprefixed,
-    write_atomically,
 )
+from captionlab.common.files import write_atomically
 from captionlab.transfer.freezing import parameter_groups, training_mode
 from captionlab.transfer.heads import head_of
 from captionlab.transfer.training import EarlyStopping, evaluate, train_step
@@ -47,7 +47,7 @@ class Settings:
         batch_size: images a step.
         head_rate, backbone_rate: learning rates at the start (see ``parameter_groups``).
         momentum, weight_decay: of stochastic gradient descent (Nesterov's momentum).
-        hold_statistics: batch normalisation keeps the statistics of the pretraining (see ``training_mode``); False
+        hold_statistics: batch normalization keeps the statistics of the pretraining (see ``training_mode``); False
             for training from scratch, where there are none to keep.
         seed: of the order of the images, of augmentation and of dropout.
     """
@@ -145,10 +145,10 @@ class _Run:
         if not groups:
             raise ValueError("found no parameter that requires gradients, expected at least the head's: unfreeze some")
         self.model, self.head, self.settings, self.folder = model, head, settings, folder
-        self.optimiser = torch.optim.SGD(
+        self.optimizer = torch.optim.SGD(
             groups, lr=settings.head_rate, momentum=settings.momentum, weight_decay=settings.weight_decay, nesterov=True
         )
-        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, T_max=settings.epochs)
+        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, T_max=settings.epochs)
         self.stopping = EarlyStopping(settings.patience)
         self.order = torch.Generator().manual_seed(settings.seed)
         self.outcome = Outcome()
@@ -170,10 +170,10 @@ class _Run:
             training_mode(self.model, self.head)
         else:
             self.model.train()
-        rate = self.optimiser.param_groups[0]["lr"]
+        rate = self.optimizer.param_groups[0]["lr"]
         total, images_seen = 0.0, 0
         for images, labels in batches:
-            total += train_step(self.model, images, labels, self.optimiser) * len(labels)
+            total += train_step(self.model, images, labels, self.optimizer) * len(labels)
             images_seen += len(labels)
             bar.update()
         self.scheduler.step()
@@ -213,14 +213,14 @@ class _Run:
     def _save(self) -> None:
         if self.folder is None:
             return
-        tensors, optimiser = optimiser_state(self.optimiser)
-        tensors = prefixed("model", self.model.state_dict()) | prefixed("optimiser", tensors)
+        tensors, optimizer = optimizer_state(self.optimizer)
+        tensors = prefixed("model", self.model.state_dict()) | prefixed("optimizer", tensors)
         tensors |= prefixed("generator", _generators(self.order))
         about = {
             "made_by": self.made_by,
             "outcome": asdict(self.outcome),
             "stopping": vars(self.stopping),
-            "optimiser": optimiser,
+            "optimizer": optimizer,
             "scheduler": self.scheduler.state_dict(),
         }
         save_checkpoint(self.folder / LAST, tensors, about)
@@ -240,7 +240,7 @@ class _Run:
                 "same settings and images, or give another folder"
             )
         load_weights(self.model, unprefixed("model", tensors), LAST)
-        restore_optimiser(self.optimiser, unprefixed("optimiser", tensors), about["optimiser"])
+        restore_optimizer(self.optimizer, unprefixed("optimizer", tensors), about["optimizer"])
         self.scheduler.load_state_dict(about["scheduler"])
         vars(self.stopping).update(about["stopping"])
         self.outcome = Outcome(**about["outcome"])

@@ -10,7 +10,7 @@ def freeze(module):
 
     Two things change a layer during training, and both are stopped: its parameters get no gradients any more
     (``requires_grad`` is False for each), and every layer in it, at any depth, is put in evaluation mode, in which
-    batch normalisation uses its running mean and variance and leaves them as they are, and dropout drops nothing.
+    batch normalization uses its running mean and variance and leaves them as they are, and dropout drops nothing.
 
     A later ``.train()`` of the module, or of a model that it is part of, undoes the second (see ``training_mode``).
 
@@ -40,7 +40,7 @@ def training_mode(model, head):
     """Put the head of a network in training mode and everything else in evaluation mode.
 
     To be called at the start of each epoch, in the place of ``model.train()``, which would set the batch
-    normalisation of the whole network moving, also in layers without gradients: a "frozen" backbone would drift, and
+    normalization of the whole network moving, also in layers without gradients: a "frozen" backbone would drift, and
     with little data batch statistics cost accuracy even where the backbone is trained.
 
     It does not matter which modes the layers are in before. What requires gradients is not changed.
@@ -64,7 +64,7 @@ def training_mode(model, head):
 
 
 def parameter_groups(model, head, head_rate, backbone_rate):
-    """Parameters for an optimiser, with a learning rate for the head and another for the rest of the network.
+    """Parameters for an optimizer, with a learning rate for the head and another for the rest of the network.
 
     A fresh head has everything to learn; a pretrained backbone has much to lose: it gets a rate that is smaller,
     often by 100 times.
@@ -76,7 +76,7 @@ def parameter_groups(model, head, head_rate, backbone_rate):
         backbone_rate: learning rate of all other parameters.
 
     Returns:
-        A list of dictionaries, as every optimiser of ``torch.optim`` takes it, each with the two keys ``"params"``
+        A list of dictionaries, as every optimizer of ``torch.optim`` takes it, each with the two keys ``"params"``
         (a list of parameters) and ``"lr"`` (the learning rate). First the head, then the rest. Only parameters that
         require gradients are listed, in the order of ``model.parameters()``, and each once, in one of the groups. A
         group without parameters is left out: with a frozen backbone there is one group.
@@ -86,7 +86,7 @@ def parameter_groups(model, head, head_rate, backbone_rate):
         model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
         groups = parameter_groups(model, head=model[2], head_rate=1e-2, backbone_rate=1e-4)
         [(group["lr"], len(group["params"])) for group in groups]  # [(0.01, 2), (0.0001, 2)]
-        optimiser = torch.optim.SGD(groups, momentum=0.9)
+        optimizer = torch.optim.SGD(groups, momentum=0.9)
 
     Source: "Per-parameter options" in https://docs.pytorch.org/docs/stable/optim.html; Howard and Ruder 2018,
     "Universal language model fine-tuning", arXiv:1801.06146, section 3.2, for rates that differ by depth.
@@ -105,7 +105,7 @@ def unfreeze_last_blocks(vgg, blocks):
     """Make the last convolutional blocks of a VGG trainable, and freeze those before them.
 
     A block is a run of layers of ``vgg.features`` up to and including a max pooling (``nn.MaxPool2d``): VGG16 has
-    five, of two or three convolutions each. Networks with batch normalisation between the convolutions have the same
+    five, of two or three convolutions each. Networks with batch normalization between the convolutions have the same
     blocks.
 
     Only ``requires_grad`` of the parameters in ``vgg.features`` is set, True for the last ``blocks`` blocks and False

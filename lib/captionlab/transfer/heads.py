@@ -9,7 +9,7 @@ def pretrained_network(build, weights):
     """A network with the pretrained weights that are asked for, and the preparation of images that belongs to them.
 
     torchvision has several sets of weights for most of its networks. They differ in accuracy, and may differ in how
-    images are to be resized and normalised.
+    images are to be resized and normalized.
 
     Args:
         build: one of torchvision's functions that make a network, such as ``torchvision.models.resnet18``. It takes

@@ -11,14 +11,14 @@ from sklearn.svm import LinearSVC
 
 
 def scene_classifier(C: float = 1.0) -> Pipeline:
-    """An untrained scikit-learn pipeline that classifies feature vectors: L2 normalisation, then a linear SVM.
+    """An untrained scikit-learn pipeline that classifies feature vectors: L2 normalization, then a linear SVM.
 
     First step: ``Normalizer``, which divides each row by its L2 norm. Second step: ``LinearSVC``, which trains one
     linear classifier for each class against all the others (scikit-learn's default), with the given ``C``, at most
     10,000 iterations (``max_iter``) and ``random_state=0``; all else as scikit-learn has it by default.
 
     Args:
-        C: weight of the training errors against the width of the margin; positive. Small values regularise more.
+        C: weight of the training errors against the width of the margin; positive. Small values regularize more.
 
     Returns:
         A pipeline with ``fit(features, labels)``, ``predict(features)`` and ``score(features, labels)``, not fitted.
@@ -43,7 +43,7 @@ def choose_C(features, labels, candidates, folds: int = 5, seed: int = 0) -> tup
     those of ``StratifiedKFold(folds, shuffle=True, random_state=seed)``, the same for every candidate.
 
     Args:
-        features: ``(n, d)``, the training images' features, one row an image, not normalised.
+        features: ``(n, d)``, the training images' features, one row an image, not normalized.
         labels: ``(n,)``, class of each image, whole numbers; at least ``folds`` images of each class.
         candidates: values of C, positive, in any order, at least one.
         folds: number of parts the training images are cut into.
@@ -51,7 +51,7 @@ def choose_C(features, labels, candidates, folds: int = 5, seed: int = 0) -> tup
 
     Returns:
         ``(best, accuracies)``: the candidate with the highest mean accuracy over the folds, the smallest of those that
-        are equally good (more regularisation, same result); and the mean accuracy of every candidate, 0 to 1, in
+        are equally good (more regularization, same result); and the mean accuracy of every candidate, 0 to 1, in
         the order of ``candidates``.
 
     Example:
@@ -74,8 +74,8 @@ def choose_C(features, labels, candidates, folds: int = 5, seed: int = 0) -> tup
 def pca_project(train: np.ndarray, test: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray]:
     """Project features onto the directions in which the training features vary most.
 
-    Centre and directions come from the training features alone (scikit-learn's ``PCA`` with ``svd_solver="full"``,
-    which is exact); the test features are projected with the same centre and the same directions.
+    Center and directions come from the training features alone (scikit-learn's ``PCA`` with ``svd_solver="full"``,
+    which is exact); the test features are projected with the same center and the same directions.
 
     Args:
         train: ``(n, d)``, training features, one row an image; left as it is.

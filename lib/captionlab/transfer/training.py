@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 
-def train_step(model, images, labels, optimiser):
+def train_step(model, images, labels, optimizer):
     """One step of training on a batch: cross-entropy, its gradients, one update of the parameters.
 
     Gradients left over from before play no part. The modes (training, evaluation) of the model's layers are the
@@ -19,7 +19,7 @@ def train_step(model, images, labels, optimiser):
         model: a network that gives scores ``(batch, classes)``, before any softmax.
         images: ``(batch, 3, height, width)``, on the model's device.
         labels: ``(batch,)``, int64: the class of each image.
-        optimiser: an optimiser of ``torch.optim`` over those parameters that are to be trained.
+        optimizer: an optimizer of ``torch.optim`` over those parameters that are to be trained.
 
     Returns:
         The mean cross-entropy of the batch in nats, before the update: a Python float.
@@ -27,15 +27,15 @@ def train_step(model, images, labels, optimiser):
     Example::
 
         model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2))
-        optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         images, labels = torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 1, 0])
-        first = train_step(model, images, labels, optimiser)
-        train_step(model, images, labels, optimiser) < first  # True: the first step has taught it something
+        first = train_step(model, images, labels, optimizer)
+        train_step(model, images, labels, optimizer) < first  # True: the first step has taught it something
     """
     loss = F.cross_entropy(model(images), labels)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 
@@ -133,7 +133,7 @@ def train_and_keep_best(model, train_epoch, validate, stopping, epochs):
 
     After each epoch's training the model is validated and ``stopping`` is told the accuracy; which epoch is the best,
     and whether another one is begun, is what it says. Afterwards the model has all weights and all other values of its
-    ``state_dict`` (such as statistics of batch normalisation) as they were after the best epoch. Where no epoch was an
+    ``state_dict`` (such as statistics of batch normalization) as they were after the best epoch. Where no epoch was an
     improvement, or none is run, it is as it was at the start.
 
     Args:

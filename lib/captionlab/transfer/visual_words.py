@@ -2,7 +2,7 @@
 
 Every image is covered with small patches; the training patches are clustered; an image is the histogram of the
 clusters its patches fall into. The classical recipe describes patches by SIFT (Lazebnik, Schmid and Ponce, CVPR 2006:
-0.81 on 15-Scene with a spatial pyramid); here a patch is its own grey values, normalised and whitened (Coates and Ng
+0.81 on 15-Scene with a spatial pyramid); here a patch is its own gray values, normalized and whitened (Coates and Ng
 2012, "Learning Feature Representations with K-Means"), which needs no further library and is weaker.
 """
 
@@ -23,10 +23,10 @@ SAMPLED = 40_000  # patches the dictionary is learned from
 
 
 def patches(file: Path) -> np.ndarray:
-    """Dense patches of an image file, grey: (patches, PATCH * PATCH), each of mean 0 and about unit contrast."""
+    """Dense patches of an image file, gray: (patches, PATCH * PATCH), each of mean 0 and about unit contrast."""
     with Image.open(file) as image:
-        grey = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.float32) / 255
-    windows = np.lib.stride_tricks.sliding_window_view(grey, (PATCH, PATCH))[::STEP, ::STEP]
+        gray = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    windows = np.lib.stride_tricks.sliding_window_view(gray, (PATCH, PATCH))[::STEP, ::STEP]
     rows = windows.reshape(-1, PATCH * PATCH)
     rows = rows - rows.mean(axis=1, keepdims=True)
     return rows / (rows.std(axis=1, keepdims=True) + 0.04)  # flat patches are not blown up to noise

@@ -10,7 +10,7 @@ from captionlab.exercises import UnknownName, find_exercise, load_lab
 from captionlab.grading.exercise import public_seed
 from captionlab.grading.judge import SYMBOLS, expect, first_difference, judge
 from captionlab.grading.observation import observe
-from captionlab.workbook.own_module import BrokenModule, find_module, run_module
+from captionlab.workbook.student_module import BrokenModule, find_module, run_module
 
 HIDDEN_SEEDS = "Graded with hidden seeds: other inputs, the same rules."
 

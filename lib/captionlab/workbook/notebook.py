@@ -16,7 +16,7 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from captionlab.grading.exercise import Exercise, Lab
-from captionlab.grading.report import number
+from captionlab.grading.judge import format_points
 from captionlab.grading.submission import LAB_METADATA
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.stub import solution_source
@@ -96,7 +96,7 @@ def _written_cells(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNod
 
 
 def _points(points: float) -> str:
-    return f"{number(points)} point{'' if points == 1 else 's'}"
+    return f"{format_points(points)} point{'' if points == 1 else 's'}"
 
 
 def _nbgrader(grade_id: str, *, grade=False, solution=False, locked=False, points=None) -> dict:

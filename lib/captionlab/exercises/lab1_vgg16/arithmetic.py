@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def fit(positions: int, kernel: int, stride: int, padding: int, left_over: int = 0) -> int:

@@ -132,7 +132,7 @@ def probe_receptive_field(receptive_field, rng):
 
 @lab.misconception(
     "receptive_field",
-    hint="You add the kernels up. Neighbouring windows overlap: ask how many new pixels the second layer brings to the "
+    hint="You add the kernels up. Neighboring windows overlap: ask how many new pixels the second layer brings to the "
     "window of the first.",
 )
 def kernels_summed(layers):

@@ -14,7 +14,7 @@ NAMES = ("tench", "goldfish", "ostrich", "magpie", "bulbul", "kite", "newt", "ax
 
 
 def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
-    """Random pixels, each colour with a level of its own, in a mode of PIL."""
+    """Random pixels, each color with a level of its own, in a mode of PIL."""
     level = rng.permutation([60, 120, 190])
     pixels = np.clip(rng.normal(level, 60, (height, width, 3)), 0, 255).astype(np.uint8)
     image = Image.fromarray(pixels)
@@ -33,10 +33,10 @@ def _thin(batch, step: int):
     return batch
 
 
-# PIL rounds to whole grey levels while it resizes, torchvision's antialiased resizing of floats does not: they are one
+# PIL rounds to whole gray levels while it resizes, torchvision's antialiased resizing of floats does not: they are one
 # level of 255 apart at most, 0.0175 after division by a standard deviation of 0.224. Mistakes are far larger.
 @lab.exercise(
-    "captionlab.convnets.images:prepare_image",
+    "captionlab.vision.images:prepare_image",
     points=3,
     minutes=25,
     difficulty=2,
@@ -46,23 +46,23 @@ def _thin(batch, step: int):
 )
 def probe_prepare_image(prepare_image, rng):
     size = draw(rng, 6, 9)
-    yield f"a colour picture that is {size} by {size} already", prepare_image(_picture(rng, "RGB", size, size), size)
+    yield f"a color picture that is {size} by {size} already", prepare_image(_picture(rng, "RGB", size, size), size)
     for width, height in ((draw(rng, 20, 28), draw(rng, 11, 15)), (draw(rng, 8, 11), draw(rng, 16, 24))):
-        label = f"a colour picture of {width} by {height}, to size {size}"
+        label = f"a color picture of {width} by {height}, to size {size}"
         yield label, prepare_image(_picture(rng, "RGB", width, height), size=size)
     large = draw(rng, 18, 22)
-    label = f"a small colour picture of 7 by 5, to size {large}"
+    label = f"a small color picture of 7 by 5, to size {large}"
     yield label, _thin(prepare_image(_picture(rng, "RGB", 7, 5), large), 2)
-    yield "a colour picture, to the default size", _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
+    yield "a color picture, to the default size", _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
     label = f"a picture with transparency, {size} by {size} already"
     yield label, prepare_image(_picture(rng, "RGBA", size, size), size)
     yield f"a picture with a palette, to size {size}", prepare_image(_picture(rng, "P", 23, 14), size)
-    yield f"a grey picture, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
+    yield f"a gray picture, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
 
 
 @lab.misconception(
     "prepare_image",
-    hint="Your pixels go from 0 to 255 when you normalise them; the means and standard deviations are for values from "
+    hint="Your pixels go from 0 to 255 when you normalize them; the means and standard deviations are for values from "
     "0 to 1.",
 )
 def forgets_to_scale(image, size=224):
@@ -73,9 +73,9 @@ def forgets_to_scale(image, size=224):
 
 
 @lab.misconception(
-    "prepare_image", hint="Your values are scaled but not normalised: use IMAGENET_MEAN and IMAGENET_STD."
+    "prepare_image", hint="Your values are scaled but not normalized: use IMAGENET_MEAN and IMAGENET_STD."
 )
-def forgets_to_normalise(image, size=224):
+def forgets_to_normalize(image, size=224):
     image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.array(image, dtype=np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
@@ -83,9 +83,9 @@ def forgets_to_normalise(image, size=224):
 
 @lab.misconception(
     "prepare_image",
-    hint="You normalise first and scale to 0..1 afterwards. The means are for values that are scaled already.",
+    hint="You normalize first and scale to 0..1 afterwards. The means are for values that are scaled already.",
 )
-def normalises_before_scaling(image, size=224):
+def normalizes_before_scaling(image, size=224):
     image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.array(image, dtype=np.float32)
     pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
@@ -104,7 +104,7 @@ def swaps_mean_and_deviation(image, size=224):
 
 @lab.misconception(
     "prepare_image",
-    hint="The colours are still the last axis. A picture is height, width, colour; torch wants colour first.",
+    hint="The colors are still the last axis. A picture is height, width, color; torch wants color first.",
 )
 def leaves_channels_last(image, size=224):
     image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
@@ -115,7 +115,7 @@ def leaves_channels_last(image, size=224):
 
 @lab.misconception(
     "prepare_image",
-    hint="Your picture lies on its side: bringing the colours to the front, you swapped height and width.",
+    hint="Your picture lies on its side: bringing the colors to the front, you swapped height and width.",
 )
 def transposes_the_picture(image, size=224):
     image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
@@ -158,10 +158,10 @@ def leaves_double_precision(image, size=224):
 
 @lab.misconception(
     "prepare_image",
-    hint="Colour pictures are right. A grey picture has no colour axis: look for the method of PIL images that "
+    hint="Color pictures are right. A gray picture has no color axis: look for the method of PIL images that "
     "changes the mode, and call it first.",
 )
-def takes_colour_for_granted(image, size=224):
+def takes_color_for_granted(image, size=224):
     if image.mode in ("P", "RGBA"):
         image = image.convert("RGB")
     image = image.resize((size, size), Image.Resampling.BILINEAR)
@@ -186,7 +186,7 @@ def resizes_before_converting(image, size=224):
     "prepare_image",
     hint="You cut the sides off a picture that is not square. Here the whole picture is squeezed into the square.",
 )
-def crops_the_centre(image, size=224):
+def crops_the_center(image, size=224):
     shorter = min(image.size)
     left, top = (image.width - shorter) // 2, (image.height - shorter) // 2
     image = image.convert("RGB").crop((left, top, left + shorter, top + shorter))
@@ -230,7 +230,7 @@ def overflows(scores):
 
 @lab.misconception(
     "softmax",
-    hint="You normalise along the first axis: the probabilities of one class over the images of the batch. The last "
+    hint="You normalize along the first axis: the probabilities of one class over the images of the batch. The last "
     "axis holds the classes.",
 )
 def first_axis(scores):

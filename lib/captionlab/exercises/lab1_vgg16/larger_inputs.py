@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.lab1_vgg16.common import draw, draw_linear, draw_tensor, lab, run
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 class _SmallVGG(nn.Module):

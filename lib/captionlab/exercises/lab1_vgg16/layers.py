@@ -23,7 +23,7 @@ def _models(rng):
     features = nn.Sequential(nn.Conv2d(3, a, 3), nn.ReLU(), nn.Conv2d(a, b, 3), nn.MaxPool2d(2))
     nested = nn.Sequential(features, nn.Flatten(), nn.Sequential(nn.Linear(b, c), nn.ReLU(), nn.Linear(c, 2)))
     yield "convolutions and linear layers, nested", nested
-    yield "batch normalisation", nn.Sequential(nn.Conv2d(3, b, 3, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+    yield "batch normalization", nn.Sequential(nn.Conv2d(3, b, 3, bias=False), nn.BatchNorm2d(b), nn.ReLU())
     frozen = nn.Sequential(nn.Conv2d(1, a, 5), nn.ReLU(), nn.Conv2d(a, c, 1))
     frozen[0].requires_grad_(False)
     yield "the first layer frozen", frozen
@@ -57,7 +57,7 @@ def weights_only(model):
 
 @lab.misconception(
     "parameters_by_layer",
-    hint="You count buffers: the running mean and variance of a batch normalisation are kept in the model, but not "
+    hint="You count buffers: the running mean and variance of a batch normalization are kept in the model, but not "
     "learned.",
 )
 def counts_buffers_too(model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise("captionlab.convnets.pooling:pool2d", points=2, minutes=20, difficulty=3, importance=3)

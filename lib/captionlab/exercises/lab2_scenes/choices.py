@@ -79,7 +79,7 @@ def training_accuracy(features, labels, candidates, folds=5, seed=0):
 
 @lab.misconception(
     "choose_C",
-    hint="Among equally good values you choose the largest C. The smallest regularises most, and is the one to take.",
+    hint="Among equally good values you choose the largest C. The smallest regularizes most, and is the one to take.",
 )
 def ties_to_the_largest(features, labels, candidates, folds=5, seed=0):
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
@@ -107,7 +107,7 @@ def ties_to_the_first(features, labels, candidates, folds=5, seed=0):
 @lab.misconception(
     "choose_C",
     hint="Your folds are not shuffled: `cv=folds` cuts each class in the order of its files, and "
-    "neighbouring files are often alike. Give cross_val_score a shuffled StratifiedKFold.",
+    "neighboring files are often alike. Give cross_val_score a shuffled StratifiedKFold.",
 )
 def folds_not_shuffled(features, labels, candidates, folds=5, seed=0):
     accuracies = []
@@ -160,10 +160,10 @@ def one_split_only(features, labels, candidates, folds=5, seed=0):
 
 @lab.misconception(
     "choose_C",
-    hint="The features are not normalised in your cross-validation. Choose C for the classifier that you will use: "
+    hint="The features are not normalized in your cross-validation. Choose C for the classifier that you will use: "
     "the whole pipeline.",
 )
-def without_the_normaliser(features, labels, candidates, folds=5, seed=0):
+def without_the_normalizer(features, labels, candidates, folds=5, seed=0):
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     accuracies = []
     for C in candidates:
@@ -200,18 +200,18 @@ def sorts_the_candidates(features, labels, candidates, folds=5, seed=0):
     return candidates[int(np.argmax(accuracies))], accuracies
 
 
-def _correlated(rng, count: int, directions: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def _correlated(rng, count: int, directions: np.ndarray, center: np.ndarray) -> np.ndarray:
     """Feature vectors that vary most along the first of the directions, and clearly less along each that follows."""
     sizes = 8.0 / 2.0 ** np.arange(len(directions))
-    return centre + (rng.standard_normal((count, len(directions))) * sizes) @ directions
+    return center + (rng.standard_normal((count, len(directions))) * sizes) @ directions
 
 
 def _projections(pca_project, rng, dimensions: int, components: int, shift: float = 0.0):
     """What comes of training and test features, without the signs of the directions, which are anybody's choice."""
     directions = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))[0]
-    centre = rng.uniform(2, 6, dimensions)
-    train = _correlated(rng, 30, directions, centre)
-    test = _correlated(rng, 7, directions, centre + shift)
+    center = rng.uniform(2, 6, dimensions)
+    train = _correlated(rng, 30, directions, center)
+    test = _correlated(rng, 7, directions, center + shift)
     return [np.abs(np.asarray(part)) for part in pca_project(train, test, components)]
 
 
@@ -236,7 +236,7 @@ def probe_pca_project(pca_project, rng):
 
 @lab.misconception(
     "pca_project",
-    hint="Centre and directions come from training and test images together. The test images must have no part in it: "
+    hint="Center and directions come from training and test images together. The test images must have no part in it: "
     "they stand for images that you have not seen yet.",
 )
 def fitted_on_both(train, test, components):
@@ -256,19 +256,19 @@ def fitted_on_each(train, test, components):
 
 @lab.misconception(
     "pca_project",
-    hint="The directions are the training images' own, but the test images are centred by their own mean. Subtract the "
+    hint="The directions are the training images' own, but the test images are centerd by their own mean. Subtract the "
     "mean of the training images from both.",
 )
-def test_centred_by_itself(train, test, components):
+def test_centerd_by_itself(train, test, components):
     pca = PCA(components, svd_solver="full").fit(train)
     return pca.transform(train), (test - test.mean(axis=0)) @ pca.components_.T
 
 
 @lab.misconception(
     "pca_project",
-    hint="Nothing is centred, and your first direction points to the mean. Subtract the training images' mean first.",
+    hint="Nothing is centerd, and your first direction points to the mean. Subtract the training images' mean first.",
 )
-def not_centred(train, test, components):
+def not_centerd(train, test, components):
     _, _, directions = np.linalg.svd(train, full_matrices=False)
     return train @ directions[:components].T, test @ directions[:components].T
 

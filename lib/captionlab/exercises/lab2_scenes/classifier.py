@@ -56,23 +56,23 @@ def probe_scene_classifier(scene_classifier, rng):
     "scene_classifier",
     hint="The length of a row still counts. The pipeline's first step has to bring every row to length 1.",
 )
-def without_normalisation(C=1.0):
+def without_normalization(C=1.0):
     return make_pipeline(LinearSVC(C=C, max_iter=10_000, random_state=0))
 
 
 @lab.misconception(
     "scene_classifier",
-    hint="You standardise the columns (StandardScaler). Wanted is a length of 1 for each row: an image's features are "
+    hint="You standardize the columns (StandardScaler). Wanted is a length of 1 for each row: an image's features are "
     "compared with each other, not with those of other images.",
 )
-def standardises_columns(C=1.0):
+def standardizes_columns(C=1.0):
     return make_pipeline(StandardScaler(), LinearSVC(C=C, max_iter=10_000, random_state=0))
 
 
 @lab.misconception(
-    "scene_classifier", hint="Your rows are normalised by their L1 norm or their maximum; Normalizer's default is L2."
+    "scene_classifier", hint="Your rows are normalized by their L1 norm or their maximum; Normalizer's default is L2."
 )
-def normalises_by_l1(C=1.0):
+def normalizes_by_l1(C=1.0):
     return make_pipeline(Normalizer("l1"), LinearSVC(C=C, max_iter=10_000, random_state=0))
 
 
@@ -101,7 +101,7 @@ def ignores_C(C=1.0):
 @lab.misconception(
     "scene_classifier",
     hint="A larger C makes your classifier simpler. In scikit-learn C weighs the training errors: larger means less "
-    "regularisation.",
+    "regularization.",
 )
 def inverts_C(C=1.0):
     return make_pipeline(Normalizer(), LinearSVC(C=1 / C, max_iter=10_000, random_state=0))

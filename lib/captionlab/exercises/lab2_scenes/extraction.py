@@ -25,7 +25,7 @@ class _Log(list):
 
 
 class _WatchedNetwork(nn.Module):
-    """A small network with batch normalisation and dropout that notes the batches it is given."""
+    """A small network with batch normalization and dropout that notes the batches it is given."""
 
     def __init__(self, rng, maps: int, outputs: int):
         super().__init__()
@@ -76,20 +76,20 @@ def probe_extract_features(extract_features, rng):
     with torch_seed(0):
         features = extract_features(model=model, images=draw_tensor(rng, 63, 3, 3, 3))
     yield "63 images, the default batches: features, then sizes of the batches", [features, list(model.sizes)]
-    label = "features of 3 images, then which parts are in training mode, and the statistics of batch normalisation"
+    label = "features of 3 images, then which parts are in training mode, and the statistics of batch normalization"
     with torch_seed(0):
         features = extract_features(model, draw_tensor(rng, 3, 3, 5, 5), 3)
     yield label, [features, modes(model), model.bn.running_mean, model.bn.running_var]
     model.bn.eval()
     with torch_seed(0):
         features = extract_features(model, draw_tensor(rng, 3, 3, 5, 5), 3)
-    label = "the same where batch normalisation is in evaluation mode, under a model in training mode"
+    label = "the same where batch normalization is in evaluation mode, under a model in training mode"
     yield label, [features, modes(model)]
 
 
 @lab.misconception(
     "extract_features",
-    hint="The features change with the model's mode: in training mode dropout and batch normalisation behave "
+    hint="The features change with the model's mode: in training mode dropout and batch normalization behave "
     "differently. Switch to evaluation mode first.",
 )
 def stays_in_training_mode(model, images, batch_size=32):
@@ -223,31 +223,31 @@ def takes_one_at_a_time(model, images, batch_size=32):
     return features
 
 
-@lab.exercise("captionlab.transfer.features:l2_normalise", points=2, minutes=10, difficulty=2, importance=4)
-def probe_l2_normalise(l2_normalise, rng):
+@lab.exercise("captionlab.transfer.features:l2_normalize", points=2, minutes=10, difficulty=2, importance=4)
+def probe_l2_normalize(l2_normalize, rng):
     for rows, columns, scale in ((4, 5, 1.0), (draw(rng, 2, 3), draw(rng, 6, 8), 30.0), (1, draw(rng, 4, 6), 0.05)):
         label = f"{rows} rows of {columns} values, of size {scale:g}"
-        yield label, l2_normalise(draw_tensor(rng, rows, columns, scale=scale))
+        yield label, l2_normalize(draw_tensor(rng, rows, columns, scale=scale))
     square = draw_tensor(rng, 4, 4).abs()  # none negative, as after a ReLU
-    yield "4 rows of 4 values, none negative", l2_normalise(features=square)
+    yield "4 rows of 4 values, none negative", l2_normalize(features=square)
     features = draw_tensor(rng, 5, 3) * torch.tensor([[100.0], [0.1], [1.0], [7.0], [0.01]])
     features[draw(rng, 1, 3)] = 0
-    yield "5 rows of very different length, one of them zeros", l2_normalise(features.clone())
+    yield "5 rows of very different length, one of them zeros", l2_normalize(features.clone())
     given = draw_tensor(rng, 2, 4, mean=1)
-    yield "2 rows, then what was given, as it is afterwards", [l2_normalise(given), given]
+    yield "2 rows, then what was given, as it is afterwards", [l2_normalize(given), given]
 
 
 @lab.misconception(
-    "l2_normalise",
+    "l2_normalize",
     hint="Your columns have length 1, not your rows. An image is a row: it is to be compared with others whatever its "
     "contrast.",
 )
-def normalises_columns(features):
+def normalizes_columns(features):
     return features / features.norm(dim=0, keepdim=True).clamp(min=1e-12)
 
 
 @lab.misconception(
-    "l2_normalise",
+    "l2_normalize",
     hint="You divide all rows by the same number, the length of the whole matrix. Every row needs its own.",
 )
 def one_length_for_all(features):
@@ -255,26 +255,26 @@ def one_length_for_all(features):
 
 
 @lab.misconception(
-    "l2_normalise", hint="Your rows sum to 1 in absolute values. That is the L1 norm; length is the root of squares."
+    "l2_normalize", hint="Your rows sum to 1 in absolute values. That is the L1 norm; length is the root of squares."
 )
 def uses_l1(features):
     return features / features.abs().sum(1, keepdim=True).clamp(min=1e-12)
 
 
-@lab.misconception("l2_normalise", hint="You divide by the squared length: the root is missing.")
+@lab.misconception("l2_normalize", hint="You divide by the squared length: the root is missing.")
 def forgets_the_root(features):
     return features / (features**2).sum(1, keepdim=True).clamp(min=1e-12)
 
 
 @lab.misconception(
-    "l2_normalise", hint="Your largest value is 1 in every row. That is the maximum norm; wanted is the Euclidean one."
+    "l2_normalize", hint="Your largest value is 1 in every row. That is the maximum norm; wanted is the Euclidean one."
 )
 def divides_by_the_largest(features):
     return features / features.abs().amax(1, keepdim=True).clamp(min=1e-12)
 
 
 @lab.misconception(
-    "l2_normalise",
+    "l2_normalize",
     hint="A row of zeros turns into NaN: 0 / 0. It has no direction to keep, so let it stay as it is.",
 )
 def zeros_become_nan(features):
@@ -282,16 +282,16 @@ def zeros_become_nan(features):
 
 
 @lab.misconception(
-    "l2_normalise",
-    hint="You standardise: mean 0 and standard deviation 1. Here the values are only divided, by the length of their "
+    "l2_normalize",
+    hint="You standardize: mean 0 and standard deviation 1. Here the values are only divided, by the length of their "
     "row; nothing is subtracted.",
 )
-def standardises(features):
+def standardizes(features):
     return (features - features.mean(1, keepdim=True)) / (features.std(1, keepdim=True) + 1e-6)
 
 
 @lab.misconception(
-    "l2_normalise",
+    "l2_normalize",
     hint="You overwrite the features you were given. `/=` changes the caller's matrix; `/` makes a new one.",
 )
 def works_in_place(features):

@@ -17,7 +17,7 @@ from captionlab.exercises.lab2_scenes.common import (
     needs_gradient,
     torch_seed,
 )
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 class _Nested(nn.Module):
@@ -73,7 +73,7 @@ def probe_features_at(features_at, rng):
     model.features.stem.eval()
     label = "3 images, layer 'classifier', the model in training mode but for features.stem"
     yield label, features("classifier")
-    label = "1 image, layer 'pool', then which parts are in training mode, and the statistics of batch normalisation"
+    label = "1 image, layer 'pool', then which parts are in training mode, and the statistics of batch normalization"
     yield label, [features("pool", 1), modes(model), model.features.block.bn.running_mean]
 
 
@@ -216,7 +216,7 @@ def leaves_the_hook(model, layer, images):
 
 @lab.misconception(
     "features_at",
-    hint="You do not set the model's mode: in training mode dropout removes values at random, and batch normalisation "
+    hint="You do not set the model's mode: in training mode dropout removes values at random, and batch normalization "
     "uses and changes its statistics.",
 )
 def runs_in_any_mode(model, layer, images):

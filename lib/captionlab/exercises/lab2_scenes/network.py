@@ -1,4 +1,4 @@
-"""Grey images, and VGG16 cut after its relu7: probes and misconceptions."""
+"""Gray images, and VGG16 cut after its relu7: probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import torch.nn.functional as F
 from torch import nn
 
 from captionlab.exercises.lab2_scenes.common import draw, draw_different, draw_tensor, draw_weights, lab, modes, run
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
-@lab.exercise("captionlab.transfer.features:grey_to_rgb", points=1, minutes=8, difficulty=1, importance=3)
-def probe_grey_to_rgb(grey_to_rgb, rng):
+@lab.exercise("captionlab.transfer.features:gray_to_rgb", points=1, minutes=8, difficulty=1, importance=3)
+def probe_gray_to_rgb(gray_to_rgb, rng):
     for batch in (1, 3, draw(rng, 4, 6)):
         height, width = draw_different(rng, 2, 6, 2)
-        label = f"{batch} grey images of {height} by {width}"
-        yield label, grey_to_rgb(draw_tensor(rng, batch, 1, height, width))
-    yield "2 grey images as high as they are wide", grey_to_rgb(images=draw_tensor(rng, 2, 1, 3, 3))
+        label = f"{batch} gray images of {height} by {width}"
+        yield label, gray_to_rgb(draw_tensor(rng, batch, 1, height, width))
+    yield "2 gray images as high as they are wide", gray_to_rgb(images=draw_tensor(rng, 2, 1, 3, 3))
     for batch in (1, draw(rng, 2, 4)):
         height, width = draw_different(rng, 2, 6, 2)
         label = f"{batch} images of {height} by {width} that have three channels already"
-        yield label, grey_to_rgb(draw_tensor(rng, batch, 3, height, width))
+        yield label, gray_to_rgb(draw_tensor(rng, batch, 3, height, width))
 
 
 @lab.misconception(
-    "grey_to_rgb",
-    hint="Green and blue are zero, so that your images are dark red. A grey pixel has the same value in all channels.",
+    "gray_to_rgb",
+    hint="Green and blue are zero, so that your images are dark red. A gray pixel has the same value in all channels.",
 )
 def fills_with_zeros(images):
     if images.shape[1] == 3:
@@ -34,7 +34,7 @@ def fills_with_zeros(images):
 
 
 @lab.misconception(
-    "grey_to_rgb",
+    "gray_to_rgb",
     hint="You get three times as many images instead of three times as many channels: you repeat along the wrong axis.",
 )
 def repeats_the_images(images):
@@ -42,25 +42,25 @@ def repeats_the_images(images):
 
 
 @lab.misconception(
-    "grey_to_rgb",
+    "gray_to_rgb",
     hint="Images with three channels come out with nine. Look at the second axis first: they are to pass unchanged.",
 )
-def repeats_colour_too(images):
+def repeats_color_too(images):
     return images.repeat(1, 3, 1, 1)
 
 
 @lab.misconception(
-    "grey_to_rgb",
-    hint="Your grey images are only a third as bright. The three channels do not share the value, each has all of it.",
+    "gray_to_rgb",
+    hint="Your gray images are only a third as bright. The three channels do not share the value, each has all of it.",
 )
 def spreads_the_brightness(images):
     return images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1) / 3
 
 
 @lab.misconception(
-    "grey_to_rgb", hint="Images in colour lose it. Only those with a single channel need anything done to them."
+    "gray_to_rgb", hint="Images in color lose it. Only those with a single channel need anything done to them."
 )
-def makes_colour_grey(images):
+def makes_color_gray(images):
     return images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 

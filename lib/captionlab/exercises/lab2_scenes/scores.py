@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from captionlab.exercises.lab2_scenes.common import draw, lab
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _labels(rng, classes: int, count: int, absent: int | None = None) -> np.ndarray:
@@ -61,7 +61,7 @@ def transposed(labels, predictions, classes):
     "confusion_matrix",
     hint="Your matrix holds shares. Return counts: how many images a share stands for cannot be read from it any more.",
 )
-def normalised(labels, predictions, classes):
+def normalized(labels, predictions, classes):
     if len(labels) != len(predictions):
         raise ValueError("one prediction for each label")
     matrix = np.zeros((classes, classes))
@@ -165,7 +165,7 @@ def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:
 @lab.misconception(
     "accuracy_by_class",
     hint="You divide by the sums of the columns. That is the precision: of what was called a kitchen, how much is one. "
-    "Wanted: of all kitchens, how many were recognised.",
+    "Wanted: of all kitchens, how many were recognized.",
 )
 def precision(confusion):
     images = confusion.sum(axis=0)

@@ -15,15 +15,15 @@ DRAWS = 64
 
 
 def _picture(rng, width: int, height: int) -> Image.Image:
-    """Smooth colours with some noise."""
+    """Smooth colors with some noise."""
     rows, columns = np.mgrid[:height, :width]
-    waves = [np.sin(rows / draw(rng, 3, 9) + columns / draw(rng, 3, 9) + colour) for colour in range(3)]
+    waves = [np.sin(rows / draw(rng, 3, 9) + columns / draw(rng, 3, 9) + color) for color in range(3)]
     pixels = 127 + 80 * np.stack(waves, axis=2) + rng.normal(0, 15, (height, width, 3))
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 def _ramps() -> Image.Image:
-    """Red rises from left to right, green from top to bottom: the colours of a pixel are its place."""
+    """Red rises from left to right, green from top to bottom: the colors of a pixel are its place."""
     ramp = np.linspace(0, 255, 64).astype(np.uint8)
     return Image.fromarray(
         np.stack([np.tile(ramp, (64, 1)), np.tile(ramp, (64, 1)).T, np.zeros((64, 64), np.uint8)], 2)
@@ -40,8 +40,8 @@ def _places(transform) -> tuple[np.ndarray, np.ndarray]:
     return columns[:, [0, -1]], rows[:, [0, -1]]
 
 
-# PIL rounds to whole grey levels while it resizes, tensors do not: one level of 255 apart at most, 0.0175 after
-# normalising. Mistakes are far larger.
+# PIL rounds to whole gray levels while it resizes, tensors do not: one level of 255 apart at most, 0.0175 after
+# normalizing. Mistakes are far larger.
 @lab.exercise(
     "captionlab.transfer.augmentation:make_transforms",
     points=3,
@@ -57,8 +57,8 @@ def probe_make_transforms(make_transforms, rng):
     for width, height in ((draw(rng, 60, 80), draw(rng, 35, 45)), (draw(rng, 30, 40), draw(rng, 50, 70))):
         label = f"size {size}, evaluation of a picture of {width} by {height}"
         yield label, _seeded(evaluation, _picture(rng, width, height))
-    one_colour = Image.new("RGB", (40, 30), tuple(draw_colour(rng)))
-    yield "training on a picture of one colour (no crop changes it)", _seeded(training, one_colour)
+    one_color = Image.new("RGB", (40, 30), tuple(draw_color(rng)))
+    yield "training on a picture of one color (no crop changes it)", _seeded(training, one_color)
     picture, other = _picture(rng, 50, 40), draw(rng, 8, 12)
     label = "the same picture five times: shape, and how many different results, in training and in evaluation"
     yield label, [_results(training, picture), _results(evaluation, picture)]
@@ -72,11 +72,11 @@ def probe_make_transforms(make_transforms, rng):
     )
     yield label, [bool((areas < 0.66).any()), bool((areas > 0.66).any()), bool((areas < 0.25).any())]
     training, evaluation = make_transforms(size=other)
-    label = f"size {other}, evaluation of a square picture, then training on one colour"
-    yield label, [_seeded(evaluation, _picture(rng, 48, 48)), _seeded(training, one_colour)]
+    label = f"size {other}, evaluation of a square picture, then training on one color"
+    yield label, [_seeded(evaluation, _picture(rng, 48, 48)), _seeded(training, one_color)]
 
 
-def draw_colour(rng) -> list[int]:
+def draw_color(rng) -> list[int]:
     return [draw(rng, 20, 90), draw(rng, 200, 240), draw(rng, 110, 150)]
 
 
@@ -123,7 +123,7 @@ def swaps_the_pipelines(size):
     hint="Values from 0 to 1 are not what the network was trained on: end both pipelines with v2.Normalize of "
     "ImageNet's means and standard deviations.",
 )
-def does_not_normalise(size):
+def does_not_normalize(size):
     to_input = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
     training = [v2.RandomResizedCrop(size, scale=(0.35, 1)), v2.RandomHorizontalFlip(), *to_input]
     return v2.Compose(training), v2.Compose([v2.Resize(size * 8 // 7), v2.CenterCrop(size), *to_input])
@@ -131,9 +131,9 @@ def does_not_normalise(size):
 
 @lab.misconception(
     "make_transforms",
-    hint="Only training is normalised. Normalising is no augmentation but what the network expects of every picture.",
+    hint="Only training is normalized. Normalizing is no augmentation but what the network expects of every picture.",
 )
-def normalises_training_only(size):
+def normalizes_training_only(size):
     to_input = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
     training = [v2.RandomResizedCrop(size, scale=(0.35, 1)), v2.RandomHorizontalFlip(), *to_input]
     evaluation = [v2.Resize(size * 8 // 7), v2.CenterCrop(size), *to_input]
@@ -142,7 +142,7 @@ def normalises_training_only(size):
 
 @lab.misconception(
     "make_transforms",
-    hint="Your pixels go from 0 to 255 when they are normalised. v2.ToDtype changes the type only, unless you ask for "
+    hint="Your pixels go from 0 to 255 when they are normalized. v2.ToDtype changes the type only, unless you ask for "
     "scale=True.",
 )
 def forgets_to_scale(size):

@@ -38,7 +38,7 @@ def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
     yield "a VGG that is all trainable, the last two blocks", [trained(vgg), trainable(vgg.classifier)]
     vgg = _vgg(rng, count, True).requires_grad_(False).eval()
     unfreeze_last_blocks(vgg, count - 1)
-    label = f"a frozen VGG with batch normalisation, {count - 1} blocks of {count}: the same, and its layers' modes"
+    label = f"a frozen VGG with batch normalization, {count - 1} blocks of {count}: the same, and its layers' modes"
     yield label, [trained(vgg), modes(vgg)]
     unfreeze_last_blocks(vgg, 2)
     yield "the same VGG again, its last two blocks", trained(vgg)
@@ -67,7 +67,7 @@ def children_of_the_model(vgg, blocks):
 
 @lab.misconception(
     "unfreeze_last_blocks",
-    hint="You count the blocks from the front. The first blocks see edges and colours, which serve any task: they stay "
+    hint="You count the blocks from the front. The first blocks see edges and colors, which serve any task: they stay "
     "frozen, the last ones are trained.",
 )
 def counts_from_the_front(vgg, blocks):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from captionlab.grading.exercise import Lab
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 # The package holds the lab as `lab`, so that importing it is importing the whole lab.
 lab = Lab("lab3_bees_ants", title="Fine-tuning on bees and ants", home=__package__)
@@ -63,7 +63,7 @@ def trainable(module: nn.Module) -> list[bool]:
 
 
 def modes(model: nn.Module) -> list[str]:
-    """The mode of each layer that has one to speak of: containers have no behaviour of their own.
+    """The mode of each layer that has one to speak of: containers have no behavior of their own.
 
     Such as ``["bn1 evaluation", "fc training"]``: a list that says which layer is meant.
     """
@@ -75,7 +75,7 @@ def modes(model: nn.Module) -> list[str]:
 
 
 def statistics(model: nn.Module) -> torch.Tensor:
-    """All running means, variances and counts of the batch normalisations, copied into one row."""
+    """All running means, variances and counts of the batch normalizations, copied into one row."""
     return torch.cat([buffer.detach().reshape(-1).float() for buffer in model.buffers()])
 
 

@@ -28,9 +28,9 @@ class _Transform:
 def _write(folder: Path, reds: list[int], modes: list[str]) -> list[Path]:
     paths = []
     for at, (red, mode) in enumerate(zip(reds, modes, strict=True)):
-        # Grey where the mode is: converting it to RGB and back keeps the level.
-        colour = (red, 100, 50) if mode in ("RGB", "P") else (red, red, red)
-        image = Image.new("RGB", (4, 3), colour)
+        # Gray where the mode is: converting it to RGB and back keeps the level.
+        color = (red, 100, 50) if mode in ("RGB", "P") else (red, red, red)
+        image = Image.new("RGB", (4, 3), color)
         paths.append(folder / f"image_{at}.png")
         (image.quantize(4) if mode == "P" else image.convert(mode)).save(paths[-1])
     return paths
@@ -218,7 +218,7 @@ def transforms_once(paths, labels, train, validation, transforms):
 
 @lab.misconception(
     "make_datasets",
-    hint="Grey pictures and pictures with a palette reach the transform as they are; the network needs three colours. "
+    hint="Gray pictures and pictures with a palette reach the transform as they are; the network needs three colors. "
     "Convert to RGB.",
 )
 def keeps_the_mode(paths, labels, train, validation, transforms):

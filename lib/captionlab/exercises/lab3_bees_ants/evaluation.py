@@ -16,7 +16,7 @@ from captionlab.exercises.lab3_bees_ants.common import (
     torch_seed,
 )
 from captionlab.exercises.lab3_bees_ants.networks import normed_head, small_mobilenet
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 class _Watched(nn.Module):
@@ -33,7 +33,7 @@ class _Watched(nn.Module):
 
 
 def _batches(rng, model, classes):
-    """Five, four and one image; labelled as the model would, most of the first batch, less and none of the others."""
+    """Five, four and one image; labeled as the model would, most of the first batch, less and none of the others."""
     for size, right in ((5, draw(rng, 3, 4)), (4, draw(rng, 1, 2)), (1, 0)):
         images = draw_images(rng, size)
         with torch_seed(0), torch.no_grad():
@@ -110,7 +110,7 @@ def averages_batches(model, batches):
 
 @lab.misconception(
     "evaluate",
-    hint="The model is evaluated in the mode it came in: dropout drops, and batch normalisation uses, and learns, the "
+    hint="The model is evaluated in the mode it came in: dropout drops, and batch normalization uses, and learns, the "
     "statistics of your validation images. Call model.eval() first.",
 )
 def stays_in_training_mode(model, batches):

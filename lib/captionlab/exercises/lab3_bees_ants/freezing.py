@@ -75,7 +75,7 @@ def freezes_weights_only(module):
 
 @lab.misconception(
     "freeze",
-    hint="Convolutions and linear layers are frozen; batch normalisations have parameters too, a scale and a shift, "
+    hint="Convolutions and linear layers are frozen; batch normalizations have parameters too, a scale and a shift, "
     "and yours are still trained.",
 )
 def forgets_batch_norm_parameters(module):
@@ -89,7 +89,7 @@ def forgets_batch_norm_parameters(module):
 @lab.misconception(
     "freeze",
     hint="The batch statistics are held, but dropout is still active: put every layer in evaluation mode, not the "
-    "batch normalisations alone.",
+    "batch normalizations alone.",
 )
 def evaluates_batch_norm_only(module):
     for parameter in module.parameters():
@@ -101,7 +101,7 @@ def evaluates_batch_norm_only(module):
 
 @lab.misconception(
     "freeze",
-    hint="With a momentum of 0 the statistics stay, but in training mode they are not used: the layer normalises by "
+    hint="With a momentum of 0 the statistics stay, but in training mode they are not used: the layer normalizes by "
     "the batch at hand. Put the module in evaluation mode.",
 )
 def sets_momentum_to_zero(module):
@@ -184,7 +184,7 @@ def sets_one_flag(model, head):
 
 @lab.misconception(
     "training_mode",
-    hint="All batch normalisations are held, those of the head too, and the backbone's other layers train. Decide by "
+    hint="All batch normalizations are held, those of the head too, and the backbone's other layers train. Decide by "
     "whether a layer is in the head, not by its type.",
 )
 def holds_batch_norm_only(model, head):

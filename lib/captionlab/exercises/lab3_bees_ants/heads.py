@@ -14,7 +14,7 @@ from captionlab.exercises.lab3_bees_ants.common import (
     trainable,
 )
 from captionlab.exercises.lab3_bees_ants.networks import Other, small_mobilenet, small_resnet, small_vgg
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _sizes(model):

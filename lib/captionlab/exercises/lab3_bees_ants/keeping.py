@@ -28,7 +28,7 @@ class _Stopping:
 class _Run:
     """A training that was written down beforehand: losses and accuracies, epoch by epoch, and what was called when.
 
-    In epoch e the model's weights become e, and the statistics of its batch normalisation e + 0.5.
+    In epoch e the model's weights become e, and the statistics of its batch normalization e + 0.5.
     """
 
     def __init__(self, losses: list[float], accuracies: list[float]):
@@ -81,7 +81,7 @@ def probe_train_and_keep_best(train_and_keep_best, rng):
     history, kept, measured = case(run, 10, 6)
     label = f"6 epochs, validation accuracies {', '.join(f'{value / 100:.2f}' for value in accuracies)}: "
     yield label + "the weights afterwards (those after epoch e are all e)", kept
-    yield label + "the statistics of its batch normalisation (those after epoch e are e + 0.5)", measured
+    yield label + "the statistics of its batch normalization (those after epoch e are e + 0.5)", measured
     yield label + "the history", history
     yield label + "what was called, in order", run.called
     run = _drawn(rng, [level + 4, level + 6, level + 1, level + 5, level + 9, level + 9])
@@ -139,7 +139,7 @@ def by_training_loss(model, train_epoch, validate, stopping, epochs):
 
 @lab.misconception(
     "train_and_keep_best",
-    hint="The parameters are those of the best epoch, but the statistics of batch normalisation are those of the last "
+    hint="The parameters are those of the best epoch, but the statistics of batch normalization are those of the last "
     "one. They are buffers, no parameters; `state_dict()` has both.",
 )
 def parameters_only(model, train_epoch, validate, stopping, epochs):

@@ -10,7 +10,7 @@ from captionlab.exercises.lab3_bees_ants.common import draw, draw_different, tor
 
 
 class SmallResNet(nn.Module):
-    """A stem, one stage, the average, and ``fc``; batch normalisation in both."""
+    """A stem, one stage, the average, and ``fc``; batch normalization in both."""
 
     def __init__(self, first: int, maps: int, classes: int):
         super().__init__()
@@ -48,7 +48,7 @@ class SmallVGG(nn.Module):
 
 
 class SmallMobileNet(nn.Module):
-    """Two convolutions with batch normalisation in ``features``, a dropout and a linear layer in ``classifier``."""
+    """Two convolutions with batch normalization in ``features``, a dropout and a linear layer in ``classifier``."""
 
     def __init__(self, first: int, maps: int, classes: int):
         super().__init__()
@@ -91,7 +91,7 @@ def small_mobilenet(rng: np.random.Generator, classes: int = 10) -> SmallMobileN
 
 
 def normed_head(rng: np.random.Generator, model: SmallMobileNet) -> nn.Sequential:
-    """Give the model a head with a batch normalisation of its own, in training mode; returns the head."""
+    """Give the model a head with a batch normalization of its own, in training mode; returns the head."""
     old = model.classifier[-1]
     with torch_seed(draw(rng, 0, 2**31)):
         hidden = nn.Linear(old.in_features, 6)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.lab3_bees_ants.common import draw, draw_images, lab, run, weights
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _network(seed: int | None) -> nn.Sequential:
@@ -110,7 +110,7 @@ def without_weights(build, weights):
 
 @lab.misconception(
     "pretrained_network",
-    hint="The weights are right, but a new network is in training mode: its dropout drops, and batch normalisation "
+    hint="The weights are right, but a new network is in training mode: its dropout drops, and batch normalization "
     "would use the statistics of each batch. Call eval().",
 )
 def left_in_training_mode(build, weights):

@@ -8,21 +8,21 @@ import torch
 
 from captionlab.exercises.lab3_bees_ants.common import draw, lab
 from captionlab.exercises.lab3_bees_ants.networks import small_mobilenet, small_resnet, small_vgg
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _groups(model, groups):
-    """Of each group with anything in it: its rate and the names of its parameters, as an optimiser takes them.
+    """Of each group with anything in it: its rate and the names of its parameters, as an optimizer takes them.
 
-    A group without a rate shows the optimiser's own, 0.5; a parameter in two groups is a ValueError.
+    A group without a rate shows the optimizer's own, 0.5; a parameter in two groups is a ValueError.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a parameter twice in one group, which the names show
-        optimiser = torch.optim.SGD(groups, lr=0.5)
+        optimizer = torch.optim.SGD(groups, lr=0.5)
     listed = [
         [group["lr"], sorted(names.get(id(each), "not a parameter of the model") for each in group["params"])]
-        for group in optimiser.param_groups
+        for group in optimizer.param_groups
     ]
     return [group for group in listed if group[1]]
 
@@ -57,7 +57,7 @@ def probe_parameter_groups(parameter_groups, rng):
 
 @lab.misconception(
     "parameter_groups",
-    hint="The head is in both groups: model.parameters() lists it as well, and an optimiser refuses that. Leave the "
+    hint="The head is in both groups: model.parameters() lists it as well, and an optimizer refuses that. Leave the "
     "head's parameters out of the second group, comparing by identity (`is`, or id()).",
 )
 def head_in_both_groups(model, head, head_rate, backbone_rate):
@@ -79,7 +79,7 @@ def swaps_the_rates(model, head, head_rate, backbone_rate):
 
 @lab.misconception(
     "parameter_groups",
-    hint="You hand frozen parameters to the optimiser. Without gradients they do nothing there but hide what is "
+    hint="You hand frozen parameters to the optimizer. Without gradients they do nothing there but hide what is "
     "trained: list those that require gradients.",
 )
 def lists_frozen_parameters(model, head, head_rate, backbone_rate):

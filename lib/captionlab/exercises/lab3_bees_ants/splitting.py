@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from captionlab.exercises.lab3_bees_ants.common import draw, draw_different, lab
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _labels(rng, sizes, numbers):

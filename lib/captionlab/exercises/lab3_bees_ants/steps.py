@@ -44,11 +44,11 @@ def probe_train_step(train_step, rng):
     classes = draw(rng, 3, 5)
     images, labels = draw_images(rng, 6), draw_labels(rng, 6, classes)
     model = _wide_scores(small_resnet(rng, classes)).eval()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.05)
-    loss = step(model, images.clone(), labels.clone(), optimiser)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    loss = step(model, images.clone(), labels.clone(), optimizer)
     yield "the loss of a batch of six, and whether it is a Python float", [loss, isinstance(loss, float)]
     yield "all parameters after this step", weights(model)
-    again = step(model=model, images=images.flip(0), labels=labels.flip(0), optimiser=optimiser)
+    again = step(model=model, images=images.flip(0), labels=labels.flip(0), optimizer=optimizer)
     yield "the loss of a second step, on the same images", again
     yield "all parameters after two steps", weights(model)
 
@@ -62,7 +62,7 @@ def probe_train_step(train_step, rng):
     model = small_vgg(rng, classes).eval()
     before = weights(model)
     loss = step(model, images.clone(), labels.clone(), torch.optim.Adam(model.classifier.parameters(), lr=0.01))
-    label = "only the classifier in the optimiser (Adam): loss, and parameters that moved, in features and classifier"
+    label = "only the classifier in the optimizer (Adam): loss, and parameters that moved, in features and classifier"
     moved = (weights(model) != before).int()
     inside = sum(parameter.numel() for parameter in model.features.parameters())
     yield label, [loss, int(moved[:inside].sum()), int(moved[inside:].sum()) > 0]
@@ -79,22 +79,22 @@ def probe_train_step(train_step, rng):
     "train_step",
     hint="You take a softmax of the scores first. F.cross_entropy has one inside and wants the scores as they are.",
 )
-def softmax_before_the_loss(model, images, labels, optimiser):
+def softmax_before_the_loss(model, images, labels, optimizer):
     loss = F.cross_entropy(torch.softmax(model(images), dim=1), labels)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 
 @lab.misconception(
     "train_step",
-    hint="Gradients add up from step to step: nobody clears them. Call optimiser.zero_grad() before backward().",
+    hint="Gradients add up from step to step: nobody clears them. Call optimizer.zero_grad() before backward().",
 )
-def accumulates_gradients(model, images, labels, optimiser):
+def accumulates_gradients(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels)
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 
@@ -103,11 +103,11 @@ def accumulates_gradients(model, images, labels, optimiser):
     hint="No parameter ever moves. Either step() is missing, or the gradients are cleared between backward() and "
     "step().",
 )
-def never_moves(model, images, labels, optimiser):
+def never_moves(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels)
     loss.backward()
-    optimiser.zero_grad()
-    optimiser.step()
+    optimizer.zero_grad()
+    optimizer.step()
     return loss.item()
 
 
@@ -116,10 +116,10 @@ def never_moves(model, images, labels, optimiser):
     hint="You step before backward(): the update uses the gradients of the batch before, and in the first step there "
     "are none.",
 )
-def steps_before_backward(model, images, labels, optimiser):
+def steps_before_backward(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels)
-    optimiser.step()
-    optimiser.zero_grad()
+    optimizer.step()
+    optimizer.zero_grad()
     loss.backward()
     return loss.item()
 
@@ -129,11 +129,11 @@ def steps_before_backward(model, images, labels, optimiser):
     hint="The step is right; the loss you return is a tensor with its whole graph, and a list of those fills the "
     "memory. Return loss.item().",
 )
-def returns_a_tensor(model, images, labels, optimiser):
+def returns_a_tensor(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss
 
 
@@ -142,11 +142,11 @@ def returns_a_tensor(model, images, labels, optimiser):
     hint="The loss you return is computed again after the update: a second forward pass for another number. Return the "
     "one you have.",
 )
-def loss_after_the_update(model, images, labels, optimiser):
+def loss_after_the_update(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return F.cross_entropy(model(images), labels).item()
 
 
@@ -154,11 +154,11 @@ def loss_after_the_update(model, images, labels, optimiser):
     "train_step",
     hint="The loss is summed over the batch, and so are the gradients: the step grows with the batch. Take the mean.",
 )
-def sums_over_the_batch(model, images, labels, optimiser):
+def sums_over_the_batch(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels, reduction="sum")
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 
@@ -167,21 +167,21 @@ def sums_over_the_batch(model, images, labels, optimiser):
     hint="Your model.train() puts the whole network in training mode, and undoes what training_mode has set. The modes "
     "are the caller's business.",
 )
-def sets_training_mode(model, images, labels, optimiser):
+def sets_training_mode(model, images, labels, optimizer):
     model.train()
     loss = F.cross_entropy(model(images), labels)
-    optimiser.zero_grad()
+    optimizer.zero_grad()
     loss.backward()
-    optimiser.step()
+    optimizer.step()
     return loss.item()
 
 
 @lab.misconception(
     "train_step",
-    hint="Every parameter of the model is updated, by hand or by another optimiser: use the one you are given, which "
+    hint="Every parameter of the model is updated, by hand or by another optimizer: use the one you are given, which "
     "knows what is trained, and how fast.",
 )
-def updates_by_hand(model, images, labels, optimiser):
+def updates_by_hand(model, images, labels, optimizer):
     loss = F.cross_entropy(model(images), labels)
     model.zero_grad()
     loss.backward()

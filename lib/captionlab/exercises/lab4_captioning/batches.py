@@ -12,7 +12,7 @@ from captionlab.exercises.lab4_captioning.common import (
     numbers_of_captions,
     on_copies,
 )
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab, on_copies
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise(

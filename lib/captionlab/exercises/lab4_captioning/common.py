@@ -24,7 +24,7 @@ lab = Lab(
 PAD, START, END, UNK = 0, 1, 2, 3
 SPECIALS = ["<pad>", "<start>", "<end>", "<unk>"]
 NOUNS = ("dog", "cat", "man", "woman", "child", "bird", "horse", "boy", "girl", "surfer", "climber", "puppy")
-COLOURS = ("red", "blue", "green", "brown", "white", "black", "yellow", "orange", "pink", "grey")
+COLORS = ("red", "blue", "green", "brown", "white", "black", "yellow", "orange", "pink", "gray")
 PLACES = ("beach", "street", "snow", "forest", "field", "park", "mountain", "lake", "river", "yard")
 
 

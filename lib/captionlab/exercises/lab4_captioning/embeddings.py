@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from captionlab.exercises.lab4_captioning.common import (
-    COLOURS,
+    COLORS,
     NOUNS,
     SPECIALS,
     draw,
@@ -14,7 +14,7 @@ from captionlab.exercises.lab4_captioning.common import (
     lab,
     on_copies,
 )
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise(
@@ -30,7 +30,7 @@ from captionlab.grading.probing import outcome_of
 def probe_embedding_matrix(embedding_matrix, rng):
     embedding_matrix = on_copies(embedding_matrix)
     dimension, other = draw_different(rng, 3, 7, 2)
-    known, strange = draw_words(rng, NOUNS, 5), draw_words(rng, COLOURS, 3)
+    known, strange = draw_words(rng, NOUNS, 5), draw_words(rng, COLORS, 3)
     vectors = {word: (rng.standard_normal(dimension) + 1).tolist() for word in [*known, "never", "used"]}
     vectors["never"] = [9.0] * dimension  # not in the vocabulary: its numbers do not count
     vectors["<end>"] = (rng.standard_normal(dimension) - 1).tolist()

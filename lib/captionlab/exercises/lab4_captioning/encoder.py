@@ -99,7 +99,7 @@ def _hold(encoder, mode, held=(nn.BatchNorm2d,)):
 @lab.misconception(
     "GridEncoder",
     hint="This is the code you were given; it has two bugs. What does the constructor call, and what is the default "
-    "of the number of blocks that learn? And what do batch normalisation and dropout of a frozen network do in "
+    "of the number of blocks that learn? And what do batch normalization and dropout of a frozen network do in "
     "training mode?",
 )
 class CalledFrozen(_Blocks):
@@ -149,7 +149,7 @@ class FineTunedFromTheStart(_Right):
 
 @lab.misconception(
     "GridEncoder",
-    hint="Frozen by requires_grad alone: in training mode the batch normalisations of a frozen network use the"
+    hint="Frozen by requires_grad alone: in training mode the batch normalizations of a frozen network use the"
     " statistics of each batch and move their own, and dropout drops. Everything that is not trained "
     "stays in evaluation mode.",
 )
@@ -160,7 +160,7 @@ class LeftInTrainingMode(_Right):
 
 @lab.misconception(
     "GridEncoder",
-    hint="The batch normalisations of the trained blocks go into training mode. They keep the statistics of the "
+    hint="The batch normalizations of the trained blocks go into training mode. They keep the statistics of the "
     "pretraining: those of a small batch are too noisy.",
 )
 class TrainsBatchNorm(_Right):
@@ -189,8 +189,7 @@ class NeverFreezesAgain(_Right):
 
 @lab.misconception(
     "GridEncoder",
-    hint="You free the first blocks. They see edges and colours, which serve any task; the last ones are to be"
-    " trained.",
+    hint="You free the first blocks. They see edges and colors, which serve any task; the last ones are to be trained.",
 )
 class FreesTheFirst(_Right):
     def fine_tune(self, blocks):
@@ -217,7 +216,7 @@ class MinusZero(_Right):
 @lab.misconception(
     "GridEncoder",
     hint="The trained blocks stay in evaluation mode too, so their dropout never drops. Only what is frozen, and batch "
-    "normalisation, is held.",
+    "normalization, is held.",
 )
 class AlwaysInEvaluation(_Right):
     def train(self, mode=True):
@@ -240,7 +239,7 @@ class ModesComeLater(_Right):
 
 @lab.misconception(
     "GridEncoder",
-    hint="Batch normalisation is held, but dropout of the frozen blocks still drops in training. Everything that is "
+    hint="Batch normalization is held, but dropout of the frozen blocks still drops in training. Everything that is "
     "not trained stays in evaluation mode.",
 )
 class HoldsBatchNormOnly(_Right):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, draw_weights, lab, run
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

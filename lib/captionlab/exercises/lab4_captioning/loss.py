@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab, on_copies
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _targets(rng, lengths: list[int], words: int, pad: int = 0) -> torch.Tensor:
@@ -140,7 +140,7 @@ def _reduced(missing, reduction):
 
 @lab.misconception(
     "attention_penalty",
-    hint="You sum over the positions, where the weights are 1 by construction: there is nothing to penalise. "
+    hint="You sum over the positions, where the weights are 1 by construction: there is nothing to penalize. "
     "Sum over the steps (axis 1) first.",
 )
 def sums_over_the_positions(alphas, reduction="sum"):

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from captionlab.exercises.lab4_captioning.common import draw, draw_tensor, lab
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise(
-    "captionlab.captioning.pictures:enlarge_attention",
+    "captionlab.captioning.attention_maps:enlarge_attention",
     points=1,
     minutes=15,
     difficulty=2,

@@ -1,4 +1,4 @@
-"""Find the bug: images that are never normalised. Probe and misconceptions."""
+"""Find the bug: images that are never normalized. Probe and misconceptions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     rtol=1e-3,
     atol=1e-4,
     check_dtype=True,
-    start="never_normalises",
+    start="never_normalizes",
 )
 def probe_encoder_input(encoder_input, rng):
     def pictures(height, width):
@@ -56,7 +56,7 @@ def _column(numbers):
     hint="This is the code you were given. Resized and scaled to 0..1, the images look right, and so do all shapes. "
     "What did the network's training do with its images after that, and which arguments are never used?",
 )
-def never_normalises(pixels, size, mean, std):
+def never_normalizes(pixels, size, mean, std):
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
     return images
@@ -67,7 +67,7 @@ def never_normalises(pixels, size, mean, std):
     hint="Mean and standard deviation are for values from 0 to 1; yours go from 0 to 255 when you subtract them. "
     "Divide by 255 first.",
 )
-def normalises_before_scaling(pixels, size, mean, std):
+def normalizes_before_scaling(pixels, size, mean, std):
     return (_resized(pixels, size) * 255 - _column(mean)) / _column(std)
 
 
@@ -88,7 +88,7 @@ def subtracts_only(pixels, size, mean, std):
 
 @lab.misconception(
     "encoder_input",
-    hint="Each batch is normalised by its own mean and spread. The network knows those of its training images: use the "
+    hint="Each batch is normalized by its own mean and spread. The network knows those of its training images: use the "
     "arguments.",
 )
 def by_its_own_statistics(pixels, size, mean, std):
@@ -106,7 +106,7 @@ def always_imagenet(pixels, size, mean, std):
 
 @lab.misconception(
     "encoder_input",
-    hint="`reshape` cuts the row of numbers anew and mixes colours and pixels; `permute` moves the axis of colours to "
+    hint="`reshape` cuts the row of numbers anew and mixes colors and pixels; `permute` moves the axis of colors to "
     "the front.",
 )
 def reshapes(pixels, size, mean, std):

@@ -7,7 +7,7 @@ import warnings
 import torch
 
 from captionlab.exercises.lab4_captioning.common import (
-    COLOURS,
+    COLORS,
     NOUNS,
     PLACES,
     draw,
@@ -17,7 +17,7 @@ from captionlab.exercises.lab4_captioning.common import (
     lab,
     on_copies,
 )
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise("captionlab.captioning.metrics:top_k_accuracy", points=2, minutes=15, difficulty=2, importance=3)
@@ -107,11 +107,11 @@ def padding_is_zero(scores, targets, k=5, pad=0):
 def _scene(rng) -> tuple[list[str], list[list[str]]]:
     """A caption, and five that people might have written: it shares runs of words with several of them."""
     one, other = draw_words(rng, NOUNS, 2)
-    colour, shade, tint = draw_words(rng, COLOURS, 3)
+    color, shade, tint = draw_words(rng, COLORS, 3)
     place, elsewhere = draw_words(rng, PLACES, 2)
-    candidate = f"a {colour} {one} runs in the {place}".split()
+    candidate = f"a {color} {one} runs in the {place}".split()
     references = [
-        f"a {colour} {one} runs across the {place} with a {other}",
+        f"a {color} {one} runs across the {place} with a {other}",
         f"the {shade} {one} is in the {place}",
         f"a {tint} {other} runs in the {place} near the {elsewhere}",
         f"one {one} and a {other} at the {elsewhere}",

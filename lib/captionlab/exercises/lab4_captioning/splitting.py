@@ -14,7 +14,7 @@ def _ids(rng, images: int) -> list[str]:
     return [of_each[at] for at in rng.permutation(len(of_each))]
 
 
-@lab.exercise("captionlab.captioning.corpora:split_by_image", points=2, minutes=15, difficulty=2, importance=5)
+@lab.exercise("captionlab.captioning.datasets:split_by_image", points=2, minutes=15, difficulty=2, importance=5)
 def probe_split_by_image(split_by_image, rng):
     split_by_image = on_copies(split_by_image)
     images, seed = draw(rng, 17, 19), draw(rng, 1, 1000)
@@ -69,7 +69,7 @@ def in_the_captions_order(image_ids, fractions, seed):
 
 @lab.misconception(
     "split_by_image",
-    hint="Nothing is shuffled: neighbours in the alphabet, often of one photographer or one day, end up in one part.",
+    hint="Nothing is shuffled: neighbors in the alphabet, often of one photographer or one day, end up in one part.",
 )
 def by_the_alphabet(image_ids, fractions, seed):
     images = sorted(set(image_ids))

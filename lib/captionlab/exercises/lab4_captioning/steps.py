@@ -67,7 +67,7 @@ def always_the_truth(truth, predicted, drawn, probability):
     return truth.clone()
 
 
-@lab.exercise("captionlab.captioning.optimisation:clip_gradients", points=2, minutes=20, difficulty=3, importance=4)
+@lab.exercise("captionlab.captioning.optimization:clip_gradients", points=2, minutes=20, difficulty=3, importance=4)
 def probe_clip_gradients(clip_gradients, rng):
     def parameters(length, *shapes):
         gradients = [draw_tensor(rng, *shape) for shape in shapes]
@@ -208,7 +208,7 @@ def forgets_the_root(parameters, limit):
 
 
 @lab.exercise(
-    "captionlab.captioning.optimisation:best_epoch",
+    "captionlab.captioning.optimization:best_epoch",
     points=1,
     minutes=10,
     difficulty=1,

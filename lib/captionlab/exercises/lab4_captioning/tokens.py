@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from captionlab.exercises.lab4_captioning.common import (
-    COLOURS,
+    COLORS,
     NOUNS,
     PLACES,
     draw,
@@ -17,32 +17,32 @@ from captionlab.exercises.lab4_captioning.common import (
 )
 
 
-@lab.exercise("captionlab.captioning.text:tokenise", points=1, minutes=10, difficulty=1, importance=3)
-def probe_tokenise(tokenise, rng):
+@lab.exercise("captionlab.captioning.text:tokenize", points=1, minutes=10, difficulty=1, importance=3)
+def probe_tokenize(tokenize, rng):
     one, other, third = draw_words(rng, NOUNS, 3)
-    colour, place = draw_words(rng, COLOURS, 1)[0], draw_words(rng, PLACES, 1)[0]
+    color, place = draw_words(rng, COLORS, 1)[0], draw_words(rng, PLACES, 1)[0]
     count, more = draw_different(rng, 2, 40, 2)
     captions = [
-        f"Two {one}s , one {colour} and one white , play in the {place} .",
-        f"A {other}'s {colour} T-shirt isn't clean.",
+        f"Two {one}s , one {color} and one white , play in the {place} .",
+        f"A {other}'s {color} T-shirt isn't clean.",
         f"{count} {one}s and {more} people at the {place.upper()}",
-        f"\tThe {third}s' toys:  a ball,a 'frisbee' ({colour})!\n",
+        f"\tThe {third}s' toys:  a ball,a 'frisbee' ({color})!\n",
         f"{one.title()}/{other.title()}-racing & {third}_show; 1st of {count}",
         f"A café, a {third}… and I",
     ]
     for at, caption in enumerate(captions):
-        yield f"caption {at + 1}: {caption!r}", tokenise(caption)
-    yield "a caption without any word: ' . , ! '", [tokenise(" . , ! "), tokenise(f"a {one}")]
-    yield "an empty caption", [tokenise(caption=""), tokenise(f"{colour}.")]
+        yield f"caption {at + 1}: {caption!r}", tokenize(caption)
+    yield "a caption without any word: ' . , ! '", [tokenize(" . , ! "), tokenize(f"a {one}")]
+    yield "an empty caption", [tokenize(caption=""), tokenize(f"{color}.")]
 
 
-@lab.misconception("tokenise", hint='"A" and "a" become two words of your vocabulary: bring everything to lower case.')
+@lab.misconception("tokenize", hint='"A" and "a" become two words of your vocabulary: bring everything to lower case.')
 def keeps_capitals(caption):
     return re.findall(r"[^\W_]+(?:'[^\W_]+)*", caption)
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint='You split at spaces only, so "dog" and "dog." are two words and "," is one as well. Whatever is neither '
     "letter nor digit separates.",
 )
@@ -51,7 +51,7 @@ def splits_at_spaces(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint="Punctuation marks come out as words of their own. In captions they tell the model nothing: leave them out.",
 )
 def keeps_punctuation(caption):
@@ -59,7 +59,7 @@ def keeps_punctuation(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint='An apostrophe inside a word belongs to it: "isn\'t" is one word, and the rest behind the apostrophe is none.',
 )
 def cuts_at_apostrophes(caption):
@@ -67,7 +67,7 @@ def cuts_at_apostrophes(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint="Apostrophes at the edge of a word stay on it: 'frisbee' in quotes and frisbee become two words. Only one "
     "between two letters belongs to the word.",
 )
@@ -76,7 +76,7 @@ def keeps_apostrophes_outside(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint='Letters are more than a to z: "café" falls apart. \\w matches letters of every language.',
 )
 def knows_english_letters_only(caption):
@@ -84,7 +84,7 @@ def knows_english_letters_only(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint="Two things: apostrophes at the edge of a word stay on it ('frisbee' in quotes), and letters are more than a "
     'to z: "café" falls apart.',
 )
@@ -93,7 +93,7 @@ def english_letters_and_apostrophes(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint="Two things: apostrophes at the edge of a word stay on it ('frisbee' in quotes), and \\w also matches the "
     "underscore, which separates.",
 )
@@ -102,7 +102,7 @@ def word_characters_and_apostrophes(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint='Two things: an apostrophe inside a word belongs to it ("isn\'t" is one word), and \\w also matches the '
     "underscore, which separates.",
 )
@@ -111,20 +111,20 @@ def word_characters_only(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint='You delete punctuation instead of separating at it: "T-shirt" becomes "tshirt" and "ball,a" becomes "balla".',
 )
 def glues_words_together(caption):
     return "".join(one for one in caption.lower() if one.isalnum() or one.isspace()).split()
 
 
-@lab.misconception("tokenise", hint="Numbers get lost: a word is a run of letters and digits.")
+@lab.misconception("tokenize", hint="Numbers get lost: a word is a run of letters and digits.")
 def drops_digits(caption):
     return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", caption.lower())
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint='You leave out words of a single letter. "a" is the commonest word of all captions; a model that never sees '
     "it cannot write it.",
 )
@@ -133,7 +133,7 @@ def drops_single_letters(caption):
 
 
 @lab.misconception(
-    "tokenise",
+    "tokenize",
     hint="There are empty strings among your words: splitting leaves them where a separator is at either end.",
 )
 def keeps_empty_strings(caption):
@@ -141,7 +141,7 @@ def keeps_empty_strings(caption):
 
 
 @lab.misconception(
-    "tokenise", hint="\\w also matches the underscore, which is neither a letter nor a digit: it separates words."
+    "tokenize", hint="\\w also matches the underscore, which is neither a letter nor a digit: it separates words."
 )
 def keeps_underscores(caption):
     return re.findall(r"\w+(?:'\w+)*", caption.lower())
@@ -160,13 +160,13 @@ def _captions_with(rng, counts: dict[str, int]) -> list[list[str]]:
 @lab.exercise("captionlab.captioning.vocabulary:choose_words", points=1, minutes=10, difficulty=1, importance=3)
 def probe_choose_words(choose_words, rng):
     choose_words = on_copies(choose_words)
-    nouns, colours = draw_words(rng, NOUNS, 4), draw_words(rng, COLOURS, 3)
+    nouns, colors = draw_words(rng, NOUNS, 4), draw_words(rng, COLORS, 3)
     often = draw(rng, 7, 9)
     counts = {
         "a": often + 2,
         "runs": often,
         **dict.fromkeys(nouns, 4),
-        **dict.fromkeys(colours, 2),
+        **dict.fromkeys(colors, 2),
         "zebra": 1,
         "quay": 1,
     }
@@ -179,7 +179,7 @@ def probe_choose_words(choose_words, rng):
     yield f"{label}: the {kept} most frequent", choose_words(captions, most_frequent=kept)
     yield f"{label}: twice or more, the {kept - 1} most frequent", choose_words(captions, 2, kept - 1)
     yield f"{label}: four times or more, at most 20", choose_words(captions=captions, min_frequency=4, most_frequent=20)
-    yield "one caption, twice the same word", choose_words([[nouns[0], colours[0], nouns[0]]], min_frequency=2)
+    yield "one caption, twice the same word", choose_words([[nouns[0], colors[0], nouns[0]]], min_frequency=2)
 
 
 def _sorted(counts: Counter, kept: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captionlab.exercises.lab4_captioning.common import (
-    COLOURS,
+    COLORS,
     NOUNS,
     SPECIALS,
     draw,
@@ -12,13 +12,13 @@ from captionlab.exercises.lab4_captioning.common import (
     lab,
     on_copies,
 )
-from captionlab.grading.probing import outcome_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 @lab.exercise("captionlab.captioning.vocabulary:encode", points=2, minutes=15, difficulty=2, importance=4)
 def probe_encode(encode, rng):
     encode = on_copies(encode)
-    words = draw_words(rng, NOUNS, 5) + draw_words(rng, COLOURS, 4)
+    words = draw_words(rng, NOUNS, 5) + draw_words(rng, COLORS, 4)
     ids = {word: number for number, word in enumerate([*SPECIALS, *(words[at] for at in rng.permutation(9))])}
     strange = f"{words[0]}fish"
     count = draw(rng, 4, 6)
@@ -134,7 +134,7 @@ def accepts_any_length(tokens, ids, max_length):
 @lab.exercise("captionlab.captioning.vocabulary:decode", points=1, minutes=10, difficulty=1, importance=4)
 def probe_decode(decode, rng):
     decode = on_copies(decode)
-    words = [*SPECIALS, *draw_words(rng, NOUNS, 6), *draw_words(rng, COLOURS, 6)]
+    words = [*SPECIALS, *draw_words(rng, NOUNS, 6), *draw_words(rng, COLORS, 6)]
     inside = draw_different(rng, 4, 15, draw(rng, 5, 6))
     after = draw_different(rng, 4, 15, 3)
     yield "a caption with <start>, <end> and padding", decode([1, *inside, 2, 0, 0, 0], words)

@@ -1,0 +1,268 @@
+"""The experiment of Lab 1: what does a pretrained network see in these images?
+
+``captionlab experiment classify --images PATH... --network NAME --weights PATH --out DIR`` calls :func:`run`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shlex
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from captionlab.common.provenance import provenance
+from captionlab.convnets.predictions import top_predictions
+from captionlab.datasets.shapes import CLASSES, render
+from captionlab.plots.convnets import prediction_grid
+from captionlab.vision.classifiers import EMBEDDED, MIRROR_VARIABLE, Classifier, load_classifier
+from captionlab.vision.images import prepare_image
+
+NAME = "lab1_classify"
+SEED = 0
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+THUMBNAIL = 128  # pixels: enough to see what it is, too small to stand in for the data set
+ARCHIVE, ARCHIVE_FOLDER = "hymenoptera_data.zip", "hymenoptera_data/val"
+_TROUBLES = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what PIL raises on bad files
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image to classify: its name in the table, its pixels (RGB), and its right class where that is known."""
+
+    name: str
+    image: Image.Image
+    label: str | None = None
+
+
+@dataclass
+class Samples:
+    """The images that could be read, and ``(name, reason)`` of those that could not."""
+
+    good: list[Sample]
+    left_out: list[tuple[str, str]]
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def read_samples(paths: Iterable[Path], limit: int) -> Samples:
+    """Read image files, and the images in folders and their subfolders, in the order of their names.
+
+    An image in a subfolder of a folder that was given has that subfolder's name as its label, the layout
+    ``torchvision.datasets.ImageFolder`` knows: ``val/bees/1.jpg`` is labeled "bees" where ``val`` was given. Files
+    that hold no readable image are left out and named.
+
+    Args:
+        limit: at most so many images are read.
+
+    Raises:
+        FileNotFoundError: if a path does not exist.
+    """
+    files = [found for path in paths for found in _files(Path(path))]
+    return _open_all(((name, path.read_bytes, label) for name, path, label in files), limit)
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path, str | None]]:
+    """(name in the table, file, label) of a file, or of the files in a folder."""
+    if not path.exists():
+        raise FileNotFoundError(f"no image or folder {path}: give existing paths (--images PATH...)")
+    if path.is_file():
+        yield path.name, path, None
+        return
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and file.suffix.lower() in SUFFIXES:
+            inside = file.relative_to(path)
+            yield inside.as_posix(), file, inside.parent.name or None
+
+
+def mirror_samples(folder: Path, limit: int, seed: int = SEED) -> Samples:
+    """Draw bees and ants at random, as many of each, from the archive in a mirror folder; nothing is unpacked to disk.
+
+    Raises:
+        FileNotFoundError: if the folder has no such archive.
+        ValueError: if the archive is damaged or has no validation images.
+    """
+    archive = folder / ARCHIVE
+    if not archive.is_file():
+        raise FileNotFoundError(
+            f"the mirror that {MIRROR_VARIABLE} names is no folder with {ARCHIVE} in it: give --images PATH..."
+        )
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = _draw_members(opened.namelist(), limit, np.random.default_rng(seed))
+            entries = [(m.partition("val/")[2], lambda m=m: opened.read(m), m.split("/")[-2]) for m in members]
+            return _open_all(entries, limit)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{ARCHIVE} is damaged ({error}): fetch it again") from error
+
+
+def _draw_members(names: list[str], limit: int, rng: np.random.Generator) -> list[str]:
+    images = sorted(name for name in names if name.startswith(ARCHIVE_FOLDER) and Path(name).suffix.lower() in SUFFIXES)
+    classes = sorted({name.split("/")[-2] for name in images})
+    if not images:
+        raise ValueError(f"{ARCHIVE} holds no images under {ARCHIVE_FOLDER}: fetch it again")
+    drawn = [rng.permutation([name for name in images if name.split("/")[-2] == one]).tolist() for one in classes]
+    # One of each class in turn, so that any limit gives both.
+    turns = [members[turn] for turn in range(max(map(len, drawn))) for members in drawn if turn < len(members)]
+    return sorted(turns[:limit])
+
+
+def rendered_samples(limit: int, seed: int = SEED) -> Samples:
+    """Draw synthetic images, a different class each as long as there are any."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(CLASSES)).tolist()
+    labels = [CLASSES[order[at % len(order)]] for at in range(limit)]
+    images = [Image.fromarray(render(label, rng)) for label in labels]
+    return Samples(
+        [Sample(f"{label} {at}", i, label) for at, (i, label) in enumerate(zip(images, labels, strict=True))], []
+    )
+
+
+def _open_all(entries: Iterable[tuple], limit: int) -> Samples:
+    samples = Samples([], [])
+    for name, read, label in entries:
+        if len(samples.good) == limit:
+            break
+        try:
+            with Image.open(io.BytesIO(read())) as image:
+                samples.good.append(Sample(name, image.convert("RGB"), label))
+        except _TROUBLES as error:
+            samples.left_out.append((name, _reason(error)))
+    return samples
+
+
+def _reason(error: Exception) -> str:
+    """Why a file could not be read, without the folder or the buffer's address that the messages name."""
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image"
+    return getattr(error, "strerror", None) or str(error)
+
+
+# --- the experiment ---------------------------------------------------------------------------------------------------
+
+
+def classify(samples: Samples, classifier: Classifier, out: Path, command: str, seed: int | None = None) -> list[Path]:
+    """Predict every image's five most probable categories; write them as a picture, a JSON file and a CSV table.
+
+    The files are ``lab1_classify.png``, ``.json`` and ``.csv`` in the folder ``out``, which is made if it is missing.
+
+    Args:
+        command: the command line that gives this result.
+        seed: the seed the images were drawn with, None if they were given.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: if no image could be read.
+    """
+    if not samples.good:
+        bad = "; ".join(f"{name}: {reason}" for name, reason in samples.left_out) or "none was found"
+        raise ValueError(f"no image to classify ({bad}): give image files, or folders with some")
+    batch = torch.cat([prepare_image(sample.image, size=classifier.input_size) for sample in samples.good])
+    predictions = [top_predictions(row, classifier.categories, k=5) for row in classifier.scores(batch)]
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [out / f"{NAME}{suffix}" for suffix in (".png", ".json", ".csv")]
+    _draw(samples.good, predictions, classifier, paths[0])
+    paths[1].write_text(json.dumps(_record(samples, predictions, classifier, command, seed), indent=1) + "\n", "utf-8")
+    _write_csv(samples.good, predictions, paths[2])
+    return paths
+
+
+def _draw(samples: list[Sample], predictions: list, classifier: Classifier, path: Path) -> None:
+    thumbnails = []
+    for sample in samples:
+        thumbnail = sample.image.copy()
+        thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
+        thumbnails.append(np.asarray(thumbnail))
+    titles = [sample.label or Path(sample.name).name[:24] for sample in samples]
+    labels = [_category(sample.label, classifier.categories) for sample in samples]
+    picture = prediction_grid(
+        thumbnails, predictions, titles, labels, title=classifier.describe().replace("), ", ")\n", 1)
+    )
+    picture.savefig(path, metadata={"Software": None})
+
+
+def _category(label: str | None, categories: tuple[str, ...]) -> str | None:
+    """The category a label names, also as a plural: folders are named "bees", categories "bee"."""
+    return next((name for name in (label, (label or "").removesuffix("s")) if name in categories), None)
+
+
+def _record(samples: Samples, predictions: list, classifier: Classifier, command: str, seed: int | None) -> dict:
+    images = [
+        {
+            "file": sample.name,
+            "label": sample.label,
+            "top5": [{"category": name, "probability": round(p, 4)} for name, p in prediction],
+        }
+        for sample, prediction in zip(samples.good, predictions, strict=True)
+    ]
+    left_out = [{"file": name, "reason": reason} for name, reason in samples.left_out]
+    about = {"network": classifier.name, "weights": classifier.weights_source, "input_size": classifier.input_size}
+    return {**about, "images": images, "left_out": left_out, **provenance(command, seed)}
+
+
+def _write_csv(samples: list[Sample], predictions: list, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        ranks = range(1, 1 + len(predictions[0]))
+        table.writerow(["file", "label", *(f"{what} {rank}" for rank in ranks for what in ("category", "probability"))])
+        for sample, prediction in zip(samples, predictions, strict=True):
+            cells = [cell for name, p in prediction for cell in (name, f"{p:.4f}")]
+            table.writerow([sample.name, sample.label or "", *cells])
+
+
+def run(
+    images: list[Path], network: str | None, weights: Path | None, out: Path, limit: int = 8, seed: int = SEED
+) -> list[Path]:
+    """The experiment as the command line calls it (see :func:`classify`); prints what it takes and leaves out.
+
+    Without images: bees and ants from the folder ``CAPTIONLAB_MIRROR`` names, or else, for the embedded networks,
+    synthetic images.
+
+    Returns:
+        The files written.
+
+    Raises:
+        FileNotFoundError, ValueError: see :func:`read_samples`, :func:`mirror_samples`,
+            :func:`captionlab.vision.classifiers.load_classifier`; and if the limit is below 1, or an ImageNet
+            network is asked for without images.
+    """
+    if limit < 1:
+        raise ValueError(f"the limit is {limit}: give at least 1 image")
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    drawn = not images
+    if drawn and network is None and weights is None and not mirror:
+        network = "tiny_vgg"  # an ImageNet network has never seen the synthetic classes
+    classifier = load_classifier(network, weights)
+    if not drawn:
+        samples = read_samples(images, limit)
+    elif classifier.name in EMBEDDED:
+        samples = rendered_samples(limit, seed)
+    elif mirror:
+        samples = mirror_samples(Path(mirror), limit, seed)
+    else:
+        raise ValueError(f"{classifier.name} knows ImageNet's classes: give photographs (--images PATH...)")
+    print(classifier.describe())
+    for name, reason in samples.left_out:
+        print(f"left out {name}: {reason}")
+    command = _command(images, network, weights, limit, mirrored=bool(mirror))
+    return classify(samples, classifier, out, command, seed if drawn else None)
+
+
+def _command(images: list[Path], network: str | None, weights: Path | None, limit: int, mirrored: bool) -> str:
+    words = ["captionlab", "experiment", "classify"]
+    words += ["--images", *(Path(path).name or "." for path in images)] if images else []
+    words += ["--network", network] if network else []
+    words += ["--weights", Path(weights).name] if weights else []
+    words += ["--limit", str(limit), "--out", "results"]
+    return (f"{MIRROR_VARIABLE}=MIRROR " if mirrored else "") + shlex.join(words)

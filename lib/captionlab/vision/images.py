@@ -1,0 +1,43 @@
+"""From a picture to the tensor that a network trained on ImageNet expects."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+# Mean and standard deviation of red, green and blue over ImageNet's training images, where 0 is black and 1 is full.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def prepare_image(image: Image.Image, size: int = 224) -> torch.Tensor:
+    """Make a batch of one from a picture, as networks trained on ImageNet expect it.
+
+    The whole picture is kept: it is made square by resizing, whatever its aspect, and nothing is cut off. Values from
+    0 (black) to 255 are scaled to 0 to 1, then each color is normalized with its mean and standard deviation over
+    ImageNet, which are in ``IMAGENET_MEAN`` and ``IMAGENET_STD`` (red, green, blue, for values from 0 to 1).
+
+    Args:
+        image: a picture of any size and any mode of PIL: color, gray (``"L"``), with a palette, with transparency
+            (which is ignored). A gray picture becomes one with three equal colors. It is left as it is.
+        size: height and width of the result, in pixels; the picture is resized with PIL's bilinear filter.
+
+    Returns:
+        ``(1, 3, size, size)``, float32: batch, color (red, green, blue), height, width.
+
+    Example:
+        >>> black = Image.new("L", (320, 200))
+        >>> batch = prepare_image(black, size=64)
+        >>> batch.shape, batch.dtype
+        (torch.Size([1, 3, 64, 64]), torch.float32)
+        >>> batch[0, :, 0, 0]
+        tensor([-2.1179, -2.0357, -1.8044])
+
+    Source: the preprocessing of torchvision's weights, https://docs.pytorch.org/vision/stable/models.html; Simonyan
+    and Zisserman 2015, arXiv:1409.1556, section 2.1 (which subtracts the mean only).
+    """
+    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image, dtype=np.float32) / 255  # (size, size, 3)
+    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)  # (1, 3, size, size)
