@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from captionlab.commands.build import build as build_command
 from captionlab.exercises import LABS, load_lab
 from captionlab.grading.exercise import Lab
-from captionlab.grading.judge import expect, judge, same
+from captionlab.grading.judge import expect, judge, same_result
 from captionlab.grading.observation import observe
 from captionlab.workbook import CheckFailed, check
 from captionlab.workbook.build import built_files, outdated
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.notebook import source_notebook
-from captionlab.workbook.stub import BEGIN, END, solution_source, standalone_source, start_source
+from captionlab.workbook.stub import BEGIN, END, inline_source, solution_source, start_source
 
 HEADER = "# A lab\n\n"
 MARKER = '```python exercise="conv_output_size"\n```\n'
@@ -36,7 +36,7 @@ So.
 @pytest.fixture
 def one_exercise() -> Lab:
     """Lab 1 with its first exercise only."""
-    lab = Lab("lab1_vgg16", "Lab 1", home="x")
+    lab = Lab("lab1_vgg16", "Lab 1", package="x")
     lab.exercises["conv_output_size"] = load_lab("lab1").exercises["conv_output_size"]
     return lab
 
@@ -72,7 +72,7 @@ def test_a_release_holds_no_solution(root, lab):
                 continue
             body = cell.source.split(BEGIN)[1].split(END)[0].strip()
             assert body not in stub
-            start = load_lab(lab).exercises[cell.metadata.nbgrader.grade_id].start
+            start = load_lab(lab).exercises[cell.metadata.nbgrader.grade_id].starter
             assert ("There is a bug below" if start else "raise NotImplementedError()") in stub
             compile(stub, "stub", "exec")
 
@@ -127,7 +127,7 @@ def test_solutions_keep_signature_and_docstring_outside_the_markers(lab):
 
 
 def test_a_find_the_bug_exercise_starts_from_its_misconception(one_exercise):
-    exercise = replace(one_exercise.exercises["conv_output_size"], start="rounds_up")
+    exercise = replace(one_exercise.exercises["conv_output_size"], starter="rounds_up")
     source = start_source(exercise)
     assert "def conv_output_size(" in source
     assert "Dumoulin" in source  # the reference's docstring
@@ -136,7 +136,7 @@ def test_a_find_the_bug_exercise_starts_from_its_misconception(one_exercise):
     exec(source, namespace)
     with pytest.raises(CheckFailed, match="checks are right"):
         check("conv_output_size", namespace["conv_output_size"])
-    assert same(
+    assert same_result(
         exercise, expect(exercise, 5).misconceptions["rounds_up"], observe(exercise.probe, namespace[exercise.name], 5)
     )
     assert judge(expect(exercise, 5), observe(exercise.probe, namespace[exercise.name], 5)).points == 0
@@ -146,7 +146,7 @@ def test_a_misconception_stands_alone_under_the_exercises_name():
     for exercise in load_lab("lab1").exercises.values():
         for misconception in exercise.misconceptions.values():
             namespace: dict = {}
-            exec(standalone_source(misconception.implementation, exercise.name), namespace)
+            exec(inline_source(misconception.source, misconception.module, exercise.name), namespace)
             assert callable(namespace[exercise.name])
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from captionlab.exercises import LABS, load_lab
 from captionlab.workbook.sample import write_sample_class
-from captionlab.workbook.stub import standalone_source
+from captionlab.workbook.stub import inline_source, reference_source
 
 
 @pytest.mark.parametrize("name", LABS)
@@ -34,9 +34,9 @@ def test_answers_of_a_lab_can_stand_in_one_notebook(name):
     """No helper takes the name of another one, and no reference needs the library, which is closed to answers."""
     helpers = defaultdict(set)
     for exercise in load_lab(name).exercises.values():
-        reference = standalone_source(exercise.load_reference(), exercise.name)
+        reference = reference_source(exercise)
         assert "captionlab" not in reference, exercise.name
-        wrong = [standalone_source(one.implementation, exercise.name) for one in exercise.misconceptions.values()]
+        wrong = [inline_source(one.source, one.module, exercise.name) for one in exercise.misconceptions.values()]
         for source in (reference, *wrong):
             for definition in ast.parse(source).body:
                 if isinstance(definition, (ast.FunctionDef, ast.ClassDef)) and definition.name != exercise.name:

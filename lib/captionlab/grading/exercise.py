@@ -2,7 +2,7 @@
 
 A lab file reads as a list of exercises::
 
-    lab = Lab("lab1_vgg16", title="VGG16 and its parameters", home=__name__)
+    lab = Lab("lab1_vgg16", title="VGG16 and its parameters", package=__name__)
 
     @lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10)
     def probe_conv_output_size(conv_output_size, rng):
@@ -21,20 +21,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, overload
+
+from captionlab.grading.misconception import Misconception
 
 Probe = Callable[..., Iterator[tuple[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Misconception:
-    """A wrong implementation students really write, and the hint that helps them out of it."""
-
-    name: str
-    implementation: Callable
-    hint: str
+Wrong = TypeVar("Wrong", bound=Callable)
 
 
 @dataclass(eq=False)  # an exercise is itself, and can key a cache
@@ -50,8 +44,8 @@ class Exercise:
         difficulty, importance: 1 (low) to 5 (high).
         rtol, atol: tolerances of the judge for floating-point observations.
         check_dtype: whether an array's dtype counts.
-        written: methods students write, where the reference is a class (the rest is given).
-        start: name of the misconception students start from (a find-the-bug exercise), or None.
+        student_methods: methods students write, if the reference is a class (the rest is given).
+        starter: name of the misconception students start from (a find-the-bug exercise), or None.
     """
 
     lab: str
@@ -64,8 +58,8 @@ class Exercise:
     rtol: float
     atol: float
     check_dtype: bool
-    written: tuple[str, ...]
-    start: str | None
+    student_methods: tuple[str, ...]
+    starter: str | None
     misconceptions: dict[str, Misconception] = field(default_factory=dict)
 
     @property
@@ -81,18 +75,20 @@ class Exercise:
 class Lab:
     """A lab's exercises, in the order of its text."""
 
-    def __init__(self, name: str, title: str, *, home: str, module: str | None = None, preload: tuple[str, ...] = ()):
+    def __init__(
+        self, name: str, title: str, *, package: str, module_filename: str | None = None, preload: tuple[str, ...] = ()
+    ):
         """
         Args:
             name: such as ``"lab1_vgg16"``; title: as readers see it.
-            home: importable name of the Python module that holds this object as ``lab``.
-            module: file name of the module students complete, where the lab has one.
+            package: importable name of the package that holds this object as ``lab``.
+            module_filename: name of the file students complete, such as ``"captioning.py"``, if the lab has one.
             preload: libraries that the lab's notebook imports: a worker loads them once, not for each exercise.
         """
         self.name = name
         self.title = title
-        self.home = home
-        self.module = module
+        self.package = package
+        self.module_filename = module_filename
         self.preload = preload
         self.exercises: dict[str, Exercise] = {}
 
@@ -115,8 +111,8 @@ class Lab:
         rtol: float = 1e-4,
         atol: float = 1e-6,
         check_dtype: bool = False,
-        written: tuple[str, ...] = ("forward",),
-        start: str | None = None,
+        student_methods: tuple[str, ...] = ("forward",),
+        starter: str | None = None,
     ) -> Callable[[Probe], Probe]:
         """Decorate a probe to make its reference an exercise of this lab (see :class:`Exercise`)."""
 
@@ -132,8 +128,8 @@ class Lab:
                 rtol=rtol,
                 atol=atol,
                 check_dtype=check_dtype,
-                written=written,
-                start=start,
+                student_methods=student_methods,
+                starter=starter,
             )
             if made.name in self.exercises:
                 raise ValueError(f"{self.name} has two exercises named {made.name}; names must differ")
@@ -142,15 +138,41 @@ class Lab:
 
         return register
 
-    def misconception(self, exercise: str, *, hint: str) -> Callable[[Callable], Callable]:
-        """Decorate a wrong implementation to make it a misconception of ``exercise``, named after it."""
+    @overload
+    def misconception(self, exercise: str, *, hint: str) -> Callable[[Wrong], Wrong]: ...
 
-        def register(implementation: Callable) -> Callable:
-            known = self.exercises[exercise].misconceptions
-            name = implementation.__name__
-            if name in known:
-                raise ValueError(f"{exercise} has two misconceptions named {name}; names must differ")
-            known[name] = Misconception(name, implementation, hint)
+    @overload
+    def misconception(
+        self, exercise: str, *, hint: str, name: str, edits: Mapping[str, str], imports: str = ""
+    ) -> None: ...
+
+    def misconception(
+        self,
+        exercise: str,
+        *,
+        hint: str,
+        name: str = "",
+        edits: Mapping[str, str] | None = None,
+        imports: str = "",
+    ) -> Callable[[Wrong], Wrong] | None:
+        """Add a misconception to ``exercise``: a decorated wrong implementation, or ``edits`` of the reference.
+
+        A decorated implementation gives the misconception its name. For ``edits`` and ``imports`` see
+        :class:`~captionlab.grading.misconception.Misconception`.
+        """
+        owner = self.exercises[exercise]
+
+        def add(misconception: Misconception) -> None:
+            if misconception.name in owner.misconceptions:
+                raise ValueError(f"{exercise} has two misconceptions named {misconception.name}; names must differ")
+            owner.misconceptions[misconception.name] = misconception
+
+        if edits:
+            add(Misconception(name, hint, reference=owner.reference, edits=edits, imports=imports))
+            return None
+
+        def register(implementation: Wrong) -> Wrong:
+            add(Misconception(implementation.__name__, hint, written_out=implementation))
             return implementation
 
         return register

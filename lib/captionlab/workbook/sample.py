@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from captionlab.grading.exercise import Exercise, Lab
 from captionlab.grading.submission import LAB_METADATA
 from captionlab.workbook.notebook import to_text
-from captionlab.workbook.stub import STUB, standalone_source, written_functions
+from captionlab.workbook.stub import STUB, inline_source, reference_source, written_functions
 
 ENDLESS = "while True:\n    pass"
 EXITS = "exit(0)"
@@ -24,7 +24,7 @@ def write_sample_class(folder: Path, lab: Lab) -> None:
     mistake, one with a broken cell, one with an endless loop, one that calls ``exit(0)``.
     """
     exercises = list(lab.exercises.values())
-    right = {one.name: standalone_source(one.load_reference(), one.name) for one in exercises}
+    right = {one.name: reference_source(one) for one in exercises}
     stubs = {one.name: _with_body(one, right[one.name], STUB) for one in exercises}
     half = {one.name: right[one.name] if at % 2 == 0 else stubs[one.name] for at, one in enumerate(exercises)}
     first, last = exercises[0], exercises[-1]
@@ -60,4 +60,6 @@ def _with_body(exercise: Exercise, source: str, body: str) -> str:
 
 def _mistaken(exercise: Exercise, rank: int, right: dict[str, str]) -> str:
     known = list(exercise.misconceptions.values())
-    return standalone_source(known[rank].implementation, exercise.name) if rank < len(known) else right[exercise.name]
+    if rank >= len(known):
+        return right[exercise.name]
+    return inline_source(known[rank].source, known[rank].module, exercise.name)

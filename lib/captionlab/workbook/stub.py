@@ -7,7 +7,6 @@ import inspect
 import sys
 import textwrap
 import types
-from collections.abc import Callable
 
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.submission import bound_by
@@ -20,12 +19,12 @@ BUG = "# There is a bug below: find it, explain it, repair it."
 def solution_source(exercise: Exercise) -> str:
     """Source of the reference with the part students write between nbgrader's markers.
 
-    Signature and docstring stay outside. Of a class, the methods in ``exercise.written`` are marked.
+    Signature and docstring stay outside. Of a class, the methods in ``exercise.student_methods`` are marked.
     """
     source = textwrap.dedent(inspect.getsource(exercise.load_reference())).rstrip()
     definition = ast.parse(source).body[0]
     marked = written_functions(exercise, definition)
-    absent = set(exercise.written) - {one.name for one in marked}
+    absent = set(exercise.student_methods) - {one.name for one in marked}
     if isinstance(definition, ast.ClassDef) and absent:
         raise ValueError(f"{exercise.name} has no method {', '.join(sorted(absent))} for students to write")
     lines = source.split("\n")
@@ -38,7 +37,7 @@ def written_functions(exercise: Exercise, definition: ast.stmt) -> list[ast.Func
     """What students write of an exercise's definition: the function, or of a class some methods, in its order."""
     if not isinstance(definition, ast.ClassDef):
         return [definition]
-    return [one for one in definition.body if getattr(one, "name", None) in exercise.written]
+    return [one for one in definition.body if getattr(one, "name", None) in exercise.student_methods]
 
 
 def _mark(lines: list[str], function: ast.FunctionDef) -> None:
@@ -54,7 +53,7 @@ def _mark(lines: list[str], function: ast.FunctionDef) -> None:
 
 def stub_source(exercise: Exercise) -> str:
     """What students receive: the solution cut out, or the code that a find-the-bug exercise starts from."""
-    return start_source(exercise) if exercise.start else cut(solution_source(exercise))
+    return start_source(exercise) if exercise.starter else cut(solution_source(exercise))
 
 
 def cut(source: str) -> str:
@@ -64,7 +63,7 @@ def cut(source: str) -> str:
 
 def start_source(exercise: Exercise) -> str:
     """What students receive of a find-the-bug exercise: its misconception under the reference's docstrings."""
-    wrong = textwrap.dedent(inspect.getsource(exercise.misconceptions[exercise.start].implementation)).rstrip()
+    wrong = textwrap.dedent(inspect.getsource(exercise.misconceptions[exercise.starter].implementation)).rstrip()
     definition = ast.parse(wrong).body[0]
     bodies = [definition]
     if isinstance(definition, ast.ClassDef):
@@ -97,26 +96,36 @@ def _replace_marked(source: str, texts: list[str]) -> str:
     return "\n".join(lines)
 
 
-def standalone_source(implementation: Callable, name: str) -> str:
-    """Source of a function or class under another name, behind the imports, constants and helpers it uses.
+def reference_source(exercise: Exercise) -> str:
+    """The right implementation with the imports, constants and helpers it uses."""
+    reference = exercise.load_reference()
+    return inline_source(inspect.getsource(reference), sys.modules[reference.__module__], exercise.name)
 
-    What made it a misconception, the lab's decorator, is dropped. Constants of the library come as their values: where
-    answers are graded the library is closed.
+
+def inline_source(source: str, module: types.ModuleType, name: str) -> str:
+    """A definition under another name, behind the imports, constants and helpers of its module that it uses.
+
+    What made it a misconception, the lab's decorator, is dropped. The library's constants come as values, because
+    the library cannot be imported where answers are graded.
+
+    Args:
+        source: of a function or class, perhaps behind imports of its own.
+        module: where it was written.
+        name: what it is called from now on.
     """
-    module = sys.modules[implementation.__module__]
+    *imports, definition = ast.parse(textwrap.dedent(source)).body
     body = [part for one in ast.parse(inspect.getsource(module)).body for part in _with_values(one, module)]
     makers = {bound: at for at, statement in enumerate(body) for bound in bound_by(statement)}
-    own = makers[implementation.__name__]
-    needed, open_ends = set(), [own]
+    makers.pop(definition.name, None)
+    needed: set[int] = set()
+    open_ends = [_undecorated(definition)]
     while open_ends:
-        at = open_ends.pop()
-        if at not in needed:
-            needed.add(at)
-            used = {node.id for node in ast.walk(_undecorated(body[at])) if isinstance(node, ast.Name)}
-            open_ends += [makers[one] for one in used if one in makers]
-    definition = _undecorated(body[own])
+        used = {node.id for node in ast.walk(open_ends.pop()) if isinstance(node, ast.Name)}
+        new = {makers[one] for one in used if one in makers} - needed
+        needed |= new
+        open_ends += [_undecorated(body[at]) for at in new]
     definition.name = name
-    return "\n\n".join(ast.unparse(body[at] if at != own else definition) for at in sorted(needed))
+    return "\n\n".join(map(ast.unparse, [*(body[at] for at in sorted(needed)), *imports, definition]))
 
 
 def _with_values(statement: ast.stmt, module: types.ModuleType) -> list[ast.stmt]:
