@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress
 from captionlab.datasets import catalog
 from captionlab.datasets.catalog import Archive, Dataset
 from captionlab.datasets.download import Retry
@@ -19,8 +19,8 @@ def patience():
 
 
 @pytest.fixture
-def report():
-    return Quiet()
+def progress():
+    return NullProgress()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ import pytest
 from click.testing import CliRunner
 
 from captionlab.commands.data import data
-from captionlab.common.progress import Bars
 from captionlab.datasets import store
 from captionlab.datasets.catalog import DATASETS
 from captionlab.datasets.disk import remove
@@ -96,14 +95,3 @@ def test_stopped_by_the_user(tiny, run, monkeypatch):
     result = run("fetch", "tiny")
     assert result.exit_code == 1
     assert "stopped; run the same command again" in result.stderr
-
-
-def test_bars_outside_a_terminal_write_notes_only(capsys):
-    bars = Bars()
-    bars.begin("downloading x", 10)
-    bars.advance(10)
-    bars.begin("reading", 3, unit="files")
-    bars.end()
-    bars.end()
-    bars.note("a note [with brackets]")
-    assert capsys.readouterr().err.strip() == "a note [with brackets]"

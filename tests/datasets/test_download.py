@@ -19,13 +19,13 @@ HALF = len(BODY) // 2
 
 
 @pytest.fixture
-def get(host, patience, report, tmp_path):
+def get(host, patience, progress, tmp_path):
     """Download /file from the host to a file below tmp_path."""
     host.files["/file"] = BODY
     target = tmp_path / "down" / "file.zip"
 
     def get(checksum=SUM, size=SIZE, retry=patience):
-        return download(f"{host.url}/file", target, checksum=checksum, size=size, retry=retry, report=report)
+        return download(f"{host.url}/file", target, checksum=checksum, size=size, retry=retry, progress=progress)
 
     get.target = target
     get.once = replace(patience, attempts=1)
@@ -119,12 +119,12 @@ def test_no_second_try_where_it_cannot_help(get, host, code, kind):
     assert nothing_left(get.target)
 
 
-def test_server_without_ranges_restarts_whole(get, host, report):
+def test_server_without_ranges_restarts_whole(get, host, progress):
     host.ranges = False
     host.faults = [cut]
     assert get().read_bytes() == BODY
     assert host.sent == [HALF, len(BODY)]
-    assert any("starting over" in note for note in report.notes)
+    assert any("starting over" in note for note in progress.warnings)
 
 
 def test_without_any_mark_of_the_version_halves_are_not_glued(get, host):

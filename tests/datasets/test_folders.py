@@ -83,10 +83,10 @@ def test_class_without_images(folder):
         list_images(folder)
 
 
-def test_read_split(tiny, patience, report, tmp_path):
+def test_read_split(tiny, patience, progress, tmp_path):
     with pytest.raises(NotFetched, match="captionlab data fetch tiny"):
         read_split("tiny", "train")
-    fetch("tiny", retry=patience, report=report)
+    fetch("tiny", retry=patience, progress=progress)
     assert read_split("tiny", "train").counts() == {"a": 4, "b": 4}
     with pytest.raises(DataError, match="no folder of images 'test'; it has: train, val"):
         read_split("tiny", "test")
@@ -97,8 +97,8 @@ def test_read_split(tiny, patience, report, tmp_path):
 # --- verify -----------------------------------------------------------------------------------------------------------
 
 
-def test_verify_folders(tiny, patience, report):
-    target = fetch("tiny", retry=patience, report=report)
+def test_verify_folders(tiny, patience, progress):
+    target = fetch("tiny", retry=patience, progress=progress)
     findings = verify("tiny")
     assert findings.problems == []
     assert [(c.part, c.of, c.found) for c in findings.counts] == list(tiny.counts)
@@ -115,9 +115,9 @@ def test_verify_folders(tiny, patience, report):
     assert not any("damaged" in problem for problem in verify("tiny", quick=True).problems)
 
 
-def test_known_stray_is_no_problem(tiny, enlist, patience, report):
+def test_known_stray_is_no_problem(tiny, enlist, patience, progress):
     enlist(*tiny.archives, strays=("train/a/stray.gif",))
-    target = fetch("tiny", retry=patience, report=report)
+    target = fetch("tiny", retry=patience, progress=progress)
     (target / "train/a/stray.gif").write_bytes(b"GIF89a")
     findings = verify("tiny")
     assert [path.name for path, _ in findings.left_out] == ["stray.gif"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress
 from captionlab.datasets import scene15
 from captionlab.datasets.catalog import get
 from captionlab.datasets.folders import read_split
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.realdata
 def real(tmp_path_factory):
     root = tmp_path_factory.mktemp("real")
     for name in ("hymenoptera", "scene15", "flickr8k"):
-        fetch(name, root, report=Quiet())
+        fetch(name, root, progress=NullProgress())
     return root
 
 

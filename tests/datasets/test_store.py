@@ -22,9 +22,9 @@ from captionlab.datasets.store import fetch, locate
 
 
 @pytest.fixture
-def get(tiny, patience, report, tmp_path):
+def get(tiny, patience, progress, tmp_path):
     def get(**options):
-        return fetch("tiny", tmp_path, **{"retry": patience, "report": report, **options})
+        return fetch("tiny", tmp_path, **{"retry": patience, "progress": progress, **options})
 
     return get
 
@@ -89,10 +89,10 @@ def test_keep_archive_and_force(get, host, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_second_home_when_the_first_lacks_it(tiny, enlist, host, get, report):
+def test_second_home_when_the_first_lacks_it(tiny, enlist, host, get, progress):
     enlist(replace(tiny.archives[0], urls=(f"{host.url}/gone.zip", *tiny.archives[0].urls)))
     assert images(get()) == 16
-    assert any("404" in note and "next home" in note for note in report.notes)
+    assert any("404" in note and "next home" in note for note in progress.warnings)
 
 
 def test_missing_everywhere(get, host):
@@ -101,10 +101,10 @@ def test_missing_everywhere(get, host):
         get()
 
 
-def test_unknown_checksum_is_said(tiny, enlist, get, report):
+def test_unknown_checksum_is_said(tiny, enlist, get, progress):
     enlist(replace(tiny.archives[0], checksum=None))
     get()
-    assert "tiny.zip: checksum not known for this source: size/structure checked" in report.notes
+    assert "tiny.zip: checksum not known for this source: size/structure checked" in progress.warnings
 
 
 def test_page_in_place_of_the_archive(tiny, enlist, get, host, tmp_path):
@@ -117,11 +117,11 @@ def test_page_in_place_of_the_archive(tiny, enlist, get, host, tmp_path):
     assert images(get()) == 16
 
 
-def test_file_that_is_no_zip_is_put_in_its_place(host, enlist, patience, report, tmp_path):
+def test_file_that_is_no_zip_is_put_in_its_place(host, enlist, patience, progress, tmp_path):
     host.files["/p.parquet"] = b"PAR1....PAR1"
     shard = Archive(name="p.parquet", urls=(f"{host.url}/p.parquet",), size=12, limit=99, into="x/train.parquet")
     enlist(shard, inside="", entries=("x/train.parquet",))
-    folder = fetch("tiny", tmp_path, retry=patience, report=report)
+    folder = fetch("tiny", tmp_path, retry=patience, progress=progress)
     assert (folder / "x/train.parquet").read_bytes() == b"PAR1....PAR1"
 
 
@@ -133,11 +133,11 @@ def test_archive_without_what_must_be_in_it(tiny, enlist, get, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_unsafe_archive_leaves_nothing(enlist, host, patience, report, tmp_path, make_zip):
+def test_unsafe_archive_leaves_nothing(enlist, host, patience, progress, tmp_path, make_zip):
     host.files["/tiny.zip"] = make_zip({"tiny/train/a/0.jpg": b"1", "../../evil": b"2"})
     enlist(Archive(name="tiny.zip", urls=(f"{host.url}/tiny.zip",), size=1, limit=999))
     with pytest.raises(UnsafeArchive, match="climbs out"):
-        fetch("tiny", tmp_path / "data", retry=patience, report=report)
+        fetch("tiny", tmp_path / "data", retry=patience, progress=progress)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
     assert [p for p in (tmp_path / "data").rglob("*") if p.is_file() and p.suffix != ".lock"] == []
 
@@ -169,7 +169,7 @@ def test_folder_in_the_way_is_not_touched(get, tmp_path):
 def test_root_that_cannot_be_made(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"making .* failed"):
-        fetch("tiny", tmp_path / "file" / "data", report=store.Quiet())
+        fetch("tiny", tmp_path / "file" / "data", progress=store.NullProgress())
 
 
 # --- mirrors ----------------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_mirror_from_the_environment(get, host, mirror, monkeypatch):
     assert host.requests == []
 
 
-def test_mirror_copy_is_measured_by_the_mirror_alone(get, mirror, make_zip, make_picture, report):
+def test_mirror_copy_is_measured_by_the_mirror_alone(get, mirror, make_zip, make_picture, progress):
     """Its copy differs from the public one, whose size and checksum say nothing about it."""
     other = make_zip({f"tiny/{part}/{kind}/1.jpg": make_picture(1) for part in ("train", "val") for kind in "ab"})
     (mirror / "tiny.zip").write_bytes(other)
@@ -198,13 +198,13 @@ def test_mirror_copy_is_measured_by_the_mirror_alone(get, mirror, make_zip, make
     assert images(get(mirror=mirror)) == 4
     (mirror / "SHA256SUMS").unlink()
     get(mirror=mirror, force=True)
-    assert "tiny.zip: checksum not known for this source: size/structure checked" in report.notes
+    assert "tiny.zip: checksum not known for this source: size/structure checked" in progress.warnings
 
 
-def test_mirror_that_lacks_it(get, host, mirror, report):
+def test_mirror_that_lacks_it(get, host, mirror, progress):
     (mirror / "tiny.zip").unlink()
     assert images(get(mirror=mirror)) == 16
-    assert any("has no tiny.zip; taking it from its public home" in note for note in report.notes)
+    assert any("has no tiny.zip; taking it from its public home" in note for note in progress.warnings)
     assert host.paths() == ["/tiny.zip"]
 
 
@@ -223,15 +223,15 @@ def test_mirror_over_http(get, host, tiny_zip):
         get(mirror=f"{host.url}/m", force=True)
 
 
-def test_mirror_over_http_that_lacks_it(get, host, report):
+def test_mirror_over_http_that_lacks_it(get, host, progress):
     assert images(get(mirror=f"{host.url}/m")) == 16
     assert host.paths() == ["/m/SHA256SUMS", "/m/tiny.zip", "/tiny.zip"]
-    assert any("has no tiny.zip" in note for note in report.notes)
+    assert any("has no tiny.zip" in note for note in progress.warnings)
 
 
-def test_mirror_over_http_that_is_down(get, patience, report):
+def test_mirror_over_http_that_is_down(get, patience, progress):
     get(mirror="http://127.0.0.1:9", retry=replace(patience, attempts=1))
-    assert any("the mirror cannot be reached, taking the public homes" in note for note in report.notes)
+    assert any("the mirror cannot be reached, taking the public homes" in note for note in progress.warnings)
 
 
 def test_read_sums():
@@ -264,7 +264,7 @@ def test_two_fetches_at_once_download_once(get, host):
     assert host.paths() == ["/tiny.zip"]
 
 
-def test_second_fetch_does_not_wait_for_ever(get, host, report):
+def test_second_fetch_does_not_wait_for_ever(get, host, progress):
     host.faults = [lambda handler, body: (time.sleep(0.4), handler.reply(200, body))]
     first = threading.Thread(target=lambda: get(retry=None))
     first.start()
@@ -273,7 +273,7 @@ def test_second_fetch_does_not_wait_for_ever(get, host, report):
     with pytest.raises(DataError, match=r"another fetch of tiny .* was still under way after 0 s"):
         get(wait=0.05)
     first.join()
-    assert any("waiting for it" in note for note in report.notes)
+    assert any("waiting for it" in note for note in progress.warnings)
 
 
 CHILD = """
@@ -307,7 +307,7 @@ elif where == "between":  # the old one stands aside, the new one is not in its 
             slow()
         keep(source, target)
     store.os.replace = replace
-store.fetch("tiny", root, force=where == "between", report=store.Quiet())
+store.fetch("tiny", root, force=where == "between", progress=store.NullProgress())
 """
 
 
@@ -340,7 +340,7 @@ def test_split_of_15_scene():
     assert scene15.class_name("store") == "store"
 
 
-def test_public_15_scene_is_split(tmp_path, make_zip, report, monkeypatch):
+def test_public_15_scene_is_split(tmp_path, make_zip, progress, monkeypatch):
     """On the first few images of every part, for speed; the real list is checked above."""
     few = {name: {part: numbers[:3] for part, numbers in parts.items()} for name, parts in scene15.split().items()}
     monkeypatch.setattr(scene15, "split", lambda: few)
@@ -353,7 +353,7 @@ def test_public_15_scene_is_split(tmp_path, make_zip, report, monkeypatch):
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     (mirror / "scene_categories.zip").write_bytes(make_zip({**members, "scene_categories/store/odd.txt": b"x"}))
-    folder = fetch("scene15", tmp_path / "data", mirror, report=report)
+    folder = fetch("scene15", tmp_path / "data", mirror, progress=progress)
     for name, parts in few.items():
         for part, numbers in parts.items():
             found = sorted(path.name for path in (folder / part / name).iterdir())

@@ -99,7 +99,7 @@ def verify(name: str | None, root: str | None, quick: bool) -> None:
 
 def _verify_one(name: str, root: str | None, quick: bool) -> bool:
     """Print what is found of one data set; whether it is good."""
-    from captionlab.common.progress import Bars
+    from captionlab.common.progress import make_progress
     from captionlab.datasets import verify as checks
     from captionlab.datasets.catalog import get
     from captionlab.datasets.paths import data_root
@@ -110,7 +110,7 @@ def _verify_one(name: str, root: str | None, quick: bool) -> bool:
     if target.exists() and (missing := lacking(dataset, target)):
         click.echo(f"{name} in {target}\n  incomplete: there is no {missing[0]}")
         return False
-    findings = checks.verify(name, root, quick=quick, report=Bars())
+    findings = checks.verify(name, root, quick=quick, progress=make_progress())
     click.echo(f"{name} in {findings.folder}")
     for count in findings.counts:
         mark = "" if count.is_right else f"  WRONG, expected {count.expected}"

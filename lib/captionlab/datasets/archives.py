@@ -8,7 +8,7 @@ import zlib
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress, Progress
 from captionlab.datasets.disk import readable, require_space, said_plainly, write
 from captionlab.datasets.errors import DamagedFile, UnsafeArchive
 
@@ -20,7 +20,7 @@ _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Un
 
 
 def unpack(
-    archive: Path, folder: Path, *, limit: int, keep: tuple[str, ...] = (), report: Quiet | None = None
+    archive: Path, folder: Path, *, limit: int, keep: tuple[str, ...] = (), progress: Progress | None = None
 ) -> list[str]:
     """Unpack a zip archive into a folder; every member is looked at before the first one is written.
 
@@ -29,7 +29,7 @@ def unpack(
         folder: a folder, made if it is not there; its files must not be those of the archive.
         limit: the most bytes that may come out.
         keep: patterns (`fnmatch`) of the members wanted, all if empty; what macOS and Windows leave is never wanted.
-        report: is told the progress in bytes.
+        progress: counts bytes.
 
     Returns:
         the names of the files written, below `folder`.
@@ -40,19 +40,19 @@ def unpack(
         DamagedFile: the archive cannot be read or a member's own checksum (CRC-32) is wrong.
         DataError: the disk is or would be full.
     """
-    report = report or Quiet()
+    progress = progress or NullProgress()
     members = _members(archive, limit, keep)
     total = sum(member.file_size for member in members)
     with said_plainly(f"unpacking {archive.name}"):
         folder.mkdir(parents=True, exist_ok=True)
         require_space(folder, total, f"to unpack {archive.name}")
-        report.begin(f"unpacking {archive.name}", total)
+        progress.start(f"unpacking {archive.name}", total, unit="bytes")
         try:
             with zipfile.ZipFile(archive) as opened:
                 for member in members:
-                    _extract(opened, member, folder, report)
+                    _extract(opened, member, folder, progress)
         finally:
-            report.end()
+            progress.stop()
     return [member.filename for member in members]
 
 
@@ -135,7 +135,7 @@ def _refuse_unsafe(archive: Path, member: zipfile.ZipInfo) -> None:
         )
 
 
-def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, report: Quiet) -> None:
+def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, progress: Progress) -> None:
     """Write one member; no more than the size it declared, so a lying header cannot fill the disk."""
     target = folder / member.filename
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def _extract(opened: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, rep
                 if written > member.file_size:
                     raise UnsafeArchive(f"member {member.filename!r} is larger than it says; unpacking was stopped")
                 write(out, chunk)
-                report.advance(len(chunk))
+                progress.advance(len(chunk))
     except _UNREADABLE as error:
         raise DamagedFile(f"member {member.filename!r} of the archive is damaged: {error}") from error
     if written != member.file_size:

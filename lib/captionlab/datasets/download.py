@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress, Progress
 from captionlab.datasets.disk import check_sum, readable, remove, require_space, said_plainly, write
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
 
@@ -108,7 +108,7 @@ def download(
     checksum: str | None = None,
     size: int | None = None,
     retry: Retry | None = None,
-    report: Quiet | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Download a file, going on where an earlier call stopped.
 
@@ -118,7 +118,7 @@ def download(
         checksum: "sha256:<hex>" or "md5:<hex>"; None if nobody published one.
         size: exact bytes, if known.
         retry: patience; by default six tries, from 1 s to 60 s apart.
-        report: is told the progress in bytes.
+        progress: counts bytes.
 
     Returns:
         `target`.
@@ -129,7 +129,7 @@ def download(
         DamagedFile: wrong size or checksum; the file is thrown away.
         DataError: the disk is full, or the address is none.
     """
-    retry, report = retry or Retry(), report or Quiet()
+    retry, progress = retry or Retry(), progress or NullProgress()
     with said_plainly(f"writing {target.name}"):
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and _is_right(target, checksum, url):
@@ -139,7 +139,7 @@ def download(
         with httpx.Client(
             follow_redirects=True, timeout=timeout, headers={"User-Agent": "captionlab"}, verify=_authorities()
         ) as client:
-            _persist(client, part, checksum, size, retry, report)
+            _persist(client, part, checksum, size, retry, progress)
         _accept(part, checksum, size)
         part.finish(target)
     return target
@@ -163,13 +163,13 @@ def _is_right(target: Path, checksum: str | None, origin: str) -> bool:
 
 
 def _persist(
-    client: httpx.Client, part: _Part, checksum: str | None, size: int | None, retry: Retry, report: Quiet
+    client: httpx.Client, part: _Part, checksum: str | None, size: int | None, retry: Retry, progress: Progress
 ) -> None:
     """Try until the part is the whole; give up after `retry.attempts` tries in a row that brought nothing new."""
     failures, most = 0, part.size
     while True:
         try:
-            return _receive(client, part, checksum, size, report)
+            return _receive(client, part, checksum, size, progress)
         except _Again as trouble:
             # Compared with the most there ever was: a server that always breaks off at the same byte is given up.
             failures = 1 if part.size > most else failures + 1
@@ -180,13 +180,13 @@ def _persist(
                 ) from trouble
             wait = retry.first_wait * 2 ** (failures - 1) if trouble.wait is None else trouble.wait
             wait = min(wait, retry.longest_wait)
-            report.note(f"{part.url}: {trouble}; trying again in {wait:.0f} s")
+            progress.warn(f"{part.url}: {trouble}; trying again in {wait:.0f} s")
             time.sleep(wait)
         finally:
-            report.end()
+            progress.stop()
 
 
-def _receive(client: httpx.Client, part: _Part, checksum: str | None, size: int | None, report: Quiet) -> None:
+def _receive(client: httpx.Client, part: _Part, checksum: str | None, size: int | None, progress: Progress) -> None:
     """One request; returns when the part is the whole."""
     headers = {"Accept-Encoding": "identity"}  # bytes as they lie on the server, or Range would not fit
     if part.size and not (part.validator or checksum):
@@ -200,7 +200,7 @@ def _receive(client: httpx.Client, part: _Part, checksum: str | None, size: int 
             if not _is_whole_already(part, response):
                 start, total = _start(part, response)
                 _check_offer(part.url, start, total, size)
-                _store(part, response, start, total, report)
+                _store(part, response, start, total, progress)
     except httpx.TimeoutException as error:
         raise _Again("the server was silent for too long") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
@@ -251,21 +251,21 @@ def _check_offer(url: str, start: int, total: int | None, size: int | None) -> N
         )
 
 
-def _store(part: _Part, response: httpx.Response, start: int, total: int | None, report: Quiet) -> None:
+def _store(part: _Part, response: httpx.Response, start: int, total: int | None, progress: Progress) -> None:
     """Append the answer to the part, or write it anew when it starts at byte 0."""
     if total is not None:
         require_space(part.path.parent, total - start, f"to download {part.path.stem}")
     if start == 0 and part.size:
-        report.note(f"{part.path.stem}: the server sends the file from its beginning; starting over")
+        progress.warn(f"{part.path.stem}: the server sends the file from its beginning; starting over")
     if start == 0:
         part.discard()
         part.remember(response, total)
-    report.begin(f"downloading {part.path.stem}", total, done=start)
+    progress.start(f"downloading {part.path.stem}", total, completed=start, unit="bytes")
     with part.path.open("ab") as out:
         # Without a chunk size: httpx would hold back what has arrived of a chunk and drop it if the connection breaks.
         for chunk in response.iter_raw():
             write(out, chunk)
-            report.advance(len(chunk))
+            progress.advance(len(chunk))
     if total is not None and part.size < total:
         raise _Again(f"{part.size} of {total} bytes arrived")
 

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress, Progress
 from captionlab.datasets.disk import said_plainly
 from captionlab.datasets.errors import DataError
 
@@ -45,26 +45,26 @@ class ImageList:
         return {name: found[label] for label, name in enumerate(self.classes)}
 
 
-def list_images(folder: str | Path, *, decode: bool = True, report: Quiet | None = None) -> ImageList:
+def list_images(folder: str | Path, *, decode: bool = True, progress: Progress | None = None) -> ImageList:
     """List a folder of images, one subfolder a class.
 
     Args:
         folder: such as hymenoptera_data/train.
         decode: read every image to its end, so that truncated ones are found (about 1 ms an image); otherwise only
             names and empty files are looked at.
-        report: is told the progress in files.
+        progress: counts files.
 
     Raises:
         DataError: no such folder, no class folders in it, or a class without a usable image.
     """
-    folder, report = Path(folder), report or Quiet()
+    folder, progress = Path(folder), progress or NullProgress()
     if not folder.is_dir():
         raise DataError(f"{folder} is not there; expected a folder with one subfolder a class (captionlab data fetch)")
     with said_plainly(f"listing {folder}"):
         classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
         files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
     found = ImageList([], [], classes, [])
-    report.begin(f"reading {folder.name}", len(files), unit="files")
+    progress.start(f"reading {folder.name}", len(files), unit="files")
     try:
         for path, label in files:
             if reason := unusable(path, decode=decode):
@@ -72,9 +72,9 @@ def list_images(folder: str | Path, *, decode: bool = True, report: Quiet | None
             else:
                 found.paths.append(path)
                 found.labels.append(label)
-            report.advance(1)
+            progress.advance(1)
     finally:
-        report.end()
+        progress.stop()
     if empty := [name for name, count in found.counts().items() if not count]:
         raise DataError(
             f"{folder} has no usable image of class {empty[0]}; add images to it or remove its folder (a fetched data "

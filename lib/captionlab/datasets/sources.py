@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress, Progress
 from captionlab.datasets.archives import check_structure
 from captionlab.datasets.catalog import Archive
 from captionlab.datasets.disk import check_sum, remove, said_plainly
@@ -46,13 +46,13 @@ class Errand:
         downloads: the folder of complete and partial downloads.
         mirror: asked first; None asks the public homes only.
         retry: patience of a download.
-        report: is told the progress and which sources could not be used.
+        progress: counts bytes, and is told which sources could not be used.
     """
 
     downloads: Path
     mirror: Mirror | None
     retry: Retry
-    report: Quiet
+    progress: Progress
 
     def obtain(self, archive: Archive) -> Obtained:
         """The archive, downloaded unless it is here already, its checksum or at least its structure checked.
@@ -69,7 +69,7 @@ class Errand:
             obtained.discard()
             raise DamagedFile(f"{error}; {_advice(obtained)}") from error
         if obtained.checksum is None:
-            self.report.note(f"{archive.name}: checksum not known for this source: size/structure checked")
+            self.progress.warn(f"{archive.name}: checksum not known for this source: size/structure checked")
         return obtained
 
     def _from_mirror(self, archive: Archive) -> Obtained | None:
@@ -82,14 +82,14 @@ class Errand:
                 except MissingAtSource:
                     continue
                 except Unreachable as error:
-                    self.report.note(
+                    self.progress.warn(
                         f"the mirror cannot be reached, taking {archive.name} from its home: {_briefly(error)}"
                     )
                     return None
             path = mirror.path(name)
             if path.is_file():
                 return self._in_folder(path, mirror.sums.get(name))
-        self.report.note(f"the mirror {mirror.place} has no {archive.name}; taking it from its public home")
+        self.progress.warn(f"the mirror {mirror.place} has no {archive.name}; taking it from its public home")
         return None
 
     def _in_folder(self, path: Path, checksum: str | None) -> Obtained:
@@ -112,18 +112,18 @@ class Errand:
             try:
                 return self._download(url, archive.checksum, size)
             except (MissingAtSource, Unreachable) as error:
-                self.report.note(f"{_briefly(error)}; trying the next home")
+                self.progress.warn(f"{_briefly(error)}; trying the next home")
         return self._download(archive.urls[-1], archive.checksum, size)
 
     def _download(self, url: str, checksum: str | None, size: int | None = None) -> Obtained:
         # The URL's digest keeps copies from different sources, which differ, under different names.
         digest = hashlib.sha256(url.encode()).hexdigest()[:8]
         target = self.downloads / f"{digest}-{Path(unquote(urlsplit(url).path)).name}"
-        path = download(url, target, checksum=checksum, size=size, retry=self.retry, report=self.report)
+        path = download(url, target, checksum=checksum, size=size, retry=self.retry, progress=self.progress)
         return Obtained(path, url, checksum)
 
 
-def with_sums(mirror: Mirror | None, downloads: Path, retry: Retry, report: Quiet) -> Mirror | None:
+def with_sums(mirror: Mirror | None, downloads: Path, retry: Retry, progress: Progress) -> Mirror | None:
     """The mirror with the checksums of its SHA256SUMS; None, with a note, if a mirror over HTTP does not answer.
 
     A mirror without that file is used all the same: its archives are then checked by their structure only.
@@ -133,11 +133,11 @@ def with_sums(mirror: Mirror | None, downloads: Path, retry: Retry, report: Quie
     target = downloads / SUMS
     remove(target)  # always the mirror's present list
     try:
-        download(mirror.url(SUMS), target, retry=retry, report=Quiet())
+        download(mirror.url(SUMS), target, retry=retry, progress=NullProgress())
     except MissingAtSource:
         return mirror
     except Unreachable as error:
-        report.note(f"the mirror cannot be reached, taking the public homes: {_briefly(error)}")
+        progress.warn(f"the mirror cannot be reached, taking the public homes: {_briefly(error)}")
         return None
     try:
         return replace(mirror, sums=read_sums(target.read_text("utf-8", errors="replace")))

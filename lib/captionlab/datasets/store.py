@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from captionlab.common.progress import Bars, Quiet
+from captionlab.common.progress import NullProgress, Progress, make_progress
 from captionlab.datasets import scene15
 from captionlab.datasets.archives import CHUNK, unpack
 from captionlab.datasets.catalog import Archive, Dataset, get
@@ -67,7 +67,7 @@ def fetch(
     force: bool = False,
     wait: float = WAIT,
     retry: Retry | None = None,
-    report: Quiet | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Bring a data set to its folder; does nothing if it is there.
 
@@ -79,7 +79,7 @@ def fetch(
         force: fetch anew and put it in the place of what is there.
         wait: seconds to wait while another fetch of the same data set is under way.
         retry: patience of the downloads.
-        report: is told the progress; by default bars on the standard error stream.
+        progress: by default what `make_progress` chooses.
 
     Returns:
         the data set's folder.
@@ -89,13 +89,13 @@ def fetch(
     """
     dataset, folder = get(name), data_root(root)
     target = folder / dataset.folder
-    report = report if report is not None else Bars()
+    progress = progress if progress is not None else make_progress()
     if is_whole(dataset, target) and not force:
         return target
     found = find_mirror(mirror)
     with said_plainly(f"making {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, dataset.name, wait, report):
+    with _alone(folder, dataset.name, wait, progress):
         _tidy(folder, dataset)
         if is_whole(dataset, target) and not force:
             return target
@@ -104,7 +104,7 @@ def fetch(
                 f"{target} is there but is not {dataset.title} (it lacks {lacking(dataset, target)[0]}); move it "
                 "away, or replace it with --force"
             )
-        _obtain_and_build(dataset, folder, found, keep_archive, retry or Retry(), report)
+        _obtain_and_build(dataset, folder, found, keep_archive, retry or Retry(), progress)
     return target
 
 
@@ -120,32 +120,32 @@ def kept_file(mirror: Mirror, file: str) -> Path:
     path = folder / file
     if path.is_file():
         return path
-    report = Bars()
+    progress = make_progress()
     # Less patient than for a data set: without the mirror there is still the embedded network.
     retry = Retry(attempts=3, first_wait=0.5, connect=5.0, read=20.0)
     with said_plainly(f"keeping {file}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, file, WAIT, report):  # two at once would write into one download
+    with _alone(folder, file, WAIT, progress):  # two at once would write into one download
         if path.is_file():
             return path
-        summed = with_sums(mirror, folder, retry, Quiet())
+        summed = with_sums(mirror, folder, retry, NullProgress())
         if summed is None:
-            report.note(f"{mirror.place}: the mirror cannot be reached; going on without it")
+            progress.warn(f"{mirror.place}: the mirror cannot be reached; going on without it")
             raise Unreachable(f"{mirror.place}: the mirror cannot be reached")
         with said_plainly(f"keeping {file}"):
-            return download(mirror.url(file), path, checksum=summed.sums.get(file), retry=retry, report=report)
+            return download(mirror.url(file), path, checksum=summed.sums.get(file), retry=retry, progress=progress)
 
 
 def _obtain_and_build(
-    dataset: Dataset, folder: Path, mirror: Mirror | None, keep_archive: bool, retry: Retry, report: Quiet
+    dataset: Dataset, folder: Path, mirror: Mirror | None, keep_archive: bool, retry: Retry, progress: Progress
 ) -> None:
     """The work of a fetch, under the lock: all archives first, for those survive a failure, then the unpacking."""
     downloads = folder / ".downloads" / dataset.name
     with said_plainly(f"making {downloads}"):
         downloads.mkdir(parents=True, exist_ok=True)
-    errand = Errand(downloads, with_sums(mirror, downloads, retry, report), retry, report)
+    errand = Errand(downloads, with_sums(mirror, downloads, retry, progress), retry, progress)
     obtained = [(archive, errand.obtain(archive)) for archive in dataset.archives]
-    _build(dataset, obtained, folder, report)
+    _build(dataset, obtained, folder, progress)
     if not keep_archive:
         remove(downloads)
 
@@ -161,7 +161,7 @@ def lacking(dataset: Dataset, target: Path) -> list[str]:
 
 
 @contextmanager
-def _alone(folder: Path, name: str, wait: float, report: Quiet) -> Iterator[None]:
+def _alone(folder: Path, name: str, wait: float, progress: Progress) -> Iterator[None]:
     """Hold the lock of a data set or file; the system frees it when a process ends, however it ends."""
     from filelock import FileLock, Timeout
 
@@ -171,7 +171,7 @@ def _alone(folder: Path, name: str, wait: float, report: Quiet) -> Iterator[None
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            report.note(f"another fetch of {name} is under way in {folder}; waiting for it")
+            progress.warn(f"another fetch of {name} is under way in {folder}; waiting for it")
             try:
                 lock.acquire(timeout=wait)
             except Timeout as error:
@@ -201,14 +201,14 @@ def _tidy(folder: Path, dataset: Dataset) -> None:
     remove(old)
 
 
-def _build(dataset: Dataset, obtained: list[tuple[Archive, Obtained]], folder: Path, report: Quiet) -> None:
+def _build(dataset: Dataset, obtained: list[tuple[Archive, Obtained]], folder: Path, progress: Progress) -> None:
     """Unpack everything beside the data set's place and rename it there."""
     with said_plainly(f"unpacking {dataset.title}"):
         stage = Path(tempfile.mkdtemp(prefix=f".{dataset.name}-", suffix=".stage", dir=folder))
         try:
             stage.chmod(0o755)  # mkdtemp's folders are closed to others; a data folder may be shared
             for archive, source in obtained:
-                _place(archive, source, stage, report)
+                _place(archive, source, stage, progress)
             if dataset.name == "scene15":
                 scene15.arrange(stage)
             made = stage / dataset.inside
@@ -227,11 +227,11 @@ def _build(dataset: Dataset, obtained: list[tuple[Archive, Obtained]], folder: P
             remove(stage)
 
 
-def _place(archive: Archive, source: Obtained, stage: Path, report: Quiet) -> None:
+def _place(archive: Archive, source: Obtained, stage: Path, progress: Progress) -> None:
     """Unpack an archive into the stage, or put the file there."""
     try:
         if archive.is_zip:
-            unpack(source.path, stage / archive.into, limit=archive.limit, keep=archive.keep, report=report)
+            unpack(source.path, stage / archive.into, limit=archive.limit, keep=archive.keep, progress=progress)
             return
     except UnsafeArchive as error:
         source.discard()
@@ -247,18 +247,18 @@ def _place(archive: Archive, source: Obtained, stage: Path, report: Quiet) -> No
         os.link(source.path, target)  # no second copy of gigabytes where the file system can do without
     except OSError:
         require_space(stage, source.path.stat().st_size, f"to copy {archive.name}")
-        _copy(source.path, target, report)
+        _copy(source.path, target, progress)
 
 
-def _copy(source: Path, target: Path, report: Quiet) -> None:
-    report.begin(f"copying {source.name}", source.stat().st_size)
+def _copy(source: Path, target: Path, progress: Progress) -> None:
+    progress.start(f"copying {source.name}", source.stat().st_size, unit="bytes")
     try:
         with source.open("rb") as stream, target.open("xb") as out:
             while chunk := stream.read(CHUNK):
                 write(out, chunk)
-                report.advance(len(chunk))
+                progress.advance(len(chunk))
     finally:
-        report.end()
+        progress.stop()
 
 
 def _swap_in(made: Path, folder: Path, dataset: Dataset) -> None:

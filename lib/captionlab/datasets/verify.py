@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from captionlab.common.progress import Quiet
+from captionlab.common.progress import NullProgress, Progress
 from captionlab.datasets.archives import check_structure
 from captionlab.datasets.catalog import Dataset, get
 from captionlab.datasets.errors import DataError
@@ -60,35 +60,37 @@ class Findings:
             self.problems.append(f"{part}, {of}: {found} found, {expected} expected")
 
 
-def verify(name: str, root: str | Path | None = None, *, quick: bool = False, report: Quiet | None = None) -> Findings:
+def verify(
+    name: str, root: str | Path | None = None, *, quick: bool = False, progress: Progress | None = None
+) -> Findings:
     """Check a fetched data set: numbers by split and class, every image decoded, captions matched with images.
 
     Args:
         name: as in the catalog.
         root: the folder of all data sets.
         quick: decode no image; look at names, numbers and sizes only.
-        report: is told the progress in files.
+        progress: counts files.
 
     Raises:
         NotFetched: it is not there.
     """
     dataset = get(name)
     findings = Findings(locate(name, root))
-    check: dict[str, Callable[[Dataset, Findings, bool, Quiet], None]] = {
+    check: dict[str, Callable[[Dataset, Findings, bool, Progress], None]] = {
         "flickr8k": _flickr8k,
         "flickr30k": _flickr30k,
         "coco": _coco,
     }
-    check.get(name, _folders)(dataset, findings, not quick, report or Quiet())
+    check.get(name, _folders)(dataset, findings, not quick, progress or NullProgress())
     return findings
 
 
-def _folders(dataset: Dataset, findings: Findings, decode: bool, report: Quiet) -> None:
+def _folders(dataset: Dataset, findings: Findings, decode: bool, progress: Progress) -> None:
     """A data set with one folder a split and in it one a class."""
     known = {findings.folder / stray for stray in dataset.strays}
     for split in dict.fromkeys(part for part, _, _ in dataset.counts):
         try:
-            images = list_images(findings.folder / split, decode=decode, report=report)
+            images = list_images(findings.folder / split, decode=decode, progress=progress)
         except DataError as error:
             findings.problems.append(str(error))
             continue
@@ -101,7 +103,7 @@ def _folders(dataset: Dataset, findings: Findings, decode: bool, report: Quiet) 
         findings.problems.extend(f"{path}: {reason}" for path, reason in images.left_out if path not in known)
 
 
-def _flickr8k(dataset: Dataset, findings: Findings, decode: bool, report: Quiet) -> None:
+def _flickr8k(dataset: Dataset, findings: Findings, decode: bool, progress: Progress) -> None:
     """The lists of the splits, their images, five captions for each."""
     folder = findings.folder
     captioned: Counter[str] = Counter()
@@ -119,10 +121,10 @@ def _flickr8k(dataset: Dataset, findings: Findings, decode: bool, report: Quiet)
         short = [name for name in names if captioned[name] != CAPTIONS]
         findings.count(split, f"images with {CAPTIONS} captions", len(names) - len(short), expected)
         paths = [folder / "Flicker8k_Dataset" / name for name in names]
-        findings.count(split, "readable images", _read_all(findings, split, paths, decode, report), expected)
+        findings.count(split, "readable images", _read_all(findings, split, paths, decode, progress), expected)
 
 
-def _flickr30k(dataset: Dataset, findings: Findings, decode: bool, report: Quiet) -> None:
+def _flickr30k(dataset: Dataset, findings: Findings, decode: bool, progress: Progress) -> None:
     """Every parquet file whole, and their rows counted where pyarrow is installed."""
     rows: Counter[str] = Counter()
     can_count = importlib.util.find_spec("pyarrow") is not None
@@ -146,7 +148,7 @@ def _flickr30k(dataset: Dataset, findings: Findings, decode: bool, report: Quiet
         findings.notes.append("rows were not counted: that needs pyarrow (pip install pyarrow)")
 
 
-def _coco(dataset: Dataset, findings: Findings, decode: bool, report: Quiet) -> None:
+def _coco(dataset: Dataset, findings: Findings, decode: bool, progress: Progress) -> None:
     """The captions of both splits and the images they name; an image has five captions or a few more."""
     for split, expected in (("train2014", 82_783), ("val2014", 40_504)):
         path = findings.folder / "annotations" / f"captions_{split}.json"
@@ -159,14 +161,14 @@ def _coco(dataset: Dataset, findings: Findings, decode: bool, report: Quiet) -> 
         enough = sum(number >= CAPTIONS for number in captioned.values())
         findings.count(split, f"images with {CAPTIONS} captions or more", enough, expected)
         paths = [findings.folder / split / f"COCO_{split}_{number:012d}.jpg" for number in sorted(captioned)]
-        findings.count(split, "readable images", _read_all(findings, split, paths, decode, report), expected)
+        findings.count(split, "readable images", _read_all(findings, split, paths, decode, progress), expected)
 
 
-def _read_all(findings: Findings, split: str, paths: Iterable[Path], decode: bool, report: Quiet) -> int:
+def _read_all(findings: Findings, split: str, paths: Iterable[Path], decode: bool, progress: Progress) -> int:
     """The number of images that can be read; the others are noted with the reason."""
     paths = list(paths)
     bad = 0
-    report.begin(f"reading {split}", len(paths), unit="files")
+    progress.start(f"reading {split}", len(paths), unit="files")
     try:
         for path in paths:
             reason = unusable(path, decode=decode) if path.exists() else "missing"
@@ -174,7 +176,7 @@ def _read_all(findings: Findings, split: str, paths: Iterable[Path], decode: boo
                 bad += 1
                 findings.left_out.append((path, reason))
                 findings.problems.append(f"{path}: {reason}")
-            report.advance(1)
+            progress.advance(1)
     finally:
-        report.end()
+        progress.stop()
     return len(paths) - bad
