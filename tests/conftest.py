@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,19 +15,6 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
-
-
-STARTED = time.monotonic()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--minutes", type=float, help="begin no test after this many minutes; those left are skipped")
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    minutes = item.config.getoption("--minutes")
-    if minutes is not None and time.monotonic() - STARTED > 60 * minutes:
-        pytest.skip(f"not begun: the {minutes:g} minutes of --minutes are over")
 
 
 @pytest.hookimpl(tryfirst=True)
