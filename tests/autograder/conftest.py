@@ -55,14 +55,14 @@ def _mark(name: str) -> pytest.MarkDecorator:
 
 def _labs_answered(path: Path) -> set[str]:
     """The labs that a submission answers an exercise of; all of them where it answers none."""
-    from captionlab.grading.pipeline import Handed, read_submission
+    from captionlab.grading.pipeline import SubmissionFile, read_submission
     from captionlab.grading.submission import UnreadableSubmission
 
     answered = set()
     for name in LABS:
         lab = load_lab(name)
         try:
-            submission = read_submission(Handed(path.stem, path), lab)
+            submission = read_submission(SubmissionFile(path.stem, path), lab)
         except (UnreadableSubmission, OSError):
             continue
         if any(submission.defining(exercise) for exercise in lab.exercises):

@@ -8,7 +8,7 @@ import pytest
 
 from captionlab.exercises import load_lab
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.pipeline import Graded, Handed, course_secret, grade_submission
+from captionlab.grading.pipeline import GradeReport, SubmissionFile, course_secret, grade_submission
 from captionlab.grading.sandbox import Sandbox
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
@@ -22,13 +22,13 @@ def verdict_of(request: pytest.FixtureRequest):
     secret = course_secret() if student else None
     sandboxes: dict[str, Sandbox] = {}
 
-    def grade(exercise: Exercise) -> Graded:
+    def grade(exercise: Exercise) -> GradeReport:
         lab = load_lab(exercise.lab)
         sandbox = sandboxes.setdefault(lab.name, Sandbox(lab))
         path = given or SOLUTIONS / lab.name
         if not path.exists():
             pytest.exit(f"there is no {path}", returncode=4)
-        return grade_submission(Handed(student or path.stem, path), lab, sandbox, secret, [exercise.name])
+        return grade_submission(SubmissionFile(student or path.stem, path), lab, sandbox, secret, [exercise.name])
 
     yield grade
     for sandbox in sandboxes.values():

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 
 from captionlab.grading.exercise import Exercise, Lab, grading_seed
-from captionlab.grading.judge import Expectation, Verdict, expect, judge, same
+from captionlab.grading.judge import Expectation, Verdict, expect, judge, same_result
 from captionlab.grading.observation import observe
 from captionlab.workbook.stub import start_source
 
@@ -97,7 +97,7 @@ def check_misconceptions(exercise: Exercise, given: dict) -> None:
     for name, observed in expectation.misconceptions.items():
         wrong = exercise.misconceptions[name].implementation
         misconception = in_the_notebook(inspect.getsource(wrong), exercise.name, given | helpers(wrong))
-        assert same(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
+        assert same_result(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
 
 
 def check_start(exercise: Exercise, given: dict) -> None:
@@ -105,4 +105,4 @@ def check_start(exercise: Exercise, given: dict) -> None:
     code = in_the_notebook(start_source(exercise), exercise.name, given)
     for seed in seeds(exercise):
         verdict = judged(exercise, code, seed)
-        assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.start)
+        assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.starter)

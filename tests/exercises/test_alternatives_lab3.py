@@ -52,13 +52,13 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
     check_careless(LAB.exercises[name])
 
 
-@pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
+@pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.starter], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise):
     check_start(exercise, GIVEN)
 
 
 def test_three_bugs_are_to_be_found():
-    assert [one.name for one in LAB.exercises.values() if one.start] == [
+    assert [one.name for one in LAB.exercises.values() if one.starter] == [
         *("make_datasets", "unfreeze_last_blocks", "train_and_keep_best")
     ]
 

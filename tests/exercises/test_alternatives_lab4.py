@@ -18,7 +18,7 @@ from alternatives_lab4 import ALTERNATIVES, LAB, alternative, alternatives
 from nltk.translate.bleu_score import corpus_bleu
 from torch import nn
 
-MODULE = Path(__file__).parents[2] / "labs" / LAB.name / LAB.module
+MODULE = Path(__file__).parents[2] / "labs" / LAB.name / LAB.module_filename
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 
 
@@ -27,7 +27,7 @@ def given():
     """What the module that students complete imports."""
     imports = [one for one in ast.parse(MODULE.read_text()).body if isinstance(one, (ast.Import, ast.ImportFrom))]
     namespace = {}
-    exec(compile(ast.Module(imports, []), LAB.module, "exec"), namespace)
+    exec(compile(ast.Module(imports, []), LAB.module_filename, "exec"), namespace)
     return namespace
 
 
@@ -70,13 +70,13 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
     check_careless(LAB.exercises[name])
 
 
-@pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.start], ids=lambda one: one.name)
+@pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.starter], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise, given):
     check_start(exercise, given)
 
 
 def test_nine_bugs_are_to_be_found():
-    assert [one.name for one in LAB.exercises.values() if one.start] == [
+    assert [one.name for one in LAB.exercises.values() if one.starter] == [
         *("encoder_input", "cut_before_pooling", "GridEncoder", "InitialState", "best_epoch"),
         *("beam_step", "best_caption", "free_running_bleu", "enlarge_attention"),
     ]

@@ -85,7 +85,7 @@ def test_answers_without_work_earn_nothing(exercise, expectations):
 
 def test_little_can_be_had_without_work(expectations):
     for expectation in expectations:
-        assert expectation.unearned <= len(expectation.reference.observations) / 2
+        assert expectation.free_credit <= len(expectation.reference.observations) / 2
 
 
 def test_each_misconception_is_recognized_by_its_own_name(exercise, expectations):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from captionlab.grading.exercise import Lab, grading_seed, public_seed
 from captionlab.grading.judge import Expectation, compare, judge
 from captionlab.grading.observation import (
-    Foreign,
+    Unsupported,
     Observation,
-    Observed,
+    ProbeResult,
     decode,
     encode,
     from_lines,
@@ -76,7 +76,7 @@ def test_the_first_thing_that_differs_is_named(toy, expected, got, reason):
 
 
 def test_dtype_counts_only_where_the_exercise_says_so():
-    lab = Lab("x", "x", home="x")
+    lab = Lab("x", "x", package="x")
     lab.exercise("x:strict", points=1, minutes=1, check_dtype=True)(lambda f, rng: iter(()))
     one, other = (Observation("x", np.ones(2, dtype)) for dtype in ("float32", "float64"))
     assert compare(lab.exercises["strict"], one, other).reason == "dtype: expected float32, got float64"
@@ -88,7 +88,7 @@ plain_values = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False)
     | st.text(max_size=20)
-    | st.builds(Foreign, st.text(max_size=10)),
+    | st.builds(Unsupported, st.text(max_size=10)),
     lambda inner: st.lists(inner, max_size=4),
     max_leaves=8,
 )
@@ -97,7 +97,7 @@ plain_values = st.recursive(
 @given(plain_values)
 @settings(deadline=None)
 def test_plain_values_survive_the_way_between_processes(value):
-    observed = Observed((Observation("a", value),))
+    observed = ProbeResult((Observation("a", value),))
     assert from_lines(to_lines(observed)) == observed
 
 
@@ -138,7 +138,7 @@ def test_values_are_copied_when_observed():
 
 
 def test_credit_is_only_for_what_a_trivial_answer_does_not_get():
-    lab = Lab("x", "x", home="x")
+    lab = Lab("x", "x", package="x")
 
     @lab.exercise("os.path:isabs", points=4, minutes=1)
     def probe(isabs, rng):
@@ -159,8 +159,8 @@ def test_extra_observations_and_false_labels_are_not_right(toy):
     exercise = toy.exercises["add"]
     expectation = Expectation(exercise, 1)
     right = expectation.reference.observations
-    assert judge(expectation, Observed((*right, right[0]))).outcome != "right"
-    assert judge(expectation, Observed(tuple(Observation("no", one.value) for one in right))).points == 0
+    assert judge(expectation, ProbeResult((*right, right[0]))).outcome != "right"
+    assert judge(expectation, ProbeResult(tuple(Observation("no", one.value) for one in right))).points == 0
 
 
 def test_seeds_differ_by_student_exercise_and_secret(toy):

@@ -8,14 +8,14 @@ import os
 import nbformat
 import pytest
 
-from captionlab.grading.pipeline import Handed, NothingToGrade, find_submissions, grade_submission, read_submission
+from captionlab.grading.pipeline import SubmissionFile, NothingToGrade, find_submissions, grade_submission, read_submission
 from captionlab.grading.submission import MAX_BYTES, UnreadableSubmission
 from captionlab.instructor.report import write_reports
 
 
 @pytest.fixture
 def read(toy):
-    return lambda path: read_submission(Handed("someone", path), toy)
+    return lambda path: read_submission(SubmissionFile("someone", path), toy)
 
 
 def test_a_broken_cell_is_named_and_the_rest_is_kept(submit):
@@ -147,7 +147,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(read, tmp_path):
 )
 def test_code_nested_beyond_reason_costs_no_more_than_itself(toy, tmp_path, notebook_text, sandbox, code):
     (tmp_path / "toy.ipynb").write_text(notebook_text(code, "def add(a, b):\n    return a + b"))
-    graded = grade_submission(Handed("someone", tmp_path), toy, sandbox, b"secret")
+    graded = grade_submission(SubmissionFile("someone", tmp_path), toy, sandbox, b"secret")
     assert graded.verdicts[0].outcome == "right"
 
 

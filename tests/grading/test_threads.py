@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from captionlab.exercises import load_lab
-from captionlab.grading import pipeline as classroom
+from captionlab.grading import pipeline as pipeline
 from captionlab.grading.observation import observe
 
 
@@ -36,10 +36,10 @@ def test_submissions_are_read_one_after_the_other(monkeypatch, tmp_path):
         together.append(len(reading))
         time.sleep(0.02)
         reading.remove(handed)
-        raise classroom.UnreadableSubmission("it is empty")
+        raise pipeline.UnreadableSubmission("it is empty")
 
-    monkeypatch.setattr(classroom, "read_submission", read)
-    found = [classroom.Handed(f"student-{number}", tmp_path) for number in range(6)]
-    graded = classroom.grade_class(found, load_lab("lab1"), None, jobs=3)
+    monkeypatch.setattr(pipeline, "read_submission", read)
+    found = [pipeline.SubmissionFile(f"student-{number}", tmp_path) for number in range(6)]
+    graded = pipeline.grade_class(found, load_lab("lab1"), None, jobs=3)
     assert together == [1] * 6
     assert [one.problem for one in graded] == ["it is empty"] * 6

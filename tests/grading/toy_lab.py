@@ -7,7 +7,7 @@ import torch
 
 from captionlab.grading.exercise import Lab
 
-lab = Lab("toy", "A toy lab", home="toy_lab", module="answers.py")
+lab = Lab("toy", "A toy lab", package="toy_lab", module_filename="answers.py")
 
 
 def add(a, b):

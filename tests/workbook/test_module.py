@@ -36,7 +36,7 @@ MARKER = '```python exercise="to_positions"\n```\n'
 @pytest.fixture
 def small() -> Lab:
     """A lab with a module and one exercise of Lab 4."""
-    lab = Lab(LAB, "Small", home="x", module="answers.py")
+    lab = Lab(LAB, "Small", package="x", module_filename="answers.py")
     lab.exercises["to_positions"] = load_lab(LAB).exercises["to_positions"]
     return lab
 
@@ -73,8 +73,8 @@ def test_the_students_module_runs_and_earns_nothing(built):
     for exercise in load_lab(LAB).exercises.values():
         verdict = judge(expect(exercise, 7), observe(exercise.probe, own[exercise.name], 7))
         assert verdict.points == 0, exercise.name
-        assert verdict.misconception == exercise.start
-        assert (verdict.outcome == "missing") is (exercise.start is None)
+        assert verdict.misconception == exercise.starter
+        assert (verdict.outcome == "missing") is (exercise.starter is None)
 
 
 def test_no_solution_is_in_the_students_module(built):
@@ -84,7 +84,7 @@ def test_no_solution_is_in_the_students_module(built):
     for exercise in load_lab(LAB).exercises.values():
         solution = solution_source(exercise)
         assert solution in source
-        if exercise.start:
+        if exercise.starter:
             plain = "\n".join(line for line in solution.split("\n") if line.strip() not in (BEGIN, END))
             assert plain not in release
             assert start_source(exercise) in release

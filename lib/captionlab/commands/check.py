@@ -25,7 +25,7 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
     from captionlab.commands.terminal import print_verdicts
     from captionlab.exercises import UnknownName, find_exercise, load_lab
     from captionlab.grading.judge import format_points
-    from captionlab.grading.pipeline import Handed, NothingToGrade, grade_submission
+    from captionlab.grading.pipeline import SubmissionFile, NothingToGrade, grade_submission
     from captionlab.grading.sandbox import CannotGrade, Sandbox
     from captionlab.workbook.kit import HIDDEN_SEEDS
 
@@ -37,7 +37,7 @@ def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
         raise click.ClickException(str(error)) from None
     try:
         with Sandbox(chosen) as sandbox:
-            graded = grade_submission(Handed("you", handed), chosen, sandbox, secret=None, only=names or None)
+            graded = grade_submission(SubmissionFile("you", handed), chosen, sandbox, secret=None, only=names or None)
     except CannotGrade as error:
         raise click.ClickException(str(error)) from None
     if graded.problem:
@@ -58,7 +58,7 @@ def _own_work(path: Path | None, lab: Lab) -> Path:
     candidates = [path] if path else usual
     for candidate in candidates:
         if candidate.exists():
-            beside = lab.module and candidate.suffix == ".ipynb" and (candidate.parent / lab.module).is_file()
+            beside = lab.module_filename and candidate.suffix == ".ipynb" and (candidate.parent / lab.module_filename).is_file()
             return candidate.parent if beside else candidate
     listed = " or ".join(map(str, candidates))
     raise NothingToGrade(f"there is no {listed}" + ("" if path else "; name your notebook: captionlab check LAB PATH"))

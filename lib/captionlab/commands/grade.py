@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from captionlab.grading.exercise import Lab
-    from captionlab.grading.pipeline import Graded, Handed
+    from captionlab.grading.pipeline import GradeReport, SubmissionFile
     from captionlab.grading.sandbox import Limits
 
 
@@ -55,8 +55,8 @@ def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: 
 
 
 def grade_and_report(
-    found: list[Handed], lab: Lab, secret: bytes, out: Path, jobs: int, limits: Limits
-) -> list[Graded]:
+    found: list[SubmissionFile], lab: Lab, secret: bytes, out: Path, jobs: int, limits: Limits
+) -> list[GradeReport]:
     """Grade with a progress bar, print the table and what could not be read, write the reports."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

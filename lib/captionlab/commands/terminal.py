@@ -10,13 +10,13 @@ from rich.text import Text
 
 from captionlab.grading.exercise import Lab
 from captionlab.grading.judge import SYMBOLS, Verdict, format_points
-from captionlab.grading.pipeline import Graded
+from captionlab.grading.pipeline import GradeReport
 
 OUTCOME_SYMBOLS = [*SYMBOLS.values(), "!"]
 STYLES = {"right": "green", "partial": "yellow", "missing": "dim"}
 
 
-def class_table(lab: Lab, graded: list[Graded]) -> Table:
+def class_table(lab: Lab, graded: list[GradeReport]) -> Table:
     """A row a student: the score, and a symbol an exercise in groups of five."""
     table = Table(
         title=f"{lab.title} ({format_points(lab.max_points)} points)", title_justify="left", caption_justify="left"
@@ -34,7 +34,7 @@ def class_table(lab: Lab, graded: list[Graded]) -> Table:
     return table
 
 
-def exercise_table(lab: Lab, graded: list[Graded]) -> Table:
+def exercise_table(lab: Lab, graded: list[GradeReport]) -> Table:
     """A row an exercise: how the class did, and the misconception met most often."""
     table = Table()
     table.add_column("exercise", no_wrap=True)
@@ -64,7 +64,7 @@ def _style(verdict: Verdict) -> str:
     return STYLES.get(verdict.outcome, "red")
 
 
-def print_verdicts(console: Console, graded: Graded) -> None:
+def print_verdicts(console: Console, graded: GradeReport) -> None:
     """One student's verdicts in full: message, example, hint."""
     for note in graded.notes:
         console.print(Text(f"note: {note}", style="dim"))

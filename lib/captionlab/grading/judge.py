@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.observation import Foreign, Observation, Observed, Raised, observe
+from captionlab.grading.observation import ExceptionInfo, Observation, ProbeResult, Unsupported, observe
 
 SYMBOLS = {"right": "✔", "partial": "◐", "wrong": "✘", "missing": "○"}  # any other outcome: "!"
 VALUE_DIFFERS = "value differs"
@@ -52,7 +52,7 @@ class Verdict:
         rows = []
         if self.example:
             rows = [("for", self.example.label), ("expected", self.example.expected), ("got", self.example.got)]
-            if self.example.reason != VALUE_DIFFERS:  # which expected and got show by themselves
+            if self.example.reason != VALUE_DIFFERS:  # which expected and got format_value by themselves
                 rows.insert(1, ("differs", self.example.reason))
         if self.hint:
             rows += zip(["hint", *[""] * len(self.hint)], textwrap.wrap(self.hint, 76), strict=False)
@@ -66,34 +66,34 @@ class Expectation:
         self.exercise = exercise
         self.seed = seed
 
-    def _observe(self, implementation: Any) -> Observed:
+    def _observe(self, implementation: Any) -> ProbeResult:
         return observe(self.exercise.probe, implementation, self.seed)
 
     @cached_property
-    def reference(self) -> Observed:
+    def reference(self) -> ProbeResult:
         observed = self._observe(self.exercise.load_reference())
-        if observed.raised or not observed.observations:
-            raise RuntimeError(f"the reference of {self.exercise.name} fails its own probe: {observed.raised}")
+        if observed.exception or not observed.observations:
+            raise RuntimeError(f"the reference of {self.exercise.name} fails its own probe: {observed.exception}")
         return observed
 
     @cached_property
-    def misconceptions(self) -> dict[str, Observed]:
+    def misconceptions(self) -> dict[str, ProbeResult]:
         known = self.exercise.misconceptions
         return {name: self._observe(known[name].implementation) for name in known}
 
     @cached_property
-    def unearned(self) -> int:
+    def free_credit(self) -> int:
         """Observations that an answer without any work gets right: no credit is given for as many."""
         answers = [self._observe(trivial) for trivial in TRIVIAL_ANSWERS]
-        if self.exercise.start:
-            answers.append(self.misconceptions[self.exercise.start])
+        if self.exercise.starter:
+            answers.append(self.misconceptions[self.exercise.starter])
         return max(len(matches(self.exercise, self.reference, answer)) for answer in [*answers, self._commonest()])
 
-    def _commonest(self) -> Observed:
+    def _commonest(self) -> ProbeResult:
         """The best constant answer: the expected value that serves most often, given everywhere."""
         expected = self.reference.observations
         best = max(expected, key=lambda one: sum(compare(self.exercise, one, other) is None for other in expected))
-        return Observed(tuple(Observation(one.label, best.value) for one in expected))
+        return ProbeResult(tuple(Observation(one.label, best.value) for one in expected))
 
 
 @lru_cache(maxsize=512)
@@ -111,15 +111,15 @@ TRIVIAL_ANSWERS = (
 )
 
 
-def matches(exercise: Exercise, expected: Observed, got: Observed) -> list[int]:
+def matches(exercise: Exercise, expected: ProbeResult, got: ProbeResult) -> list[int]:
     """Positions of the expected observations that ``got`` has right."""
     pairs = zip(expected.observations, got.observations, strict=False)
     return [at for at, (one, other) in enumerate(pairs) if compare(exercise, one, other) is None]
 
 
-def same(exercise: Exercise, one: Observed, other: Observed) -> bool:
+def same_result(exercise: Exercise, one: ProbeResult, other: ProbeResult) -> bool:
     """Whether two implementations were observed to do the same, down to the type of exception they end in."""
-    ends = [observed.raised.type_name if observed.raised else None for observed in (one, other)]
+    ends = [observed.exception.type_name if observed.exception else None for observed in (one, other)]
     lengths = len(one.observations), len(other.observations)
     return ends[0] == ends[1] and lengths[0] == lengths[1] == len(matches(exercise, one, other))
 
@@ -129,7 +129,7 @@ def compare(exercise: Exercise, expected: Observation, got: Observation) -> Diff
     if expected.label != got.label:
         return Difference(expected.label, "the check took another path", expected.label, got.label)
     reason = _differs(exercise, expected.value, got.value)
-    return reason and Difference(expected.label, reason, show(expected.value), show(got.value))
+    return reason and Difference(expected.label, reason, format_value(expected.value), format_value(got.value))
 
 
 def _differs(exercise: Exercise, expected: Any, got: Any) -> str | None:
@@ -147,7 +147,7 @@ def _differs(exercise: Exercise, expected: Any, got: Any) -> str | None:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return "an array of booleans" if value.dtype == bool else "an array"
-    if isinstance(value, Foreign):
+    if isinstance(value, Unsupported):
         return f"a value of type {value.type_name}"
     if value is None or isinstance(value, (bool, str, list)):
         return {type(None): "None", bool: "a boolean", str: "a string", list: "a list"}[type(value)]
@@ -205,7 +205,7 @@ def format_points(points: float) -> str:
     return f"{points:.2f}".rstrip("0").rstrip(".")
 
 
-def show(value: Any, limit: int = 160) -> str:
+def format_value(value: Any, limit: int = 160) -> str:
     """A plain value in a line of text, long ones cut."""
     if isinstance(value, np.ndarray):
         head = ", ".join(f"{number:.6g}" for number in value.ravel()[:6].tolist())
@@ -213,15 +213,15 @@ def show(value: Any, limit: int = 160) -> str:
     elif isinstance(value, float):
         text = f"{value:.8g}"
     elif isinstance(value, list):
-        text = "[" + ", ".join(show(item, limit) for item in value[:50]) + ("]" if len(value) <= 50 else ", …]")
-    elif isinstance(value, Foreign):
+        text = "[" + ", ".join(format_value(item, limit) for item in value[:50]) + ("]" if len(value) <= 50 else ", …]")
+    elif isinstance(value, Unsupported):
         text = f"<{value.type_name}>"
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def judge(expectation: Expectation, got: Observed) -> Verdict:
+def judge(expectation: Expectation, got: ProbeResult) -> Verdict:
     """The verdict on what was observed of a submission, with the points it earns.
 
     Partial credit counts the observations that are right beyond those a trivial answer (None, a
@@ -229,16 +229,16 @@ def judge(expectation: Expectation, got: Observed) -> Verdict:
     """
     exercise, expected = expectation.exercise, expectation.reference
     total = len(expected.observations)
-    if got.raised and got.raised.type_name == "NotImplementedError" and not got.observations:
+    if got.exception and got.exception.type_name == "NotImplementedError" and not got.observations:
         return Verdict(exercise.name, 0.0, exercise.points, "missing", f"{exercise.name} is not written yet")
-    if same(exercise, expected, got):
+    if same_result(exercise, expected, got):
         message = f"right: {total} of {total} checks"
         return Verdict(exercise.name, float(exercise.points), exercise.points, "right", message)
     right = matches(exercise, expected, got)
-    unearned = expectation.unearned
-    share = min(1.0, max(0.0, (len(right) - unearned) / max(1, total - unearned)))
+    free_credit = expectation.free_credit
+    share = min(1.0, max(0.0, (len(right) - free_credit) / max(1, total - free_credit)))
     points = min(round(exercise.points * share, 2), exercise.points)
-    misconception = recognize(expectation, got)
+    misconception = match_misconception(expectation, got)
     return Verdict(
         exercise.name,
         points,
@@ -250,18 +250,18 @@ def judge(expectation: Expectation, got: Observed) -> Verdict:
     )
 
 
-def recognize(expectation: Expectation, got: Observed) -> str | None:
+def match_misconception(expectation: Expectation, got: ProbeResult) -> str | None:
     """The misconception whose observations ``got`` equals, if there is one.
 
     Where nothing was observed, nothing is recognized: failing at once has too many causes.
     """
     for name, observed in expectation.misconceptions.items() if got.observations else ():
-        if same(expectation.exercise, observed, got):
+        if same_result(expectation.exercise, observed, got):
             return name
     return None
 
 
-def first_difference(expectation: Expectation, got: Observed) -> Difference | None:
+def first_difference(expectation: Expectation, got: ProbeResult) -> Difference | None:
     """Where a submission first departs from the reference, with expected and got: for public seeds only."""
     expected = expectation.reference.observations
     for one, other in zip(expected, got.observations, strict=False):
@@ -270,11 +270,11 @@ def first_difference(expectation: Expectation, got: Observed) -> Difference | No
             return difference
     if len(got.observations) < len(expected):
         one = expected[len(got.observations)]
-        return Difference(one.label, "no value", show(one.value), say_raised(got.raised))
+        return Difference(one.label, "no value", format_value(one.value), format_exception(got.exception))
     return None
 
 
-def say_raised(raised: Raised | None) -> str:
+def format_exception(raised: ExceptionInfo | None) -> str:
     """An exception in a line of text."""
     if raised is None:
         return "nothing"
@@ -282,14 +282,14 @@ def say_raised(raised: Raised | None) -> str:
     return f"raised {text}" + (f" ({raised.where})" if raised.where else "")
 
 
-def _first_trouble(expectation: Expectation, got: Observed) -> str:
+def _first_trouble(expectation: Expectation, got: ProbeResult) -> str:
     """What is wrong, in words that give no expected value away."""
     difference = first_difference(expectation, got)
-    if got.raised and (difference is None or difference.reason == "no value"):
+    if got.exception and (difference is None or difference.reason == "no value"):
         # The message of a student's exception, or a type made for it, may carry hidden inputs.
-        standard = isinstance(getattr(builtins, got.raised.type_name, None), type)
-        kind = got.raised.type_name if standard else "an exception of its own"
-        return f"then it raised {kind}" + (f" ({got.raised.where})" if got.raised.where else "")
+        standard = isinstance(getattr(builtins, got.exception.type_name, None), type)
+        kind = got.exception.type_name if standard else "an exception of its own"
+        return f"then it raised {kind}" + (f" ({got.exception.where})" if got.exception.where else "")
     if difference is None:
         return "it yields more than was asked for"
     kind = difference.reason.split(":")[0]

@@ -1,7 +1,7 @@
 """Observations: the plain values a probe yields, and how they travel between processes.
 
 A plain value is None, a bool, an int, a float, a string, a list of plain values, a NumPy array of
-numbers, or :class:`Foreign`, which stands for anything else and holds only the name of its type.
+numbers, or :class:`Unsupported`, which stands for anything else and holds only the name of its type.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DTYPES = frozenset(
 
 
 @dataclass(frozen=True)
-class Foreign:
+class Unsupported:
     """A value of a type that observations do not have; only the type's name is kept."""
 
     type_name: str
@@ -42,7 +42,7 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Raised:
+class ExceptionInfo:
     """The exception that ended a probe: its type, its message and the line of the submission it left from."""
 
     type_name: str
@@ -52,11 +52,11 @@ class Raised:
 
 
 @dataclass(frozen=True)
-class Observed:
+class ProbeResult:
     """All that a probe saw of one implementation on one seed."""
 
     observations: tuple[Observation, ...]
-    raised: Raised | None = None
+    raised: ExceptionInfo | None = None
 
 
 def plain(value: Any, depth: int = 0) -> Any:
@@ -65,7 +65,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, int):
         number = int(value)
-        return number if number.bit_length() < 1000 else Foreign(f"int of {number.bit_length()} bits")
+        return number if number.bit_length() < 1000 else Unsupported(f"int of {number.bit_length()} bits")
     if isinstance(value, float):
         return float(value)
     if isinstance(value, str):
@@ -77,20 +77,20 @@ def plain(value: Any, depth: int = 0) -> Any:
         return _plain_tensor(value, torch)
     if isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
         return [plain(item, depth + 1) for item in list(value)[:MAX_TEXT]]
-    return Foreign(type(value).__name__[:100])
+    return Unsupported(type(value).__name__[:100])
 
 
 def _plain_array(array: np.ndarray) -> Any:
     if array.dtype.kind in "US":
         return plain(array.tolist())
     if array.dtype.name not in DTYPES:
-        return Foreign(f"array of {array.dtype.name}"[:100])
+        return Unsupported(f"array of {array.dtype.name}"[:100])
     return array.item() if array.ndim == 0 else np.ascontiguousarray(array)
 
 
 def _plain_tensor(tensor: Any, torch: Any) -> Any:
     if tensor.is_meta:
-        return Foreign("tensor on the meta device")
+        return Unsupported("tensor on the meta device")
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()
     return _plain_array(tensor.detach().cpu().resolve_conj().resolve_neg().numpy().copy())
@@ -99,10 +99,10 @@ def _plain_tensor(tensor: Any, torch: Any) -> Any:
 # Of what a process has once. Probes seed and draw from torch's and numpy's generators: two at a time would mix their
 # numbers. Reading a submission changes the warnings filters, and ast.parse of Python 3.11 before 3.11.8 counts its
 # depth for all threads together (cpython issue 106905): a right submission would now and then "not be readable".
-ONE_AT_A_TIME = threading.RLock()
+GLOBAL_LOCK = threading.RLock()
 
 
-def observe(probe: Callable, implementation: Any, seed: int) -> Observed:
+def observe(probe: Callable, implementation: Any, seed: int) -> ProbeResult:
     """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``; other threads wait.
 
     Observations are taken one by one, so an exception costs those that follow, not those before.
@@ -110,17 +110,17 @@ def observe(probe: Callable, implementation: Any, seed: int) -> Observed:
     seen: list[Observation] = []
     raised = None
     try:
-        with ONE_AT_A_TIME:
+        with GLOBAL_LOCK:
             for label, value in probe(implementation, np.random.default_rng(seed)):
                 seen.append(Observation(str(label), plain(value)))
     except KeyboardInterrupt:
         raise  # the student's own Ctrl-C
     except BaseException as error:  # exit() must not end the process that observes
-        raised = describe(error)
-    return Observed(tuple(seen), raised)
+        raised = describe_exception(error)
+    return ProbeResult(tuple(seen), raised)
 
 
-def describe(error: BaseException) -> Raised:
+def describe_exception(error: BaseException) -> ExceptionInfo:
     """Reduce an exception to plain text, with the last line of the submission that it passed through."""
     where = ""
     for frame in traceback.extract_tb(error.__traceback__):
@@ -132,7 +132,7 @@ def describe(error: BaseException) -> Raised:
     except Exception:  # a hostile __str__
         message = "(its message cannot be read)"
     missing = str(getattr(error, "name", None) or "") if isinstance(error, NameError) else ""
-    return Raised(type(error).__name__[:100], message, where[:300], missing[:100])
+    return ExceptionInfo(type(error).__name__[:100], message, where[:300], missing[:100])
 
 
 def encode(value: Any) -> Any:
@@ -141,7 +141,7 @@ def encode(value: Any) -> Any:
         raw = value.astype(value.dtype.newbyteorder("<"), copy=False).tobytes()
         data = base64.b64encode(raw).decode("ascii")
         return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data}
-    if isinstance(value, Foreign):
+    if isinstance(value, Unsupported):
         return {"foreign": value.type_name}
     if isinstance(value, list):
         return [encode(item) for item in value]
@@ -164,7 +164,7 @@ def decode(data: Any, depth: int = 0) -> Any:
     if isinstance(data, list) and depth <= MAX_DEPTH:
         return [decode(item, depth + 1) for item in data[:MAX_TEXT]]
     if isinstance(data, dict) and set(data) == {"foreign"}:
-        return Foreign(str(data["foreign"])[:100])
+        return Unsupported(str(data["foreign"])[:100])
     if isinstance(data, dict) and set(data) == {"dtype", "shape", "data"}:
         return _decode_array(data)
     raise ValueError(f"not an observation: {str(data)[:80]}")
@@ -183,15 +183,15 @@ def _decode_array(data: dict) -> np.ndarray:
     return np.frombuffer(raw, dtype).reshape(shape)
 
 
-def to_lines(observed: Observed) -> Iterable[str]:
+def to_lines(observed: ProbeResult) -> Iterable[str]:
     """JSON lines of what a probe saw, the last one saying that nothing is missing."""
     for observation in observed.observations:
         yield json.dumps({"label": observation.label, "value": encode(observation.value)})
-    yield json.dumps({"end": vars(observed.raised) if observed.raised else None})
+    yield json.dumps({"end": vars(observed.exception) if observed.exception else None})
 
 
-def from_lines(lines: Iterable[str]) -> Observed | None:
-    """The :class:`Observed` that :func:`to_lines` wrote, or None where the end is missing.
+def from_lines(lines: Iterable[str]) -> ProbeResult | None:
+    """The :class:`ProbeResult` that :func:`to_lines` wrote, or None where the end is missing.
 
     Raises:
         ValueError: where a line is not one that :func:`to_lines` writes.
@@ -203,17 +203,19 @@ def from_lines(lines: Iterable[str]) -> Observed | None:
             raise ValueError("not an observation record")
         if "end" in record:
             raised = record["end"]
-            return Observed(tuple(seen), _decode_raised(raised) if raised is not None else None)
+            return ProbeResult(tuple(seen), _decode_raised(raised) if raised is not None else None)
         seen.append(Observation(str(record.get("label"))[:500], decode(record.get("value"))))
     return None
 
 
-def _decode_raised(record: Any) -> Raised:
+def _decode_raised(record: Any) -> ExceptionInfo:
     if not isinstance(record, dict):
         raise ValueError("not an exception record")
-    return Raised(*(printable(str(record.get(key, ""))) for key in ("type_name", "message", "where", "missing_name")))
+    return ExceptionInfo(
+        *(sanitize(str(record.get(key, ""))) for key in ("type_name", "message", "where", "missing_name"))
+    )
 
 
-def printable(text: str, limit: int = 500) -> str:
+def sanitize(text: str, limit: int = 500) -> str:
     """Text that is safe to print and to write: control characters (terminal escapes) and lone surrogates replaced."""
     return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text[:limit])

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 from captionlab.grading.exercise import Exercise, Lab, grading_seed
 from captionlab.grading.judge import Verdict
-from captionlab.grading.observation import ONE_AT_A_TIME, printable
+from captionlab.grading.observation import GLOBAL_LOCK, sanitize
 from captionlab.grading.sandbox import CannotGrade, Limits, Sandbox, grade_exercise
 from captionlab.grading.submission import (
     Submission,
@@ -34,7 +34,7 @@ class NothingToGrade(Exception):
 
 
 @dataclass(frozen=True)
-class Handed:
+class SubmissionFile:
     """Where one student's submission lies: a folder with the lab's files, or a single file."""
 
     student: str
@@ -42,7 +42,7 @@ class Handed:
 
 
 @dataclass
-class Graded:
+class GradeReport:
     """One student's verdicts on a lab.
 
     ``notes`` are remarks for the reader; ``problem`` says why nothing could be read, where that is so.
@@ -81,7 +81,7 @@ def course_secret(folder: Path = Path(".")) -> bytes:
     return secret.encode()
 
 
-def find_submissions(paths: Iterable[Path], lab: Lab) -> list[Handed]:
+def find_submissions(paths: Iterable[Path], lab: Lab) -> list[SubmissionFile]:
     """The submissions that ``paths`` hold, in a fixed order.
 
     A path is a notebook or module (named after its file), a student's folder, or a folder of either. Of
@@ -92,12 +92,12 @@ def find_submissions(paths: Iterable[Path], lab: Lab) -> list[Handed]:
     """
     paths = list(paths)
     folders = [path for path in paths if path.is_dir()]
-    found: list[Handed] = []
+    found: list[SubmissionFile] = []
     for path in paths:
         if path in folders:
-            found += [Handed(path.resolve().name, path)] if len(folders) > 1 else _in_folder(path, lab)
+            found += [SubmissionFile(path.resolve().name, path)] if len(folders) > 1 else _in_folder(path, lab)
         elif path.exists():
-            found.append(Handed(path.stem, path))
+            found.append(SubmissionFile(path.stem, path))
     if not found:
         listed = ", ".join(map(str, paths))
         raise NothingToGrade(
@@ -106,32 +106,32 @@ def find_submissions(paths: Iterable[Path], lab: Lab) -> list[Handed]:
     return _distinct(found)
 
 
-def _in_folder(folder: Path, lab: Lab) -> list[Handed]:
+def _in_folder(folder: Path, lab: Lab) -> list[SubmissionFile]:
     own = [folder / f"{lab.name}.ipynb", folder / f"{lab.name}.py", folder / lab.name]
-    if lab.module:
-        own.append(folder / lab.module)
+    if lab.module_filename:
+        own.append(folder / lab.module_filename)
     if any(path.exists() for path in own):
-        return [Handed(folder.resolve().name, folder)]
+        return [SubmissionFile(folder.resolve().name, folder)]
     entries = sorted(path for path in folder.iterdir() if path.name not in SKIPPED and not path.name.startswith("."))
     return [
-        Handed(path.name if path.is_dir() else path.stem, path)
+        SubmissionFile(path.name if path.is_dir() else path.stem, path)
         for path in entries
         if (path.is_dir() and not (path / REPORT_MARK).exists()) or path.suffix in (".ipynb", ".py")
     ]
 
 
-def _distinct(found: list[Handed]) -> list[Handed]:
+def _distinct(found: list[SubmissionFile]) -> list[SubmissionFile]:
     """Give a second submission of the same name a name of its own: none is lost."""
     taken: dict[str, int] = {}
     distinct = []
     for handed in found:
-        student = printable(handed.student)
+        student = sanitize(handed.student)
         taken[student] = count = taken.get(student, 0) + 1
-        distinct.append(Handed(student if count == 1 else f"{student} ({count})", handed.path))
+        distinct.append(SubmissionFile(student if count == 1 else f"{student} ({count})", handed.path))
     return distinct
 
 
-def read_submission(handed: Handed, lab: Lab) -> Submission:
+def read_submission(handed: SubmissionFile, lab: Lab) -> Submission:
     """Read a student's notebook and module.
 
     Raises:
@@ -169,7 +169,7 @@ def _lab_files(folder: Path, lab: Lab, submission: Submission) -> list[Path]:
     notebooks = sorted(folder.glob("*.ipynb"))
     modules = sorted(folder.glob("*.py"))
     notebook = _choose(notebooks, f"{lab.name}.ipynb", lab)
-    module = _choose(modules, lab.module or f"{lab.name}.py", lab)
+    module = _choose(modules, lab.module_filename or f"{lab.name}.py", lab)
     files = [path for path in (notebook, module) if path]
     if not files:
         there = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
@@ -189,8 +189,8 @@ def _choose(files: list[Path], name: str, lab: Lab) -> Path | None:
 
 
 def grade_submission(
-    handed: Handed, lab: Lab, sandbox: Sandbox, secret: bytes | None, only: list[str] | None = None
-) -> Graded:
+    handed: SubmissionFile, lab: Lab, sandbox: Sandbox, secret: bytes | None, only: list[str] | None = None
+) -> GradeReport:
     """Grade one submission; where it cannot be read, every exercise is missing and the reason is said.
 
     Without a ``secret`` the public seeds are used: that is the student's own check. ``only`` names the
@@ -198,18 +198,18 @@ def grade_submission(
     """
     exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
     try:
-        with ONE_AT_A_TIME:
+        with GLOBAL_LOCK:
             submission = read_submission(handed, lab)
     except Exception as error:  # whatever is in a submission, it stops no other
         expected = isinstance(error, (UnreadableSubmission, OSError)) and str(error)
-        problem = printable(str(error) if expected else f"it cannot be read ({type(error).__name__}: {error})")
+        problem = sanitize(str(error) if expected else f"it cannot be read ({type(error).__name__}: {error})")
         verdicts = [Verdict(one.name, 0.0, one.points, "missing", problem) for one in exercises]
-        return Graded(handed.student, lab.name, verdicts, problem=problem)
+        return GradeReport(handed.student, lab.name, verdicts, problem=problem)
     verdicts = [
         grade_safely(sandbox, one, submission, grading_seed(secret, one, handed.student) if secret else None)
         for one in exercises
     ]
-    return Graded(handed.student, lab.name, verdicts, [printable(note) for note in submission.notes])
+    return GradeReport(handed.student, lab.name, verdicts, [sanitize(note) for note in submission.notes])
 
 
 def grade_safely(sandbox: Sandbox, exercise: Exercise, submission: Submission, seed: int | None) -> Verdict:
@@ -219,25 +219,25 @@ def grade_safely(sandbox: Sandbox, exercise: Exercise, submission: Submission, s
     except CannotGrade:
         raise
     except Exception as error:
-        message = f"it could not be judged ({type(error).__name__}: {printable(str(error), 200)}); mark it by hand"
+        message = f"it could not be judged ({type(error).__name__}: {sanitize(str(error), 200)}); mark it by hand"
         return Verdict(exercise.name, 0.0, exercise.points, "crashed", message)
 
 
 def grade_class(
-    found: list[Handed],
+    found: list[SubmissionFile],
     lab: Lab,
     secret: bytes | None,
     jobs: int = 1,
     limits: Limits | None = None,
-    progress: Callable[[Graded], None] = lambda graded: None,
-) -> list[Graded]:
+    progress: Callable[[GradeReport], None] = lambda graded: None,
+) -> list[GradeReport]:
     """Grade many submissions with ``jobs`` workers; the results are in the order of ``found``."""
     sandboxes: SimpleQueue[Sandbox] = SimpleQueue()
     made = [Sandbox(lab, limits) for _ in range(max(1, min(jobs, len(found))))]
     for sandbox in made:
         sandboxes.put(sandbox)
 
-    def grade(handed: Handed) -> Graded:
+    def grade(handed: SubmissionFile) -> GradeReport:
         sandbox = sandboxes.get()
         try:
             graded = grade_submission(handed, lab, sandbox, secret)

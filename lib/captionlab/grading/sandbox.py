@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 
 from captionlab.grading.exercise import Exercise, Lab, public_seed
 from captionlab.grading.judge import Verdict, expect, first_difference, judge
-from captionlab.grading.observation import Observed, from_lines
+from captionlab.grading.observation import ProbeResult, from_lines
 from captionlab.grading.submission import Submission
 
 ISOLATION = (
@@ -72,7 +72,7 @@ class Sandbox:
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         environment = {**kept, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0"}
         self._worker = subprocess.Popen(
-            [sys.executable, "-m", "captionlab.grading.worker", self.lab.home],
+            [sys.executable, "-m", "captionlab.grading.worker", self.lab.package],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -85,10 +85,10 @@ class Sandbox:
             self.close()
             raise CannotGrade(
                 f"the worker for {self.lab.name} does not start (it needs Linux or macOS; on Windows use WSL); "
-                f"to see why: python -m captionlab.grading.worker {self.lab.home}"
+                f"to see why: python -m captionlab.grading.worker {self.lab.package}"
             )
 
-    def run(self, exercise: Exercise, submission: Submission, seed: int) -> tuple[str, Observed | None]:
+    def run(self, exercise: Exercise, submission: Submission, seed: int) -> tuple[str, ProbeResult | None]:
         """Observe one exercise of a submission on one seed.
 
         Returns:
@@ -139,30 +139,30 @@ def grade_exercise(sandbox: Sandbox, exercise: Exercise, submission: Submission,
     """The verdict on one exercise: points from ``seed`` (None: the public one), an example from the public seed."""
     if submission.defining(exercise.name) is None:
         return _no_points(exercise, "missing", f"{exercise.name} is not defined in the submission")
-    refused = submission.why_refused(exercise.name)
+    refused = submission.rejection_reason(exercise.name)
     if refused:
         return _no_points(exercise, "refused", refused)
     public = public_seed(exercise)
     ended, observed = sandbox.run(exercise, submission, public if seed is None else seed)
     if observed is None:
         return _ended_early(exercise, ended, sandbox.limits)
-    raised = observed.raised
+    raised = observed.exception
     if raised and raised.type_name == "Undefined":
         reason = f": {raised.message}" if raised.message else ""
         return _no_points(exercise, "missing", f"the definition of {exercise.name} failed{reason}")
-    if raised and raised.type_name == "ClosedLibraryError":
+    if raised and raised.type_name == "BlockedImportError":
         return _no_points(exercise, "refused", "it imports the library that holds the answers: write the answer itself")
     verdict = judge(expect(exercise, public if seed is None else seed), observed)
     if verdict.outcome in ("right", "missing"):
         return verdict
     if raised and raised.missing_name:
-        verdict = replace(verdict, message=f"{verdict.message}; {submission.where_lost(raised.missing_name)}")
+        verdict = replace(verdict, message=f"{verdict.message}; {submission.explain_missing(raised.missing_name)}")
     # In a fork of its own: what it saw of the hidden seed must not show in the example.
     shown = observed if seed is None else sandbox.run(exercise, submission, public)[1]
     return _with_example(verdict, exercise, shown)
 
 
-def _with_example(verdict: Verdict, exercise: Exercise, shown: Observed | None) -> Verdict:
+def _with_example(verdict: Verdict, exercise: Exercise, shown: ProbeResult | None) -> Verdict:
     """Add where the submission first departs from the reference on the public seed."""
     example = shown and first_difference(expect(exercise, public_seed(exercise)), shown)
     message = verdict.message

@@ -88,7 +88,7 @@ class Submission:
             program.append({"origin": chunk.origin, "code": chunk.code, "keep": keep, "binds": binds})
         return program
 
-    def why_refused(self, name: str) -> str | None:
+    def rejection_reason(self, name: str) -> str | None:
         """Why what the submission binds to ``name`` is no answer: it must be written there, not imported."""
         seen: set[str] = set()
         wanted = name
@@ -118,7 +118,7 @@ class Submission:
             return False
         return any(_defines(one) and one.name == name for chunk in self.chunks for one in chunk.tree.body)
 
-    def where_lost(self, name: str) -> str:
+    def explain_missing(self, name: str) -> str:
         """For a name that was missing when run: the cell that makes it, if there is one."""
         chunk = self.defining(name)
         if chunk is None:

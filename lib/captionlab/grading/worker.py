@@ -31,27 +31,27 @@ import types
 import psutil
 
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.observation import Observed, Raised, describe, observe, to_lines
+from captionlab.grading.observation import ExceptionInfo, ProbeResult, describe_exception, observe, to_lines
 
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
-def is_closed(module: str) -> bool:
+def is_blocked(module: str) -> bool:
     """Whether graded code may not import a module: all of the library but this room, as references live there."""
     return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
 
 
-class ClosedLibraryError(ImportError):
+class BlockedImportError(ImportError):
     """Student code asked for a part of the library that holds answers; the name is known to the grader."""
 
 
-class ClosedLibrary(importlib.abc.MetaPathFinder):
+class ImportBlocker(importlib.abc.MetaPathFinder):
     """Refuses imports of the rooms that hold the references."""
 
     def find_spec(self, fullname, path=None, target=None):
-        if is_closed(fullname):
-            raise ClosedLibraryError(f"{fullname} is not available to graded code")
+        if is_blocked(fullname):
+            raise BlockedImportError(f"{fullname} is not available to graded code")
         return None
 
 
@@ -206,9 +206,9 @@ def _confine(exercise: Exercise, limits: dict, write_end: int, folder: str) -> N
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits["output_bytes"], limits["output_bytes"]))
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), open(os.devnull, "w"), open(os.devnull, "w")
     sys.argv = ["submission"]
-    for name in filter(is_closed, list(sys.modules)):
+    for name in filter(is_blocked, list(sys.modules)):
         del sys.modules[name]  # the probes stay reachable through `exercise` alone
-    sys.meta_path.insert(0, ClosedLibrary())
+    sys.meta_path.insert(0, ImportBlocker())
 
 
 def _prctl(option: int, value: int) -> None:
@@ -240,7 +240,7 @@ def load_program(program: list[dict]) -> tuple[dict, str]:
                 exec(code, namespace)
             except BaseException as error:
                 if at in chunk["binds"]:
-                    raised = describe(error)
+                    raised = describe_exception(error)
                     trouble = f"{filename}, line {statement.lineno}: {raised.type_name}: {raised.message}"
     return namespace, trouble
 
@@ -258,10 +258,10 @@ def _future_flags(tree: ast.Module) -> int:
     return functools.reduce(operator.or_, (getattr(one, "compiler_flag", 0) for one in features), 0)
 
 
-def run_probe(exercise: Exercise, namespace: dict, trouble: str, seed: int) -> Observed:
+def run_probe(exercise: Exercise, namespace: dict, trouble: str, seed: int) -> ProbeResult:
     """Observe what the submission has under the exercise's name."""
     if exercise.name not in namespace:
-        return Observed((), Raised("Undefined", trouble))
+        return ProbeResult((), ExceptionInfo("Undefined", trouble))
     return observe(exercise.probe, namespace[exercise.name], seed)
 
 

@@ -35,7 +35,7 @@ from nbgrader.utils import is_grade, is_solution
 from captionlab.exercises import load_lab
 from captionlab.grading.exercise import grading_seed
 from captionlab.grading.judge import Verdict, format_points
-from captionlab.grading.pipeline import Graded, course_secret, grade_safely, read_file
+from captionlab.grading.pipeline import GradeReport, course_secret, grade_safely, read_file
 from captionlab.grading.sandbox import Sandbox
 from captionlab.grading.submission import Submission, UnreadableSubmission, add_cells
 
@@ -100,23 +100,23 @@ class JudgeCells(NbGraderPreprocessor):
         return Path(course.format_path(course.submitted_directory, student, lab_name))
 
 
-def grade_notebook(nb: NotebookNode, lab_name: str, student: str, folder: Path) -> Graded:
+def grade_notebook(nb: NotebookNode, lab_name: str, student: str, folder: Path) -> GradeReport:
     """Grade a notebook that is already read, and the lab's module in ``folder``, with the course's secret."""
     lab, secret = load_lab(lab_name), course_secret(Path("."))
     submission = Submission(student)
     add_cells(nb, submission)
-    if lab.module and not (folder / lab.module).exists():
-        submission.notes.append(f"there is no {lab.module} beside the notebook")
-    elif lab.module:
+    if lab.module_filename and not (folder / lab.module_filename).exists():
+        submission.notes.append(f"there is no {lab.module_filename} beside the notebook")
+    elif lab.module_filename:
         try:
-            read_file(folder / lab.module, lab, submission)
+            read_file(folder / lab.module_filename, lab, submission)
         except UnreadableSubmission as error:
             submission.notes.append(str(error))
     sandbox = _sandbox(lab.name)
     verdicts = [
         grade_safely(sandbox, one, submission, grading_seed(secret, one, student)) for one in lab.exercises.values()
     ]
-    return Graded(student, lab.name, verdicts, submission.notes)
+    return GradeReport(student, lab.name, verdicts, submission.notes)
 
 
 @lru_cache(maxsize=1)

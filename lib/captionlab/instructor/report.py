@@ -15,10 +15,10 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from captionlab.grading.exercise import Lab
 from captionlab.grading.judge import SYMBOLS, format_points
-from captionlab.grading.pipeline import REPORT_MARK, Graded
+from captionlab.grading.pipeline import REPORT_MARK, GradeReport
 
 
-def write_reports(out: Path, lab: Lab, graded: list[Graded]) -> list[Path]:
+def write_reports(out: Path, lab: Lab, graded: list[GradeReport]) -> list[Path]:
     """Write ``grades.csv``, ``verdicts.json`` and ``feedback/<student>.html``; the same bytes for the same grades."""
     out.mkdir(parents=True, exist_ok=True)
     written = [out / "grades.csv", out / REPORT_MARK]
@@ -45,7 +45,7 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _gradebook(lab: Lab, graded: list[Graded]) -> str:
+def _gradebook(lab: Lab, graded: list[GradeReport]) -> str:
     lines: list[list[Any]] = [["student_id", "lab", "score", "max_score", *lab.exercises]]
     for one in graded:
         points = [verdict.points for verdict in one.verdicts]
@@ -64,7 +64,7 @@ def _cell(text: str) -> str:
     return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _as_data(one: Graded) -> dict:
+def _as_data(one: GradeReport) -> dict:
     verdicts = [
         {
             "exercise": verdict.exercise,
@@ -87,7 +87,7 @@ def _as_data(one: Graded) -> dict:
     }
 
 
-def _page_names(graded: Iterable[Graded]) -> list[str]:
+def _page_names(graded: Iterable[GradeReport]) -> list[str]:
     names: list[str] = []
     for one in graded:
         stem = re.sub(r"[^\w.()-]+", "_", one.student).strip(".") or "student"
@@ -100,7 +100,7 @@ def _page_names(graded: Iterable[Graded]) -> list[str]:
     return names
 
 
-def feedback_page(lab: Lab, graded: Graded) -> str:
+def feedback_page(lab: Lab, graded: GradeReport) -> str:
     """One student's feedback as HTML: outcome, hint, and an example from the public seed; no hidden value."""
     environment = Environment(
         loader=PackageLoader("captionlab.instructor"),

@@ -27,10 +27,10 @@ def built_files(root: Path, lab_name: str) -> dict[Path, str]:
         Path("solutions", lab.name, f"{lab.name}.ipynb"): to_text(source),
         Path("labs", lab.name, f"{lab.name}.ipynb"): to_text(release_notebook(source)),
     }
-    if lab.module:
+    if lab.module_filename:
         module = source_module(lab, text_cells(written))
-        files[Path("solutions", lab.name, lab.module)] = module
-        files[Path("labs", lab.name, lab.module)] = release_module(lab, module)
+        files[Path("solutions", lab.name, lab.module_filename)] = module
+        files[Path("labs", lab.name, lab.module_filename)] = release_module(lab, module)
     return files
 
 

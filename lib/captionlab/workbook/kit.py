@@ -43,7 +43,7 @@ def check(name: str, implementation: Callable | None = None) -> None:
         raise CheckFailed(f"✘ {error}") from None
     if implementation is None:
         caller = sys._getframe(1)
-        implementation = _find(name, load_lab(exercise.lab).module, {**caller.f_globals, **caller.f_locals})
+        implementation = _find(name, load_lab(exercise.lab).module_filename, {**caller.f_globals, **caller.f_locals})
     if str(getattr(implementation, "__module__", "")).startswith("captionlab."):
         raise CheckFailed(f"! {name} is the library's own: write the definition yourself")
     seed = public_seed(exercise)

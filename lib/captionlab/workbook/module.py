@@ -29,7 +29,7 @@ def source_module(lab: Lab, cells: list[nbformat.NotebookNode]) -> str:
     if len(beginnings) != 1:
         raise TextError(
             f"the text of {lab.name} must hold one code cell marked module, with the docstring and the imports of "
-            f"{lab.module}; it holds {len(beginnings)}"
+            f"{lab.module_filename}; it holds {len(beginnings)}"
         )
     parts, heading, written = beginnings, "", ""
     for cell in cells:
@@ -48,6 +48,6 @@ def release_module(lab: Lab, source: str) -> str:
     lines = source.split("\n")
     for definition in reversed(ast.parse(source).body):
         exercise: Exercise | None = lab.exercises.get(getattr(definition, "name", ""))
-        if exercise and exercise.start:
+        if exercise and exercise.starter:
             lines[definition.lineno - 1 : definition.end_lineno] = [start_source(exercise)]
     return cut("\n".join(lines))

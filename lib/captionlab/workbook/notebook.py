@@ -43,7 +43,7 @@ def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
             placed.append(name)
             if name not in lab.exercises:
                 raise TextError(f"the text of {lab.name} marks an exercise {name!r} that the lab does not have")
-            cells += _exercise_cells(lab.exercises[name], lab.module)
+            cells += _exercise_cells(lab.exercises[name], lab.module_filename)
         elif "written" in cell.metadata:
             cells += _written_cells(cell)
         elif "module" not in cell.metadata:

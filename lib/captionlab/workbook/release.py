@@ -26,7 +26,9 @@ class StubSolutions(ClearSolutions):
 
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
         nb, resources = super().preprocess(nb, resources)
-        starting = {one.name: one for one in load_lab(nb.metadata[LAB_METADATA]["lab"]).exercises.values() if one.start}
+        starting = {
+            one.name: one for one in load_lab(nb.metadata[LAB_METADATA]["lab"]).exercises.values() if one.starter
+        }
         for cell in nb.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if name in starting:
@@ -39,12 +41,12 @@ class StubModule(NbGraderPreprocessor):
 
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
         lab = load_lab(nb.metadata[LAB_METADATA]["lab"])
-        if lab.module:
-            path = Path(resources["metadata"]["path"], lab.module)
+        if lab.module_filename:
+            path = Path(resources["metadata"]["path"], lab.module_filename)
             if not path.is_file():
                 raise FileNotFoundError(f"there is no {path}: run `captionlab build`, then generate the assignment")
             released = release_module(lab, path.read_text(encoding="utf-8"))
-            resources.setdefault("outputs", {})[lab.module] = released.encode()
+            resources.setdefault("outputs", {})[lab.module_filename] = released.encode()
         return nb, resources
 
 

@@ -15,7 +15,7 @@ from captionlab.grading.exercise import Lab
 lab = Lab(
     "lab1_vgg16",
     title="Convolutional networks and VGG16",
-    home=__package__,
+    package=__package__,
     preload=("torchvision", "matplotlib.pyplot"),
 )
 

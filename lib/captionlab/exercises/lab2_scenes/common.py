@@ -16,7 +16,7 @@ from captionlab.grading.exercise import Lab
 lab = Lab(
     "lab2_scenes",
     title="Deep features and linear SVMs on 15 scenes",
-    home=__package__,
+    package=__package__,
     preload=("torchvision", "matplotlib.pyplot", "tqdm", "sklearn.cluster"),
 )
 

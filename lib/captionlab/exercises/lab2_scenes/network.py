@@ -93,7 +93,7 @@ class _SmallVGG(nn.Module):
     importance=5,
     rtol=1e-3,
     atol=1e-5,
-    written=("__init__", "forward"),
+    student_methods=("__init__", "forward"),
 )
 def probe_vgg16relu7(VGG16relu7, rng):
     maps, side, (sixth, seventh) = draw(rng, 5, 8), draw(rng, 2, 3), draw_different(rng, 11, 16, 2)

@@ -21,7 +21,7 @@ def _vgg(rng, count: int, batch_norm: bool) -> SmallVGG:
     minutes=20,
     difficulty=3,
     importance=4,
-    start="children_of_the_model",
+    starter="children_of_the_model",
 )
 def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
     def trained(vgg):

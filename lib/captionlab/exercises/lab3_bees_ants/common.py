@@ -14,7 +14,7 @@ from captionlab.grading.exercise import Lab
 from captionlab.grading.probe_helpers import outcome_of
 
 # The package holds the lab as `lab`, so that importing it is importing the whole lab.
-lab = Lab("lab3_bees_ants", title="Fine-tuning on bees and ants", home=__package__)
+lab = Lab("lab3_bees_ants", title="Fine-tuning on bees and ants", package=__package__)
 
 
 def draw(rng: np.random.Generator, low: int, high: int) -> int:

@@ -48,7 +48,7 @@ def _file(example, reds):
     minutes=20,
     difficulty=2,
     importance=5,
-    start="validation_from_the_training_set",
+    starter="validation_from_the_training_set",
 )
 def probe_make_datasets(make_datasets, rng):
     count = draw(rng, 10, 12)

@@ -67,7 +67,7 @@ def _drawn(rng, accuracies: list[int]) -> _Run:
     minutes=25,
     difficulty=3,
     importance=5,
-    start="leaves_the_last_epoch",
+    starter="leaves_the_last_epoch",
 )
 def probe_train_and_keep_best(train_and_keep_best, rng):
     def case(run, patience, epochs):

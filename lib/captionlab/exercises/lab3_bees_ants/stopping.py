@@ -34,7 +34,7 @@ def _run(stopping, values):
     minutes=20,
     difficulty=2,
     importance=4,
-    written=("update",),
+    student_methods=("update",),
 )
 def probe_early_stopping(EarlyStopping, rng):
     patience = draw(rng, 3, 4)

@@ -15,7 +15,7 @@ from captionlab.grading.probe_helpers import outcome_of
     difficulty=4,
     importance=5,
     check_dtype=True,
-    start="divides_exactly",
+    starter="divides_exactly",
 )
 def probe_beam_step(beam_step, rng):
     def case(k, words, apart, beams=None):
@@ -151,7 +151,7 @@ def _caption(rng, length: int, total: float) -> tuple[float, list[int]]:
     minutes=15,
     difficulty=2,
     importance=4,
-    start="only_finished_ones",
+    starter="only_finished_ones",
 )
 def probe_best_caption(best_caption, rng):
     best_caption = on_copies(best_caption)

@@ -16,8 +16,8 @@ from captionlab.grading.exercise import Lab
 lab = Lab(
     "lab4_captioning",
     title="Show, Attend and Tell",
-    home=__package__,
-    module="captioning.py",
+    package=__package__,
+    module_filename="captioning.py",
     preload=("nltk.translate.bleu_score", "matplotlib.pyplot"),
 )
 

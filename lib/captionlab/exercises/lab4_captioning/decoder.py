@@ -25,7 +25,7 @@ from captionlab.exercises.lab4_captioning.common import (
     importance=4,
     rtol=1e-3,
     atol=1e-5,
-    start="BothFromOneLayer",
+    starter="BothFromOneLayer",
 )
 def probe_initial_state(InitialState, rng):
     size, channels, hidden = draw_different(rng, 3, 8, 3)

@@ -40,8 +40,8 @@ def _trained(encoder) -> list[str]:
     importance=5,
     rtol=1e-3,
     atol=1e-5,
-    written=("__init__", "fine_tune", "train"),
-    start="CalledFrozen",
+    student_methods=("__init__", "fine_tune", "train"),
+    starter="CalledFrozen",
 )
 def probe_grid_encoder(GridEncoder, rng):
     network = _network(rng)

@@ -14,7 +14,7 @@ from captionlab.exercises.lab4_captioning.search import Script, right_search
     minutes=25,
     difficulty=3,
     importance=5,
-    start="with_the_true_words_given",
+    starter="with_the_true_words_given",
 )
 def probe_free_running_bleu(free_running_bleu, rng):
     def score(candidates, references):

@@ -84,7 +84,7 @@ def _network(rng, family):
     importance=4,
     rtol=1e-3,
     atol=1e-5,
-    start="all_children_but_the_last",
+    starter="all_children_but_the_last",
 )
 def probe_cut_before_pooling(cut_before_pooling, rng):
     height, width = draw_different(rng, 3, 6, 2)

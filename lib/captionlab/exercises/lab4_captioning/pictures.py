@@ -20,7 +20,7 @@ from captionlab.grading.probe_helpers import outcome_of
     importance=3,
     rtol=1e-3,
     atol=1e-5,
-    start="tiles",
+    starter="tiles",
 )
 def probe_enlarge_attention(enlarge_attention, rng):
     def weights(side):

@@ -20,7 +20,7 @@ INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     rtol=1e-3,
     atol=1e-4,
     check_dtype=True,
-    start="never_normalizes",
+    starter="never_normalizes",
 )
 def probe_encoder_input(encoder_input, rng):
     def pictures(height, width):

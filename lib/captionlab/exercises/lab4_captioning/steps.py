@@ -213,7 +213,7 @@ def forgets_the_root(parameters, limit):
     minutes=10,
     difficulty=1,
     importance=4,
-    start="as_the_log_shows_them",
+    starter="as_the_log_shows_them",
 )
 def probe_best_epoch(best_epoch, rng):
     best_epoch = on_copies(best_epoch)
