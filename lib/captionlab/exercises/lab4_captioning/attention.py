@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, draw_weights, lab, run
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, draw_weights, run
+from captionlab.exercises.lab4_captioning.common import lab
 
 
 def _cases(rng, attention):

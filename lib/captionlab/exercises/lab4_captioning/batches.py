@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from captionlab.exercises.lab4_captioning.common import (
-    draw,
-    draw_different,
-    draw_tensor,
-    lab,
-    numbers_of_captions,
-    on_copies,
-)
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
+from captionlab.exercises.lab4_captioning.common import lab, numbers_of_captions
 from captionlab.grading.probe_helpers import outcome_of
 
 

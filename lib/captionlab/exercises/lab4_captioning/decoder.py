@@ -5,16 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from captionlab.exercises.lab4_captioning.common import (
-    draw,
-    draw_different,
-    draw_tensor,
-    draw_weights,
-    lab,
-    on_copies,
-    run,
-    torch_seed,
-)
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, draw_weights, on_copies, run, torch_seed
+from captionlab.exercises.lab4_captioning.common import lab
 
 
 @lab.exercise(

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from captionlab.exercises.lab4_captioning.common import draw_different, draw_tensor, draw_weights, lab, modes, run
+from captionlab.exercises.drawing import draw_different, draw_tensor, draw_weights, run
+from captionlab.exercises.lab4_captioning.common import lab, modes
 
 
 class _Blocks(nn.Module):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, lab
+from captionlab.exercises.drawing import draw, draw_different
+from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.exercises.lab4_captioning.search import Script, right_search
 
 

@@ -7,7 +7,8 @@ import copy
 import torch
 from torch import nn
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, draw_weights, lab, run
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, draw_weights, run
+from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab, on_copies
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
+from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 

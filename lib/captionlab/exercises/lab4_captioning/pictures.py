@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_tensor, lab
+from captionlab.exercises.drawing import draw, draw_tensor
+from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, lab
+from captionlab.exercises.drawing import draw, draw_different
+from captionlab.exercises.lab4_captioning.common import lab
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

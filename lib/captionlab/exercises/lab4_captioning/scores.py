@@ -6,17 +6,8 @@ import warnings
 
 import torch
 
-from captionlab.exercises.lab4_captioning.common import (
-    COLORS,
-    NOUNS,
-    PLACES,
-    draw,
-    draw_different,
-    draw_tensor,
-    draw_words,
-    lab,
-    on_copies,
-)
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
+from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, PLACES, draw_words, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 

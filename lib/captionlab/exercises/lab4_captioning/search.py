@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor
+from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from captionlab.exercises.lab4_captioning.common import NOUNS, draw, draw_different, draw_words, lab, on_copies
+from captionlab.exercises.drawing import draw, draw_different, on_copies
+from captionlab.exercises.lab4_captioning.common import NOUNS, draw_words, lab
 
 
 def _ids(rng, images: int) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from captionlab.exercises.lab4_captioning.common import draw, draw_different, draw_tensor, lab, on_copies
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
+from captionlab.exercises.lab4_captioning.common import lab
 
 
 @lab.exercise("captionlab.captioning.sampling:scheduled_words", points=1, minutes=10, difficulty=2, importance=3)

@@ -5,16 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from captionlab.exercises.lab4_captioning.common import (
-    COLORS,
-    NOUNS,
-    PLACES,
-    draw,
-    draw_different,
-    draw_words,
-    lab,
-    on_copies,
-)
+from captionlab.exercises.drawing import draw, draw_different, on_copies
+from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, PLACES, draw_words, lab
 
 
 @lab.exercise("captionlab.captioning.text:tokenize", points=1, minutes=10, difficulty=1, importance=3)

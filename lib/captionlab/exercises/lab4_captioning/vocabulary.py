@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from captionlab.exercises.lab4_captioning.common import (
-    COLORS,
-    NOUNS,
-    SPECIALS,
-    draw,
-    draw_different,
-    draw_words,
-    lab,
-    on_copies,
-)
+from captionlab.exercises.drawing import draw, draw_different, on_copies
+from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, SPECIALS, draw_words, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
