@@ -1,7 +1,8 @@
-"""Lab 1: convolutional networks and VGG16. Importing the files in this order puts the exercises in the text's order."""
+"""Lab 1: convolutional networks and VGG16."""
 
-# ruff: noqa: I001
-from captionlab.exercises.lab1_vgg16 import arithmetic, pooling, counts, layers, images, kernels, larger_inputs
+from captionlab.exercises import load_exercises
 from captionlab.exercises.lab1_vgg16.common import lab
 
-__all__ = ["arithmetic", "counts", "images", "kernels", "lab", "larger_inputs", "layers", "pooling"]
+load_exercises(lab)
+
+__all__ = ["lab"]
