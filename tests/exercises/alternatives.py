@@ -6,16 +6,19 @@ import ast
 import copy
 import inspect
 import re
-import sys
 import textwrap
+import types
 from collections.abc import Callable
 
 import torch
 
+from captionlab.grading.comparison import same_result
 from captionlab.grading.exercise import Exercise, Lab, grading_seed
-from captionlab.grading.judge import Expectation, Verdict, expect, judge, same_result
+from captionlab.grading.expectation import Expectation, expect
+from captionlab.grading.judge import judge
 from captionlab.grading.observation import observe
-from captionlab.workbook.stub import start_source
+from captionlab.grading.verdict import Verdict
+from captionlab.workbook.stub import starter_source
 
 _EXPECTED: dict[tuple[str, str, int], Expectation] = {}
 
@@ -35,11 +38,11 @@ def expected(exercise: Exercise, seed: int) -> Expectation:
 
 def in_the_notebook(source: str, name: str, given: dict) -> Callable:
     """What a definition's source gives on its own, under a name, with the names of the notebook's first cell."""
-    definition = ast.parse(textwrap.dedent(source)).body[0]
+    *imports, definition = ast.parse(textwrap.dedent(source)).body
     definition.decorator_list.clear()
     definition.name = name
     namespace = dict(given)
-    code = compile(ast.Module([definition], []), "the notebook", "exec", dont_inherit=True)
+    code = compile(ast.Module([*imports, definition], []), "the notebook", "exec", dont_inherit=True)
     exec(code, namespace)
     return namespace[name]
 
@@ -85,9 +88,9 @@ def check_reference(exercise: Exercise, given: dict) -> None:
     assert judged(exercise, reference, seeds(exercise)[0]).outcome == "right"
 
 
-def helpers(implementation: Callable) -> dict:
+def helpers(module: types.ModuleType) -> dict:
     """What misconceptions of one file share: functions, classes and constants a student would have written out."""
-    values = vars(sys.modules[implementation.__module__])
+    values = vars(module)
     return {name: value for name, value in values.items() if re.match("_[A-Za-z]|right_|copy$|[A-Z]+$", name)}
 
 
@@ -95,14 +98,14 @@ def check_misconceptions(exercise: Exercise, given: dict) -> None:
     """Misconceptions need no other names either, those apart that the ones of a file share."""
     expectation = expected(exercise, seeds(exercise)[0])
     for name, observed in expectation.misconceptions.items():
-        wrong = exercise.misconceptions[name].implementation
-        misconception = in_the_notebook(inspect.getsource(wrong), exercise.name, given | helpers(wrong))
+        wrong = exercise.misconceptions[name]
+        misconception = in_the_notebook(wrong.source, exercise.name, given | helpers(wrong.module))
         assert same_result(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
 
 
-def check_start(exercise: Exercise, given: dict) -> None:
+def check_starter(exercise: Exercise, given: dict) -> None:
     """The code that a bug is to be found in runs, earns nothing, and is recognized."""
-    code = in_the_notebook(start_source(exercise), exercise.name, given)
+    code = in_the_notebook(starter_source(exercise), exercise.name, given)
     for seed in seeds(exercise):
         verdict = judged(exercise, code, seed)
         assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.starter)
