@@ -32,7 +32,7 @@ from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.evaluation import LONGEST, search
 from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimization import clip_gradients
-from captionlab.captioning.runs import prepare_task, settings_of
+from captionlab.captioning.runs import prepare_data, load_settings
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.common.provenance import cores, provenance, readable
 
@@ -170,7 +170,7 @@ def searched(run: Path) -> Captioner:
 def dev_grids(captioner: Captioner, images: int) -> Tensor:
     """What a trained model sees of the first dev images of its corpus."""
     captioner.model.cpu()
-    dev = prepare_task(settings_of(captioner), ("dev",), captioner.vocabulary).sets["dev"]
+    dev = prepare_data(load_settings(captioner), ("dev",), captioner.vocabulary).sets["dev"]
     with torch.inference_mode():
         return captioner.model.positions(dev.batch(slice(0, images)))
 

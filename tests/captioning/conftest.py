@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from captionlab.captioning.caption_sets import caption_set
+from captionlab.captioning.caption_dataset import caption_set
 from captionlab.captioning.vocabulary import Vocabulary
 
 NOUNS, COLORS = ("dog", "cat", "bird", "fish"), ("red", "blue", "green")

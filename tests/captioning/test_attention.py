@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from captionlab.captioning.attention import FORMS, Gate, attend_together
+from captionlab.captioning.attention import FORMS, Gate, batched_attention
 
 
 @pytest.fixture(params=FORMS)
@@ -39,7 +39,7 @@ def test_order_of_the_positions_does_not_matter(attention):
 
 def test_together_gives_what_each_caption_gets_alone(attention):
     positions, states = torch.randn(3, 7, 6), torch.randn(3, 4, 5)
-    context, alpha = attend_together(attention, positions, attention.from_positions(positions), states)
+    context, alpha = batched_attention(attention, positions, attention.from_positions(positions), states)
     for caption in range(4):
         alone, alone_alpha = attention(positions, states[:, caption])
         torch.testing.assert_close(context[:, caption], alone)

@@ -15,7 +15,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from captionlab.captioning import Captioner
 from captionlab.captioning import datasets as corpora
-from captionlab.captioning.datasets import embedded_corpus
+from captionlab.captioning.datasets import embedded_dataset
 from captionlab.captioning.encoders import (
     GridEncoder,
     cut_before_pooling,
@@ -26,9 +26,9 @@ from captionlab.captioning.encoders import (
     to_maps,
     to_positions,
 )
-from captionlab.captioning.evaluation import writer
+from captionlab.captioning.evaluation import make_step_fn
 from captionlab.captioning.grid_features import GridNetwork, compute_grids
-from captionlab.captioning.runs import RunSettings, prepare_task, train
+from captionlab.captioning.runs import RunSettings, prepare_data, train
 from captionlab.captioning.vocabulary import END, PAD, START, UNK
 from captionlab.cli import main
 from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
@@ -54,7 +54,7 @@ def home(tmp_path_factory):
         patch.setenv("CAPTIONLAB_DATA", str(folder / "data"))
         patch.setattr(corpora, "EMBEDDED_COUNTS", COUNTS)
         train(RunSettings.from_flat(SMALL), folder / "run", progress=False, report=lambda line: None)
-        scene = embedded_corpus().splits["test"][0]
+        scene = embedded_dataset().splits["test"][0]
         scene.picture.read().save(folder / "scene.png")
     return folder
 
@@ -113,7 +113,7 @@ def test_several_layers_stand_side_by_side_on_the_last_grid(home):
 
 
 def test_grids_are_kept_and_a_run_that_was_cut_goes_on(tmp_path, monkeypatch):
-    images = embedded_corpus(3, {"train": 6}).splits["train"]
+    images = embedded_dataset(3, {"train": 6}).splits["train"]
     names, pictures = [image.name for image in images], [image.picture for image in images]
     encoder = load_encoder("tiny_resnet", 64, ["layer4"])
     both = ("plain", "mirrored")
@@ -150,7 +150,7 @@ def test_a_loaded_captioner_says_what_training_measured(home):
     captioner = Captioner.load(home / "run")
     caption = captioner(home / "scene.png")
     assert set(caption.split()) <= set(captioner.vocabulary.words)
-    told = captioner.tell([home / "scene.png"] * 2, beams=3)
+    told = captioner.generate([home / "scene.png"] * 2, beams=3)
     assert told[0].words == told[1].words
     assert told[0].alphas.shape == (len(told[0].words), 100)
     torch.testing.assert_close(told[0].alphas.sum(1), torch.ones(len(told[0].words)))
@@ -159,11 +159,11 @@ def test_a_loaded_captioner_says_what_training_measured(home):
 
 def test_the_probability_of_a_caption_is_that_of_the_search(home):
     captioner = Captioner.load(home / "run")
-    told = captioner.tell([home / "scene.png"], beams=3)[0]
+    told = captioner.generate([home / "scene.png"], beams=3)[0]
     words = [captioner.vocabulary.ids[word] for word in told.words]
     total = 0
     with torch.inference_mode():
-        step, state = writer(captioner.decoder, captioner.decoder.see(captioner.positions([home / "scene.png"])))
+        step, state = make_step_fn(captioner.decoder, captioner.decoder.see(captioner.positions([home / "scene.png"])))
         for read, following in itertools.pairwise([START, *words, END]):
             scores, state = step(torch.tensor([read]), state)
             assert not torch.isfinite(scores[0, [PAD, START, UNK]]).any()
@@ -265,7 +265,7 @@ def test_word_vectors_begin_the_embedding(home, tmp_path, capsys):
     from captionlab.captioning.runs import make_model
 
     settings = RunSettings.from_flat(SMALL | {"vectors": str(tmp_path / "vectors.txt")})
-    task = prepare_task(settings, progress=False)
+    task = prepare_data(settings, progress=False)
     weight = make_model(settings, task).decoder.embedding.weight
     assert weight[task.vocabulary.ids["red"]].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
     assert capsys.readouterr().out.startswith(f"1 of the vocabulary's {len(task.vocabulary)} words begin with a vector")
@@ -301,7 +301,7 @@ def test_encoders_that_cannot_be_are_refused(home, tmp_path, changes, message):
 
 
 def test_damaged_grids_are_computed_again(tmp_path):
-    images = embedded_corpus(3, {"train": 3}).splits["train"]
+    images = embedded_dataset(3, {"train": 3}).splits["train"]
     encoder = load_encoder("tiny_resnet", 64, ["layer4"])
     names, pictures = [image.name for image in images], [image.picture for image in images]
     whole = np.array(compute_grids(names, pictures, encoder, tmp_path, progress=False).array)
@@ -354,7 +354,7 @@ def test_a_model_that_looks_at_two_sizes(home, tmp_path, learnt):
     both = captioner.positions([home / "scene.png"])
     first, second = split_by_size(both, captioner.encoder.sizes)
     assert second.shape[1] == first.shape[1] * 9 // 4
-    told = captioner.tell([home / "scene.png"])[0]
+    told = captioner.generate([home / "scene.png"])[0]
     assert told.alphas.shape == (len(told.words), first.shape[1])
     torch.testing.assert_close(told.alphas.sum(1), torch.ones(len(told.words)))
     with pytest.raises(ValueError, match="second_size 96, found 0"):

@@ -8,8 +8,15 @@ import zipfile
 import pytest
 from PIL import Image
 
-from captionlab.captioning.datasets import Bytes, CaptionedImage, checked, embedded_corpus, load_corpus, split_by_image
-from captionlab.datasets import captioned_scenes
+from captionlab.captioning.datasets import (
+    InMemoryImage,
+    CaptionedImage,
+    drop_invalid,
+    embedded_dataset,
+    load_dataset,
+    split_by_image,
+)
+from captionlab.datasets import drawn_captions
 from captionlab.datasets.errors import DataError
 
 
@@ -37,7 +44,7 @@ def folder(tmp_path):
 
 
 def test_flickr8k(folder):
-    corpus = load_corpus(folder)
+    corpus = load_dataset(folder)
     assert {split: [image.name for image in images] for split, images in corpus.splits.items()} == {
         "train": ["a.jpg", "b.jpg"],
         "dev": ["c.jpg"],
@@ -57,11 +64,11 @@ def test_the_test_split_may_be_added(folder, tmp_path, packed):
                 file.write(path, path.relative_to(extra))
         shutil.rmtree(extra)
         extra = archive
-    corpus = load_corpus(folder, extra)
+    corpus = load_dataset(folder, extra)
     assert [len(image.captions) for image in corpus.require("test")] == [5]
     assert len(corpus.require("train")) == 2
     with pytest.raises(DataError, match="neither a folder nor an archive"):
-        load_corpus(folder, tmp_path / "nothing.zip")
+        load_dataset(folder, tmp_path / "nothing.zip")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_the_test_split_may_be_added(folder, tmp_path, packed):
 def test_damaged_captions(folder, text, message):
     (folder / "Flickr8k.token.txt").write_text(text)
     with pytest.raises(DataError, match=message):
-        load_corpus(folder)
+        load_dataset(folder)
 
 
 def test_missing_images_are_an_error_and_a_few_a_warning(tmp_path):
@@ -84,11 +91,11 @@ def test_missing_images_are_an_error_and_a_few_a_warning(tmp_path):
     folder = flickr8k(tmp_path / "f", {"train": names})
     (folder / "Flicker8k_Dataset" / "7.jpg").unlink()
     with pytest.warns(UserWarning, match=r"1 of 40 images of flickr8k are left out, first: 7.jpg is not in the folder"):
-        corpus = load_corpus(folder)
+        corpus = load_dataset(folder)
     assert len(corpus.splits["train"]) == 39
     shutil.rmtree(folder / "Flicker8k_Dataset")
     with pytest.raises(DataError, match="40 of 40 images"):
-        load_corpus(folder)
+        load_dataset(folder)
 
 
 def test_flickr30k_parquet(tmp_path):
@@ -103,19 +110,19 @@ def test_flickr30k_parquet(tmp_path):
     ]
     rows += [{"image": {"bytes": b"", "path": None}, "alt_text": ["a caption"], "split": "train"}]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0000.parquet", row_group_size=3)
-    corpus = load_corpus(tmp_path)
+    corpus = load_dataset(tmp_path)
     assert {split: len(images) for split, images in corpus.splits.items()} == {"train": 3, "dev": 1, "test": 1}
     assert corpus.splits["dev"][0].picture.read().size == (5, 4)
     assert corpus.splits["dev"][0].captions[0] == "caption 2"
-    assert len({picture.identity() for picture in (each.picture for each in corpus.splits["train"])}) == 3
+    assert len({picture.cache_key() for picture in (each.picture for each in corpus.splits["train"])}) == 3
     with pytest.raises(ValueError, match="row 1 of group 1 has no image bytes"):
         corpus.splits["train"][2].picture.read()
     (tmp_path / "train-0001.parquet").write_bytes(b"PAR1 not really PAR1")
     with pytest.raises(DataError, match=r"train-0001.parquet cannot be read"):
-        load_corpus(tmp_path)
+        load_dataset(tmp_path)
     parquet.write_table(pyarrow.table({"text": ["a"]}), tmp_path / "train-0001.parquet")
     with pytest.raises(DataError, match="no column alt_text, image"):
-        load_corpus(tmp_path)
+        load_dataset(tmp_path)
 
 
 def test_coco(tmp_path):
@@ -126,19 +133,19 @@ def test_coco(tmp_path):
         path.write_text(json.dumps({"annotations": annotations}))
         for number in numbers:
             picture(tmp_path / part / f"COCO_{part}_{number:012d}.jpg")
-    corpus = load_corpus(tmp_path)
+    corpus = load_dataset(tmp_path)
     assert [image.name for image in corpus.splits["train"]] == [f"COCO_train2014_{n:012d}.jpg" for n in (1, 2)]
     assert len(corpus.splits["dev"]) == len(corpus.splits["test"]) == 2
     path.write_text("{}")
     with pytest.raises(DataError, match="is not COCO's captions"):
-        load_corpus(tmp_path)
+        load_dataset(tmp_path)
 
 
 def test_no_corpus(tmp_path):
     with pytest.raises(DataError, match="no captioned corpus"):
-        load_corpus(tmp_path)
+        load_dataset(tmp_path)
     with pytest.raises(DataError, match="there is no corpus 'flikr'"):
-        load_corpus("flikr")
+        load_dataset("flikr")
 
 
 def test_captions_of_an_image_stay_together():
@@ -151,19 +158,19 @@ def test_captions_of_an_image_stay_together():
 
 
 def test_an_image_in_two_splits_is_an_error(tmp_path):
-    images = [CaptionedImage("one.jpg", Bytes(b""), ("a dog",))]
+    images = [CaptionedImage("one.jpg", InMemoryImage(b""), ("a dog",))]
     with pytest.raises(DataError, match=r"one.jpg is in the train split of toy and in its dev split"):
-        checked("toy", {"train": images, "dev": images})
-    assert len(repr(Bytes(b"x" * 1000))) < 100
+        drop_invalid("toy", {"train": images, "dev": images})
+    assert len(repr(InMemoryImage(b"x" * 1000))) < 100
 
 
 def test_scenes_are_drawn_once_and_each_corpus_has_lists_of_its_own(monkeypatch):
-    drawings, make_scenes = [], captioned_scenes.make_scenes
+    drawings, make_scenes = [], drawn_captions.make_scenes
     monkeypatch.setattr(
-        captioned_scenes, "make_scenes", lambda seed, count: drawings.append(count) or make_scenes(seed, count)
+        drawn_captions, "make_scenes", lambda seed, count: drawings.append(count) or make_scenes(seed, count)
     )
-    first = embedded_corpus(seed=77, counts={"train": 3, "dev": 2})
+    first = embedded_dataset(seed=77, counts={"train": 3, "dev": 2})
     first.splits["train"].clear()
-    second = embedded_corpus(seed=77, counts={"train": 4, "dev": 1})
+    second = embedded_dataset(seed=77, counts={"train": 4, "dev": 1})
     assert drawings == [5]
     assert [image.name for image in second.splits["train"]] == [f"scene-{number:05d}" for number in range(4)]

@@ -95,7 +95,7 @@ def test_next_word_continues_as_teacher_forcing_does():
     decoded, seen = decoder(positions, captions), decoder.see(positions)
     state = decoder.begin(seen)
     for step in range(4):
-        scores, state, alpha = decoder.next_word(seen, captions[0, :, step], state, torch.tensor([0]))
+        scores, state, alpha = decoder.step(seen, captions[0, :, step], state, torch.tensor([0]))
         torch.testing.assert_close(scores[0], decoded.scores[step])
         torch.testing.assert_close(alpha[0], decoded.alphas[0, step])
 

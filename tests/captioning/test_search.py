@@ -11,7 +11,7 @@ from captionlab.captioning.search import (
     best_caption,
     greedy_search,
     sample_word,
-    sampled_search,
+    sample,
 )
 
 WORDS, END = 6, 2
@@ -113,6 +113,6 @@ def test_sampling_draws_with_the_probabilities_and_cold_is_greedy():
 
 def test_sampled_search_is_the_same_for_the_same_generator():
     step, state = table_step(torch.randn(5, WORDS, WORDS, generator=torch.Generator().manual_seed(3)))
-    one, two = (sampled_search(step, state, torch.Generator().manual_seed(7), longest=6) for _ in range(2))
+    one, two = (sample(step, state, torch.Generator().manual_seed(7), longest=6) for _ in range(2))
     assert one == two
     assert any(one)

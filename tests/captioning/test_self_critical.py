@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from captionlab.captioning.decoder import Decoder
-from captionlab.captioning.evaluation import CaptionModel, evaluate
+from captionlab.captioning.evaluation import CaptionModel, evaluate_generation
 from captionlab.captioning.self_critical import _counts, advantages, as_batch, draw, rewards, self_critical_loss
 from captionlab.captioning.settings import DecoderSettings, TrainingSettings
 
@@ -84,6 +84,6 @@ def test_reward_epochs_raise_what_they_train_on(toy, tmp_path):
     history = made.run()
     assert [row["train_reward"] is None for row in history] == [True] * 6 + [False] * 4
     assert history[-1]["train_reward"] > history[6]["train_reward"]
-    assert evaluate(made.model, vocabulary, dev).bleu[0] >= history[5]["dev_bleu1"]
+    assert evaluate_generation(made.model, vocabulary, dev).bleu[0] >= history[5]["dev_bleu1"]
     with pytest.raises(ValueError, match="reward_epochs is 3 of 3 epochs"):
         TrainingSettings(epochs=3, reward_epochs=3)

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from captionlab.captioning import training
 from captionlab.captioning.decoder import CELLS, Decoder
-from captionlab.captioning.evaluation import CaptionModel, evaluate, teacher_forced
+from captionlab.captioning.evaluation import CaptionModel, evaluate_generation, evaluate_teacher_forcing
 from captionlab.captioning.settings import DecoderSettings, TrainingSettings
 from captionlab.captioning.training import BEST, HISTORY, STATE, Trainer
 from captionlab.captioning.vocabulary import Vocabulary
@@ -44,7 +44,7 @@ def test_it_learns_to_describe_what_it_has_not_seen(toy, tmp_path, cell):
     made = trainer(toy, tmp_path, replace(QUICK, epochs=15, penalty=0.1), cell=cell)
     history = made.run()
     assert history[-1]["dev_loss"] < 0.5 * history[0]["dev_loss"]
-    written = evaluate(made.evaluated(), toy[0], toy[2]).captions
+    written = evaluate_generation(made.evaluated(), toy[0], toy[2]).captions
     right = [list(caption) in references for caption, references in zip(written, toy[2].references, strict=True)]
     assert sum(right) >= 10  # of 12
 
@@ -60,7 +60,7 @@ def test_history_and_best_checkpoint(toy, tmp_path):
     tensors, about = load_checkpoint(tmp_path / BEST)
     model = CaptionModel(Decoder(DecoderSettings(**about["decoder"])))
     model.load_state_dict(tensors)
-    assert evaluate(model, toy[0], toy[2]).bleu[3] == made.done.best
+    assert evaluate_generation(model, toy[0], toy[2]).bleu[3] == made.done.best
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_rate_is_cut_on_a_plateau(toy, tmp_path):
 
 def test_teacher_forced_numbers_do_not_depend_on_the_batch(toy, tmp_path):
     made = trainer(toy, tmp_path)
-    one, other = (teacher_forced(made.evaluated(), toy[2], size=size) for size in (1, 12))
+    one, other = (evaluate_teacher_forcing(made.evaluated(), toy[2], size=size) for size in (1, 12))
     assert one.loss == pytest.approx(other.loss, rel=1e-5)
     assert one.top5 == pytest.approx(other.top5)
 
@@ -203,14 +203,14 @@ def test_a_run_does_not_go_on_with_other_words_or_another_encoder(toy, tmp_path)
     with pytest.raises(ValueError, match="holds a run with vocabulary"):
         trainer((swapped, train, dev), tmp_path)
     made = trainer(toy, tmp_path / "other", replace(QUICK, epochs=1))
-    made.header = {"about": {"longest": 20}, "encoder": {"size": 64}}
+    made.metadata = {"about": {"longest": 20}, "encoder": {"size": 64}}
     made.run()
-    for header, message in (
+    for metadata, message in (
         ({"about": {"longest": 20}, "encoder": {"size": 96}}, "size 64, this one has 96"),
         ({"about": {"longest": 24}, "encoder": {"size": 64}}, "longest 20, this one has 24"),
     ):
         with pytest.raises(ValueError, match=message):
-            Trainer(made.model, vocabulary, train, dev, made.settings, made.folder, header, progress=False)
+            Trainer(made.model, vocabulary, train, dev, made.settings, made.folder, metadata, progress=False)
 
 
 def test_smoothing_is_trained_on_and_not_reported(toy, tmp_path):

@@ -20,7 +20,7 @@ from captionlab.captioning.settings import RunSettings, packaged_configuration
 from captionlab.cli import main
 from captionlab.commands.caption_experiments import QUESTIONS, _values
 from captionlab.common.provenance import readable
-from captionlab.datasets.captioned_scenes import make_scenes
+from captionlab.datasets.drawn_captions import make_scenes
 from captionlab.experiments.captions import attention as looking
 from captionlab.experiments.captions import noise
 from captionlab.experiments.captions import runs as experiments
@@ -143,12 +143,12 @@ def test_attention_is_measured_inside_the_boxes(few):
     captioner, scenes = Captioner.load(few / "run"), make_scenes(5, 12)
 
     def teller(weights):
-        def tell(pictures, beams):
+        def generate(pictures, beams):
             return [
-                type("Told", (), {"words": (scene.things[0].noun,), "alphas": [weights(scene)]}) for scene in scenes
+                type("Caption", (), {"words": (scene.things[0].noun,), "alphas": [weights(scene)]}) for scene in scenes
             ]
 
-        return tell
+        return generate
 
     def on_it(scene):
         alpha = torch.zeros(10, 10)
@@ -156,9 +156,9 @@ def test_attention_is_measured_inside_the_boxes(few):
         alpha[int(y // 16), int(x // 16)] = 1
         return alpha.flatten()
 
-    captioner.tell = teller(on_it)
+    captioner.generate = teller(on_it)
     assert all(look.inside > 0.4 for look in looks(captioner, scenes))
-    captioner.tell = teller(lambda scene: torch.full((100,), 0.01))
+    captioner.generate = teller(lambda scene: torch.full((100,), 0.01))
     assert all(look.inside == pytest.approx(look.area, rel=1e-3) for look in looks(captioner, scenes))
 
 
@@ -179,7 +179,7 @@ def test_the_autoencoder_learns_to_remove_noise():
     noisy, clean = noise.Noisy(scenes[70], 60, 64, seed=1), noise.resized(scenes[70], 64).astype(float)
     denoised = np.asarray(noise.Denoised(noisy, network, "x", 64).read()).astype(float)
     assert ((denoised - clean) ** 2).mean() < 0.7 * ((noisy.pixels() - clean) ** 2).mean()
-    assert noisy.identity() != noise.Noisy(scenes[70], 60, 64, seed=2).identity()
+    assert noisy.cache_key() != noise.Noisy(scenes[70], 60, 64, seed=2).cache_key()
 
 
 @pytest.mark.parametrize(

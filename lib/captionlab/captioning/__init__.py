@@ -15,7 +15,7 @@ grid_features       the grids of a whole corpus, computed once and kept on disk
 attention           where to look: soft attention and the gate
 decoder             one word after the other: initial state, recurrent cell, the whole decoder
 batches             captions in order of length, so that captions that have ended are left out
-caption_sets        images with their captions as numbers, dealt out in batches
+caption_dataset        images with their captions as numbers, dealt out in batches
 loss                cross-entropy over real words, and the penalty on attention
 sampling            scheduled sampling: training on the model's own words
 optimization        clipping of gradients, the best epoch

@@ -131,7 +131,7 @@ FORMS: dict[str, type[nn.Module]] = {"relu": SoftAttention, "tanh": AdditiveAtte
 ACTIVATIONS = {SoftAttention: torch.relu_, AdditiveAttention: torch.tanh_}  # in place: it is the largest tensor of all
 
 
-def attend_together(
+def batched_attention(
     attention: nn.Module, positions: Tensor, projected: Tensor, states: Tensor
 ) -> tuple[Tensor, Tensor]:
     """What `attention` gives for several captions of each image at once; the same numbers in far less time.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-class Table(NamedTuple):
+class PaddedBatch(NamedTuple):
     """Captions of several images as a table with a row an image, as wide as the most captions an image has.
 
     Attributes:
@@ -22,7 +22,7 @@ class Table(NamedTuple):
     places: Tensor
 
     @classmethod
-    def of(cls, images: Tensor) -> Table:
+    def of(cls, images: Tensor) -> PaddedBatch:
         """images: (captions,), int64: the image of each caption, never falling."""
         rows, row, counts = torch.unique_consecutive(images, return_inverse=True, return_counts=True)
         width = int(counts.max())

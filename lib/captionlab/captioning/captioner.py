@@ -2,7 +2,7 @@
 
 caption = Captioner.load("runs/flickr8k")
 caption("photo.jpg")                                   # 'two dogs play in the snow'
-told = caption.tell(["photo.jpg"], beams=5)[0]
+told = caption.generate(["photo.jpg"], beams=5)[0]
 told.words, told.alphas.shape                          # ('two', 'dogs', ...), (words, positions)
 """
 
@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from captionlab.captioning.decoder import Decoder, Seen
+from captionlab.captioning.decoder import Decoder, EncodedImages
 from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, on_first_grid
-from captionlab.captioning.evaluation import AT_A_TIME, BY_LENGTH, CaptionModel, search, without_specials
+from captionlab.captioning.evaluation import EVAL_BATCH_SIZE, LENGTH_PENALTY, CaptionModel, search, mask_special_tokens
 from captionlab.captioning.grid_features import GridNetwork, grid_recipe
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
@@ -26,11 +26,11 @@ from captionlab.common.checkpoints import load_checkpoint, load_weights
 from captionlab.vision.extraction import Picture
 from captionlab.vision.feature_cache import fingerprint
 
-FORMAT = 1  # of the header
+FORMAT = 1  # of the checkpoint_metadata
 
 
 @dataclass(frozen=True)
-class Told:
+class Caption:
     """A caption with the attention behind it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Told:
         return " ".join(self.words)
 
 
-def header(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 0) -> dict:
+def checkpoint_metadata(vocabulary: Vocabulary, encoder: Encoder, about: dict, learnt: int = 0) -> dict:
     """What a checkpoint of a captioner says about itself, as JSON values.
 
     Args:
@@ -148,9 +148,9 @@ class Captioner:
 
     def __call__(self, picture: Picture, beams: int = 5) -> str:
         """The caption of a picture: a file, or an object with ``read()``."""
-        return self.tell([picture], beams)[0].caption
+        return self.generate([picture], beams)[0].caption
 
-    def tell(self, pictures: Sequence[Picture], beams: int = 5, by_length: float = BY_LENGTH) -> list[Told]:
+    def generate(self, pictures: Sequence[Picture], beams: int = 5, by_length: float = LENGTH_PENALTY) -> list[Caption]:
         """Captions of several pictures, with the attention behind each word.
 
         Raises:
@@ -158,8 +158,8 @@ class Captioner:
         """
         told = []
         with torch.inference_mode():
-            for start in range(0, len(pictures), AT_A_TIME):
-                seen = self.decoder.see(self.positions(pictures[start : start + AT_A_TIME]))
+            for start in range(0, len(pictures), EVAL_BATCH_SIZE):
+                seen = self.decoder.see(self.positions(pictures[start : start + EVAL_BATCH_SIZE]))
                 written = search(self.decoder, seen, beams, by_length)
                 told += _retrace(self.decoder, seen, written, self.vocabulary, self.encoder.sizes)
         return told
@@ -173,8 +173,8 @@ class Captioner:
 
 
 def _retrace(
-    decoder: Decoder, seen: Seen, written: list[list[int]], vocabulary: Vocabulary, sizes: tuple[int, ...]
-) -> list[Told]:
+    decoder: Decoder, seen: EncodedImages, written: list[list[int]], vocabulary: Vocabulary, sizes: tuple[int, ...]
+) -> list[Caption]:
     """Read the captions once more, together, for the attention of each word and the captions' probabilities."""
     length = max(map(len, written)) + 1
     device = seen.positions.device
@@ -182,13 +182,13 @@ def _retrace(
     state, alphas, logs = decoder.begin(seen), [], []
     images = torch.arange(len(written), device=device)
     for step in range(length):
-        scores, state, alpha = decoder.next_word(seen, read[:, step], state, images)
+        scores, state, alpha = decoder.step(seen, read[:, step], state, images)
         alphas.append(alpha)
-        logs.append(torch.log_softmax(without_specials(scores), dim=1))
+        logs.append(torch.log_softmax(mask_special_tokens(scores), dim=1))
     told = []
     for image, words in enumerate(written):
         targets = [*words, END]
         total = sum(logs[step][image, word].item() for step, word in enumerate(targets))
         rows = torch.stack([alpha[image] for alpha in alphas])[: len(words)].cpu()
-        told.append(Told(tuple(vocabulary.decode(words)), on_first_grid(rows, sizes), total))
+        told.append(Caption(tuple(vocabulary.decode(words)), on_first_grid(rows, sizes), total))
     return told

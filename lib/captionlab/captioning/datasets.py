@@ -1,6 +1,6 @@
 """Captioned images, from wherever they come, behind one small interface.
 
-    corpus = load_corpus("flickr8k")
+    corpus = load_dataset("flickr8k")
     image = corpus.splits["train"][0]
     image.name, image.captions, image.picture
 
@@ -51,7 +51,7 @@ class CaptionedImage:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class DatasetSplits:
     """Captioned images in splits.
 
     Attributes:
@@ -80,7 +80,7 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Bytes:
+class InMemoryImage:
     """A picture in memory, as the file's bytes."""
 
     data: bytes = field(repr=False)
@@ -89,7 +89,7 @@ class Bytes:
         """The picture."""
         return Image.open(io.BytesIO(self.data))
 
-    def identity(self) -> str:
+    def cache_key(self) -> str:
         """Changes with the picture."""
         return f"{len(self.data)} {zlib.crc32(self.data)}"
 
@@ -119,7 +119,7 @@ def split_by_image(image_ids, fractions, seed):
     return sorted(shuffled[dev + test :]), sorted(shuffled[:dev]), sorted(shuffled[dev : dev + test])
 
 
-def load_corpus(name: str | Path = "flickr8k", extra: Path | str | None = None, seed: int = 0) -> Corpus:
+def load_dataset(name: str | Path = "flickr8k", extra: Path | str | None = None, seed: int = 0) -> DatasetSplits:
     """Find captioned images.
 
     Args:
@@ -140,7 +140,7 @@ def load_corpus(name: str | Path = "flickr8k", extra: Path | str | None = None, 
     if extra is not None:
         raise DataError(f"--extra adds to Flickr8k; {name} is none: it has no Flickr8k.token.txt")
     if drawn:
-        return embedded_corpus(seed)
+        return embedded_dataset(seed)
     if any(folder.glob("*.parquet")):
         return readers.flickr30k(folder)
     if any(folder.glob("annotations/captions_*.json")):
@@ -161,20 +161,20 @@ def _folder(name: str | Path) -> Path:
     return Path(name)
 
 
-def embedded_corpus(seed: int = 0, counts: dict[str, int] | None = None) -> Corpus:
-    """Drawn scenes with five captions each; see :mod:`captionlab.datasets.captioned_scenes`."""
+def embedded_dataset(seed: int = 0, counts: dict[str, int] | None = None) -> DatasetSplits:
+    """Drawn scenes with five captions each; see :mod:`captionlab.datasets.drawn_captions`."""
     counts = counts or EMBEDDED_COUNTS
     images, splits, start = _drawn_images(seed, sum(counts.values())), {}, 0
     for split, count in counts.items():
         splits[split] = list(images[start : start + count])
         start += count
-    return Corpus("embedded", splits)
+    return DatasetSplits("embedded", splits)
 
 
 @functools.cache
 def _drawn_images(seed: int, count: int) -> tuple[CaptionedImage, ...]:
     """Drawn once in a process, which takes half a minute: an experiment asks for them before and after each run."""
-    from captionlab.datasets.captioned_scenes import make_scenes
+    from captionlab.datasets.drawn_captions import make_scenes
 
     return tuple(
         CaptionedImage(f"scene-{number:05d}", drawn(scene.image), tuple(scene.captions))
@@ -182,14 +182,16 @@ def _drawn_images(seed: int, count: int) -> tuple[CaptionedImage, ...]:
     )
 
 
-def drawn(pixels: np.ndarray) -> Bytes:
+def drawn(pixels: np.ndarray) -> InMemoryImage:
     """A picture of (height, width, 3) uint8 pixels."""
     kept = io.BytesIO()
     Image.fromarray(pixels).save(kept, "PNG")
-    return Bytes(kept.getvalue())
+    return InMemoryImage(kept.getvalue())
 
 
-def checked(name: str, splits: dict[str, list[CaptionedImage]], left_out: Iterable[tuple[str, str]] = ()) -> Corpus:
+def drop_invalid(
+    name: str, splits: dict[str, list[CaptionedImage]], left_out: Iterable[tuple[str, str]] = ()
+) -> DatasetSplits:
     """A corpus without the images that are not there or have no caption.
 
     Raises:
@@ -223,7 +225,7 @@ def checked(name: str, splits: dict[str, list[CaptionedImage]], left_out: Iterab
         )
     if not any(kept.values()):
         raise DataError(f"{name} has no captioned image: expected at least one")
-    return Corpus(name, kept, left_out)
+    return DatasetSplits(name, kept, left_out)
 
 
 def _unusable(image: CaptionedImage) -> str | None:

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from captionlab.captioning.attention import FORMS, Gate, attend_together
-from captionlab.captioning.batches import Table, active_counts, sort_by_length
+from captionlab.captioning.attention import FORMS, Gate, batched_attention
+from captionlab.captioning.batches import PaddedBatch, active_counts, sort_by_length
 from captionlab.captioning.sampling import scheduled_words
 from captionlab.captioning.settings import DecoderSettings
 
@@ -83,7 +83,7 @@ def decoder_step(cell, word, context, state):
 
 
 @dataclass(frozen=True)
-class Decoded:
+class DecoderOutput:
     """What teacher forcing gives for a batch; N is the number of real words to predict.
 
     Attributes:
@@ -99,7 +99,7 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EncodedImages:
     """A batch of images as the decoder looks at them.
 
     Attributes:
@@ -110,9 +110,9 @@ class Seen:
     positions: Tensor
     projected: Tensor
 
-    def select(self, images: Tensor) -> Seen:
+    def select(self, images: Tensor) -> EncodedImages:
         """Some of the images, by number."""
-        return Seen(self.positions[images], self.projected[images])
+        return EncodedImages(self.positions[images], self.projected[images])
 
 
 class Decoder(nn.Module):
@@ -150,20 +150,20 @@ class Decoder(nn.Module):
         """The settings as JSON values."""
         return asdict(self.settings)
 
-    def measure(self, positions: Tensor) -> None:
+    def fit_normalization(self, positions: Tensor) -> None:
         """Take mean and spread of each feature from grids, (images, positions, channels), for `standardize`."""
         self.mean.copy_(positions.mean(dim=(0, 1)))
         self.spread.copy_(positions.std(dim=(0, 1)).clamp(min=1e-3))
 
-    def see(self, positions: Tensor) -> Seen:
+    def see(self, positions: Tensor) -> EncodedImages:
         """Everything that depends on the images alone; positions: (images, positions, channels)."""
         if self.settings.standardize:
             positions = (positions - self.mean) / self.spread
         if self.settings.projection:
             positions = self.dropout(torch.relu(self.projection(positions)))
-        return Seen(positions, self.attention.from_positions(positions))
+        return EncodedImages(positions, self.attention.from_positions(positions))
 
-    def begin(self, seen: Seen) -> tuple[Tensor, ...]:
+    def begin(self, seen: EncodedImages) -> tuple[Tensor, ...]:
         """The state before the first word, one row an image: (h, c) or (h,), each (images, hidden)."""
         if self.settings.initial == "zero":
             hidden = memory = seen.positions.new_zeros(len(seen.positions), self.settings.hidden)
@@ -173,7 +173,7 @@ class Decoder(nn.Module):
 
     def forward(
         self, positions: Tensor, captions: Tensor, probability: float = 0.0, generator: torch.Generator | None = None
-    ) -> Decoded:
+    ) -> DecoderOutput:
         """Predict each word of each caption from the words before it (teacher forcing).
 
         Args:
@@ -196,18 +196,18 @@ class Decoder(nn.Module):
             if probability and step:
                 words = self._own_words(flat[:count, step], outputs[-1][:count], probability, generator)
             state = tuple(part[:count] for part in state)
-            context, alpha = self._look(seen, state[0], Table(everything, each, order[:count]))
+            context, alpha = self._look(seen, state[0], PaddedBatch(everything, each, order[:count]))
             output, state = decoder_step(self.cell, words, context, state)
             outputs.append(output)
             alphas.append(nn.functional.pad(alpha, (0, 0, 0, counts[0] - count)))
         targets = [flat[: len(output), step + 1] for step, output in enumerate(outputs)]
-        return Decoded(self._scores(torch.cat(outputs)), torch.cat(targets), torch.stack(alphas, dim=1))
+        return DecoderOutput(self._scores(torch.cat(outputs)), torch.cat(targets), torch.stack(alphas, dim=1))
 
-    def _look(self, seen: Seen, hidden: Tensor, table: Table) -> tuple[Tensor, Tensor]:
+    def _look(self, seen: EncodedImages, hidden: Tensor, table: PaddedBatch) -> tuple[Tensor, Tensor]:
         """Attention and gate for captions whose states are ``hidden``, (captions, hidden), and their places."""
         if len(table.images) < len(seen.positions):
             seen = seen.select(table.images)
-        context, alpha = attend_together(self.attention, seen.positions, seen.projected, table.fill(hidden))
+        context, alpha = batched_attention(self.attention, seen.positions, seen.projected, table.fill(hidden))
         context, alpha = context.flatten(0, 1)[table.places], alpha.flatten(0, 1)[table.places]
         return (self.gate(context, hidden) if self.settings.gate else context), alpha
 
@@ -223,8 +223,8 @@ class Decoder(nn.Module):
             drawn = torch.rand(len(truth), generator=generator).to(truth.device)
         return self.dropout(self.embedding(scheduled_words(truth, predicted, drawn, probability)))
 
-    def next_word(
-        self, seen: Seen, words: Tensor, state: tuple[Tensor, ...], images: Tensor
+    def step(
+        self, seen: EncodedImages, words: Tensor, state: tuple[Tensor, ...], images: Tensor
     ) -> tuple[Tensor, tuple, Tensor]:
         """A step on the decoder's own, for searching.
 
@@ -237,6 +237,6 @@ class Decoder(nn.Module):
         Returns:
             scores (captions, words) before any softmax, the new state, alpha (captions, positions).
         """
-        context, alpha = self._look(seen, state[0], Table.of(images))
+        context, alpha = self._look(seen, state[0], PaddedBatch.of(images))
         output, state = decoder_step(self.cell, self.dropout(self.embedding(words)), context, state)
         return self._scores(output), state, alpha

@@ -15,16 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from captionlab.captioning.caption_sets import CaptionSet
-from captionlab.captioning.decoder import Decoder, Seen
+from captionlab.captioning.caption_dataset import CaptionDataset
+from captionlab.captioning.decoder import Decoder, EncodedImages
 from captionlab.captioning.encoders import GridEncoder, encode_grids
 from captionlab.captioning.metrics import bleu, top_k_accuracy
 from captionlab.captioning.search import Step, beam_search, greedy_search
 from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
 
 LONGEST = 24  # words of a caption the model writes
-AT_A_TIME = 100  # images
-BY_LENGTH = 0.6  # power of the length that log-probabilities are divided by, where nothing else is said
+EVAL_BATCH_SIZE = 100  # images
+LENGTH_PENALTY = 0.6  # power of the length that log-probabilities are divided by, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class CaptionModel(nn.Module):
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def eval_mode(model: nn.Module) -> Iterator[None]:
     """Evaluation mode and no gradients inside the block; afterwards the mode from before."""
     training = model.training
     model.eval()
@@ -81,10 +81,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def teacher_forced(model: CaptionModel, captions: CaptionSet, size: int = 64) -> Scores:
+def evaluate_teacher_forcing(model: CaptionModel, captions: CaptionDataset, size: int = 64) -> Scores:
     """Loss and top-5 accuracy, with the true words given; the model's mode is restored."""
     loss, hits, words = 0.0, 0.0, 0
-    with evaluating(model):
+    with eval_mode(model):
         for start in range(0, len(captions), size):
             part = slice(start, start + size)
             positions = model.positions(captions.batch(part))
@@ -96,8 +96,8 @@ def teacher_forced(model: CaptionModel, captions: CaptionSet, size: int = 64) ->
     return Scores(loss / words, hits / words)
 
 
-def evaluate(
-    model: CaptionModel, vocabulary: Vocabulary, captions: CaptionSet, beams: int = 1, by_length: float = 0.0
+def evaluate_generation(
+    model: CaptionModel, vocabulary: Vocabulary, captions: CaptionDataset, beams: int = 1, by_length: float = 0.0
 ) -> Scores:
     """Captions the model writes itself, and their BLEU; the model's mode is restored.
 
@@ -106,22 +106,22 @@ def evaluate(
         by_length: see :func:`captionlab.captioning.search.best_caption`.
     """
     words, began = [], time.perf_counter()
-    with evaluating(model):
-        for start in range(0, len(captions), AT_A_TIME):
-            seen = model.decoder.see(model.positions(captions.batch(slice(start, start + AT_A_TIME))))
+    with eval_mode(model):
+        for start in range(0, len(captions), EVAL_BATCH_SIZE):
+            seen = model.decoder.see(model.positions(captions.batch(slice(start, start + EVAL_BATCH_SIZE))))
             words += [vocabulary.decode(caption) for caption in search(model.decoder, seen, beams, by_length)]
     seconds = time.perf_counter() - began
     written = tuple(tuple(each) for each in words)
     return Scores(bleu=tuple(bleu(words, captions.references)), captions=written, seconds=seconds)
 
 
-def without_specials(scores: Tensor) -> Tensor:
+def mask_special_tokens(scores: Tensor) -> Tensor:
     """Scores (captions, words), changed in place: no special word can be written but <end>."""
     scores[:, [PAD, START, UNK]] = -torch.inf
     return scores
 
 
-def writer(decoder: Decoder, seen: Seen) -> tuple[Step, tuple[Tensor, ...]]:
+def make_step_fn(decoder: Decoder, seen: EncodedImages) -> tuple[Step, tuple[Tensor, ...]]:
     """The decoder as a function of the last words and the state, for searching, and the state before the first word.
 
     The number of its image is a part of each caption's state.
@@ -129,16 +129,16 @@ def writer(decoder: Decoder, seen: Seen) -> tuple[Step, tuple[Tensor, ...]]:
 
     def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
         *state, images = state
-        scores, state, _ = decoder.next_word(seen, words.to(images.device), tuple(state), images)
-        return without_specials(scores), (*state, images)
+        scores, state, _ = decoder.step(seen, words.to(images.device), tuple(state), images)
+        return mask_special_tokens(scores), (*state, images)
 
     first = decoder.begin(seen)
     return step, (*first, torch.arange(len(first[0]), device=first[0].device))
 
 
-def search(decoder: Decoder, seen: Seen, beams: int = 1, by_length: float = 0.0) -> list[list[int]]:
+def search(decoder: Decoder, seen: EncodedImages, beams: int = 1, by_length: float = 0.0) -> list[list[int]]:
     """Greedy or beam search for a batch of images."""
-    step, state = writer(decoder, seen)
+    step, state = make_step_fn(decoder, seen)
     if beams == 1:
         return greedy_search(step, state, longest=LONGEST)
     return beam_search(step, state, beams, longest=LONGEST, by_length=by_length)

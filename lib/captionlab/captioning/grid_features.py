@@ -127,16 +127,16 @@ def _key(about: dict, names: Sequence[str], pictures: Sequence[Picture]) -> str:
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, picture in zip(names, pictures, strict=True):
         digest.update(name.encode())
-        digest.update(identity(picture).encode())
+        digest.update(cache_key(picture).encode())
     return digest.hexdigest()[:32]
 
 
-def identity(picture: Picture) -> str:
+def cache_key(picture: Picture) -> str:
     """What changes with a picture's content: a file's size and time, or what the picture says of itself."""
     if isinstance(picture, (str, Path)):
         found = os.stat(picture)
         return f"{found.st_size} {found.st_mtime_ns}\n"
-    return picture.identity()
+    return picture.cache_key()
 
 
 def grid_recipe(encoder: Encoder, variant: str = "plain", size: int | None = None) -> Recipe:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from captionlab.captioning.datasets import SPLITS, CaptionedImage, Corpus, checked, split_by_image
+from captionlab.captioning.datasets import SPLITS, CaptionedImage, DatasetSplits, drop_invalid, split_by_image
 from captionlab.datasets.archives import unpack
 from captionlab.datasets.errors import DataError
 
@@ -23,7 +23,7 @@ OTHER_NAMES = {"val": "dev", "validation": "dev", "restval": "train"}
 UNPACKED_LIMIT = 3 * 1000**3
 
 
-def flickr8k(folder: Path, extra: Path | str | None = None) -> Corpus:
+def flickr8k(folder: Path, extra: Path | str | None = None) -> DatasetSplits:
     """Flickr8k: captions in ``Flickr8k.token.txt``, a list of images for each split.
 
     Args:
@@ -52,7 +52,7 @@ def flickr8k(folder: Path, extra: Path | str | None = None) -> Corpus:
             ]
     if not splits:
         raise DataError(f"{folder} has no Flickr_8k.trainImages.txt or devImages.txt: fetch it anew")
-    return checked("flickr8k", splits)
+    return drop_invalid("flickr8k", splits)
 
 
 def _opened(extra: Path, folder: Path) -> Path:
@@ -96,7 +96,7 @@ def _token_lines(path: Path) -> Iterable[tuple[str, str]]:
         yield name, caption
 
 
-def flickr30k(folder: Path) -> Corpus:
+def flickr30k(folder: Path) -> DatasetSplits:
     """Flickr30k as Hugging Face's parquet files: columns ``image`` (bytes), ``alt_text`` (captions), ``split``.
 
     Captions are read now, images when they are looked at: the files have four gigabytes of them.
@@ -125,7 +125,7 @@ def flickr30k(folder: Path) -> Corpus:
                         splits.setdefault(OTHER_NAMES.get(split, split), []).append(image)
         except (pyarrow.ArrowException, OSError, KeyError, TypeError) as error:
             raise DataError(f"{path.name} cannot be read as a table of captions ({error}): fetch it anew") from error
-    return checked("flickr30k", splits)
+    return drop_invalid("flickr30k", splits)
 
 
 def _captions(value: str | list[str]) -> tuple[str, ...]:
@@ -156,7 +156,7 @@ class ParquetPicture:
             raise ValueError(f"row {self.number} of group {self.group} has no image bytes")
         return Image.open(io.BytesIO(data))
 
-    def identity(self) -> str:
+    def cache_key(self) -> str:
         """Changes with the file."""
         found = self.path.stat()
         return f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.group} {self.number}"
@@ -174,7 +174,7 @@ def _images_of(path: Path, group: int) -> list:
         return table.read_row_group(group, ["image"]).column("image").to_pylist()
 
 
-def coco(folder: Path, seed: int = 0) -> Corpus:
+def coco(folder: Path, seed: int = 0) -> DatasetSplits:
     """COCO's captions: ``annotations/captions_{train,val}2014.json`` and the folders of images they name.
 
     There are no test captions: the validation images are split by image into dev and test, half each.
@@ -200,4 +200,4 @@ def coco(folder: Path, seed: int = 0) -> Corpus:
         else:
             _, dev, test = split_by_image(images, (0.5, 0.5), seed)
             splits |= {"dev": [images[name] for name in dev], "test": [images[name] for name in test]}
-    return checked("coco", splits)
+    return drop_invalid("coco", splits)

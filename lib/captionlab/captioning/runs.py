@@ -12,28 +12,28 @@ from pathlib import Path
 
 import torch
 
-from captionlab.captioning.caption_sets import CaptionSet, caption_set
-from captionlab.captioning.captioner import Captioner, header
-from captionlab.captioning.datasets import Corpus, load_corpus
+from captionlab.captioning.caption_dataset import CaptionDataset, caption_set
+from captionlab.captioning.captioner import Captioner, checkpoint_metadata
+from captionlab.captioning.datasets import DatasetSplits, load_dataset
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
 from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder, split_by_size
-from captionlab.captioning.evaluation import BY_LENGTH, CaptionModel, evaluate, teacher_forced
+from captionlab.captioning.evaluation import LENGTH_PENALTY, CaptionModel, evaluate_generation, evaluate_teacher_forcing
 from captionlab.captioning.grid_features import compute_grids
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
-from captionlab.datasets.captioned_scenes import SIZE
+from captionlab.datasets.drawn_captions import SIZE
 from captionlab.datasets.paths import data_root
 from captionlab.vision.extraction import Picture
 
-Change = Callable[[str, Picture], Picture]
+Transform = Callable[[str, Picture], Picture]
 
 MEASURED = 500  # images whose grids tell the features' mean and spread
 
 
 @dataclass(frozen=True)
-class Task:
+class RunData:
     """A corpus made ready for a model.
 
     Attributes:
@@ -41,10 +41,10 @@ class Task:
         corpus: where they come from, without the images of splits that were not asked for.
     """
 
-    corpus: Corpus
+    corpus: DatasetSplits
     encoder: Encoder
     vocabulary: Vocabulary
-    sets: dict[str, CaptionSet]
+    sets: dict[str, CaptionDataset]
 
 
 def encoder_for(settings: RunSettings) -> Encoder:
@@ -61,25 +61,25 @@ def encoder_for(settings: RunSettings) -> Encoder:
     return encoder
 
 
-def prepare_task(
+def prepare_data(
     settings: RunSettings,
     splits: tuple[str, ...] = ("train", "dev"),
     vocabulary: Vocabulary | None = None,
     cache: Path | None = None,
     progress: bool = True,
-    through: Change | None = None,
-) -> Task:
+    transform: Transform | None = None,
+) -> RunData:
     """Read the corpus, choose the vocabulary on the training captions, compute the grids.
 
     Args:
-        through: changes every picture before it is looked at, as noise does; given its name and the picture.
+        transform: changes every picture before it is looked at, as noise does; given its name and the picture.
         vocabulary: of a trained model; None: a new one.
         cache: folder of the grids; by default ``grids`` below the folder of all data.
 
     Raises:
         DataError, FileNotFoundError, ValueError: what is missing or makes no sense.
     """
-    corpus, encoder = load_corpus(settings.corpus, settings.extra), encoder_for(settings)
+    corpus, encoder = load_dataset(settings.corpus, settings.extra), encoder_for(settings)
     images = {split: corpus.require(split) for split in splits}
     if settings.train_images and "train" in images:
         images["train"] = images["train"][: settings.train_images]
@@ -90,15 +90,15 @@ def prepare_task(
     sets = {}
     for split, each in images.items():
         names = [image.name for image in each]
-        pictures = [through(image.name, image.picture) if through else image.picture for image in each]
+        pictures = [transform(image.name, image.picture) if transform else image.picture for image in each]
         variants = ("plain", "mirrored") if settings.mirrors and split == "train" else ("plain",)
         folder = cache or data_root() / "grids"
         source = compute_grids(names, pictures, encoder, folder, variants=variants, progress=progress)
         sets[split] = caption_set(names, captions[split], source, vocabulary, settings.longest)
-    return Task(corpus, encoder, vocabulary, sets)
+    return RunData(corpus, encoder, vocabulary, sets)
 
 
-def make_model(settings: RunSettings, task: Task, report: Callable[[str], None] = print) -> CaptionModel:
+def make_model(settings: RunSettings, task: RunData, report: Callable[[str], None] = print) -> CaptionModel:
     """A new model with seeded weights, its word embeddings from vectors where the settings name some."""
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
@@ -112,7 +112,7 @@ def make_model(settings: RunSettings, task: Task, report: Callable[[str], None] 
     split_by_size(seen, sizes)  # refuses sizes whose grids could not be told apart later
     decoder = Decoder(DecoderSettings(seen.shape[2], len(task.vocabulary), **settings.shape))
     if decoder.settings.standardize:
-        decoder.measure(seen)
+        decoder.fit_normalization(seen)
     if settings.vectors:
         size, words = decoder.settings.embedding, task.vocabulary.words
         if settings.vectors == "captions":
@@ -127,7 +127,7 @@ def make_model(settings: RunSettings, task: Task, report: Callable[[str], None] 
     return CaptionModel(decoder, encoder, sizes)
 
 
-def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> Trainer:
+def make_trainer(settings: RunSettings, task: RunData, folder: Path, **options) -> Trainer:
     """A trainer for the task; ``options``: see `Trainer`."""
     about = {**asdict(settings), "extra": None}
     return Trainer(
@@ -137,17 +137,17 @@ def make_trainer(settings: RunSettings, task: Task, folder: Path, **options) -> 
         task.sets["dev"],
         TrainingSettings(**settings.training),
         folder,
-        header(task.vocabulary, task.encoder, about, settings.learnt),
+        checkpoint_metadata(task.vocabulary, task.encoder, about, settings.learnt),
         **options,
     )
 
 
-def train(settings: RunSettings, folder: Path, through: Change | None = None, **options) -> list[dict]:
+def train(settings: RunSettings, folder: Path, transform: Transform | None = None, **options) -> list[dict]:
     """Prepare the task and train, or go on training, into a folder; returns the history."""
-    return make_trainer(settings, prepare_task(settings, through=through), folder, **options).run()
+    return make_trainer(settings, prepare_data(settings, transform=transform), folder, **options).run()
 
 
-def settings_of(captioner: Captioner, corpus: str | None = None, extra: str | None = None) -> RunSettings:
+def load_settings(captioner: Captioner, corpus: str | None = None, extra: str | None = None) -> RunSettings:
     """The settings with which a trained model looks at images; of its own corpus, unless another is named."""
     return RunSettings(
         corpus=corpus or captioner.about["corpus"],
@@ -161,14 +161,14 @@ def settings_of(captioner: Captioner, corpus: str | None = None, extra: str | No
     )
 
 
-def measure(
+def evaluate(
     folder: Path,
     corpus: str | None = None,
     split: str = "dev",
     extra: str | None = None,
     beams: int = 5,
-    by_length: float = BY_LENGTH,
-    through: Change | None = None,
+    by_length: float = LENGTH_PENALTY,
+    transform: Transform | None = None,
 ) -> dict:
     """Scores of a trained model on a split, and the captions it wrote; JSON values.
 
@@ -176,11 +176,11 @@ def measure(
         corpus: None: the one it was trained on.
     """
     captioner = Captioner.load(folder)
-    settings = settings_of(captioner, corpus, extra)
-    task = prepare_task(settings, (split,), captioner.vocabulary, through=through)
+    settings = load_settings(captioner, corpus, extra)
+    task = prepare_data(settings, (split,), captioner.vocabulary, transform=transform)
     captions = task.sets[split]
-    forced = teacher_forced(captioner.model, captions)
-    free = evaluate(captioner.model, captioner.vocabulary, captions, beams, by_length)
+    forced = evaluate_teacher_forcing(captioner.model, captions)
+    free = evaluate_generation(captioner.model, captioner.vocabulary, captions, beams, by_length)
     written = {name: " ".join(words) for name, words in zip(captions.names, free.captions, strict=True)}
     return {
         "corpus": task.corpus.name, "split": split, "images": len(captions), "beams": beams, "by_length": by_length,

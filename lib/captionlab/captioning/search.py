@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from captionlab.captioning.batches import Table
+from captionlab.captioning.batches import PaddedBatch
 
 Step = Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, tuple[Tensor, ...]]]
 
@@ -143,7 +143,7 @@ def best_caption(finished, running, by_length=0):
     return max(candidates, key=lambda caption: caption[0] / max(1, len(caption[1])) ** by_length)[1]
 
 
-def sampled_search(step: Step, state: tuple, draw: torch.Generator, temperature=1.0, start=1, end=2, longest=20):
+def sample(step: Step, state: tuple, draw: torch.Generator, temperature=1.0, start=1, end=2, longest=20):
     """As :func:`greedy_search`, with words drawn by :func:`sample_word`."""
 
     def drawn(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
@@ -205,7 +205,7 @@ def _advance(beams: _Beams, scores: Tensor, k: int, end: int) -> Tensor:
     """One word more for all captions; returns which old row each new one continues."""
     best, likeliest = scores.topk(min(k, scores.shape[1]), dim=1)  # no other word can be among an image's k best
     log_probabilities = best - scores.logsumexp(dim=1, keepdim=True)
-    table = Table.of(beams.images)
+    table = PaddedBatch.of(beams.images)
     captions, places, totals = beam_step(
         table.fill(log_probabilities), table.fill(beams.totals, -torch.inf), min(k, table.width * best.shape[1])
     )

@@ -18,25 +18,25 @@ from nltk.translate.bleu_score import closest_ref_length, corpus_bleu, modified_
 from torch import Tensor
 
 from captionlab.captioning.batches import active_counts, sort_by_length
-from captionlab.captioning.decoder import Decoder, Seen
-from captionlab.captioning.evaluation import LONGEST, evaluating, writer
-from captionlab.captioning.search import sampled_search
+from captionlab.captioning.decoder import Decoder, EncodedImages
+from captionlab.captioning.evaluation import LONGEST, eval_mode, make_step_fn
+from captionlab.captioning.search import sample
 from captionlab.captioning.vocabulary import END, PAD, START
 
 ORDERS = (1, 2, 3, 4)
 LONGER = 1.1  # captions that are drawn are longer than those a beam search finds, which must not get too short
 
 
-def draw(decoder: Decoder, seen: Seen, each: int, generator: torch.Generator) -> list[list[int]]:
+def draw(decoder: Decoder, seen: EncodedImages, each: int, generator: torch.Generator) -> list[list[int]]:
     """Captions drawn word by word, ``each`` for an image, image by image; no dropout, no gradient.
 
     Returns:
         The numbers of the words of each, without <start> and <end>.
     """
-    with evaluating(decoder):
-        step, state = writer(decoder, seen)
+    with eval_mode(decoder):
+        step, state = make_step_fn(decoder, seen)
         state = tuple(part.repeat_interleave(each, dim=0) for part in state)
-        return sampled_search(step, state, generator, longest=LONGEST)
+        return sample(step, state, generator, longest=LONGEST)
 
 
 def rewards(

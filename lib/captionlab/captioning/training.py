@@ -1,6 +1,6 @@
 """Training a captioning model: the best checkpoint is kept, training stops early, and goes on exactly after a kill.
 
-    trainer = Trainer(CaptionModel(decoder), vocabulary, train, dev, TrainingSettings(epochs=20), folder, header)
+    trainer = Trainer(CaptionModel(decoder), vocabulary, train, dev, TrainingSettings(epochs=20), folder, metadata)
     trainer.run()
 
 ``folder`` then holds ``captioner.safetensors`` (the best epoch's weights, with all it takes to use them),
@@ -26,8 +26,8 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from captionlab.captioning.caption_sets import CaptionSet, batches
-from captionlab.captioning.evaluation import CaptionModel, Scores, evaluate, teacher_forced
+from captionlab.captioning.caption_dataset import CaptionDataset, batches
+from captionlab.captioning.evaluation import CaptionModel, Scores, evaluate_generation, evaluate_teacher_forcing
 from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimization import clip_gradients
 from captionlab.captioning.sampling import sampling_probability
@@ -67,11 +67,11 @@ class Trainer:
         self,
         model: CaptionModel,
         vocabulary: Vocabulary,
-        train: CaptionSet,
-        dev: CaptionSet,
+        train: CaptionDataset,
+        dev: CaptionDataset,
         settings: TrainingSettings,
         folder: Path,
-        header: dict,
+        metadata: dict,
         *,
         progress: bool = True,
         report: Callable[[str], None] = print,
@@ -81,14 +81,14 @@ class Trainer:
         Args:
             train, dev: what is learnt from, and what epochs are compared on.
             folder: for checkpoints and history; training goes on from one that is there.
-            header: JSON values kept with the weights: vocabulary, encoder, preprocessing.
+            metadata: JSON values kept with the weights: vocabulary, encoder, preprocessing.
             progress: show bars. report: told a line an epoch. log: also write TensorBoard's files into ``folder``.
 
         Raises:
             ValueError: if the folder's checkpoint is of other settings.
         """
         self.vocabulary, self.train_set, self.dev_set = vocabulary, train, dev
-        self.settings, self.folder, self.header = settings, folder, header
+        self.settings, self.folder, self.metadata = settings, folder, metadata
         self.progress, self.report, self.log = progress, report, log
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device)
@@ -185,7 +185,7 @@ class Trainer:
             positions = self.model.positions(batch)
             decoded = self.model.decoder(positions, captions.to(self.device), probability, self.chances)
         scores = decoded.scores.float()
-        # Decoded holds real words only: padding has already been left out.
+        # DecoderOutput holds real words only: padding has already been left out.
         loss = F.cross_entropy(scores, decoded.targets, label_smoothing=settings.smoothing)
         words = F.cross_entropy(scores.detach(), decoded.targets) if settings.smoothing else loss.detach()
         if settings.penalty:
@@ -264,8 +264,8 @@ class Trainer:
         improved = self.done.best is None or value > self.done.best
         if improved:
             self.done.best, self.done.best_epoch = value, self.done.epoch
-            header = {**self.header, "decoder": self.model.decoder.about()}
-            save_checkpoint(self.folder / BEST, self.evaluated().state_dict(), header)
+            metadata = {**self.metadata, "decoder": self.model.decoder.about()}
+            save_checkpoint(self.folder / BEST, self.evaluated().state_dict(), metadata)
         elif self.settings.schedule == "plateau":
             since = self.done.epoch - self.done.best_epoch
             if since % self.settings.plateau == 0:
@@ -273,8 +273,8 @@ class Trainer:
         self._note(trained, scores, improved)
 
     def _evaluate(self) -> Scores:
-        forced = teacher_forced(self.evaluated(), self.dev_set)
-        free = evaluate(
+        forced = evaluate_teacher_forcing(self.evaluated(), self.dev_set)
+        free = evaluate_generation(
             self.evaluated(),
             self.vocabulary,
             self.dev_set,
@@ -319,8 +319,8 @@ class Trainer:
         """What the model looks at and reads, by name: a run does not go on with another encoder or other words."""
         words = self.vocabulary.words
         found = {"vocabulary": f"{len(words)} words, {zlib.crc32(' '.join(words).encode()):08x}"}
-        found |= self.header.get("encoder", {})
-        found |= {name: value for name, value in self.header.get("about", {}).items() if name in LOOKED_AT}
+        found |= self.metadata.get("encoder", {})
+        found |= {name: value for name, value in self.metadata.get("about", {}).items() if name in LOOKED_AT}
         return json.loads(json.dumps(found))
 
     def _save(self) -> None:

@@ -101,9 +101,9 @@ def _given(flags: dict) -> dict:
 def evaluate(run: Path, corpus: str | None, split: str, extra: str | None, beams: int, by_length: float, out) -> None:
     """BLEU-1 to BLEU-4, top-5 accuracy and loss of the model in RUN on a split of a corpus."""
     with said():
-        from captionlab.captioning.runs import measure
+        from captionlab.captioning.runs import evaluate as evaluate_run
 
-        result = measure(run, corpus, split, extra, beams, by_length)
+        result = evaluate_run(run, corpus, split, extra, beams, by_length)
         words = "  ".join(f"BLEU-{n} {value:.4f}" for n, value in enumerate(result["bleu"], start=1))
         click.echo(f"{result['corpus']} {split}, {result['images']} images, {beams} beams: {words}")
         click.echo(f"with the true words given: top-5 {result['top5']:.4f}, loss {result['loss']:.3f} nats a word")

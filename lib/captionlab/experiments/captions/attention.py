@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from captionlab.captioning.attention_maps import enlarge_attention
 from captionlab.captioning.captioner import Captioner
 from captionlab.captioning.datasets import EMBEDDED_COUNTS, drawn
-from captionlab.datasets.captioned_scenes import SIZE, CaptionedScene, make_scenes
+from captionlab.datasets.drawn_captions import SIZE, CaptionedScene, make_scenes
 from captionlab.experiments.captions.tables import write_table
 from captionlab.plots.captioning import BLUE, GRAY
 
@@ -39,7 +39,7 @@ def looks(captioner: Captioner, scenes: Sequence[CaptionedScene], beams: int = 5
     :func:`captionlab.plots.captioning.enlarge_attention` does.
     """
     found = []
-    for scene, told in zip(scenes, captioner.tell([drawn(scene.image) for scene in scenes], beams), strict=True):
+    for scene, told in zip(scenes, captioner.generate([drawn(scene.image) for scene in scenes], beams), strict=True):
         for word, alpha in zip(told.words, told.alphas, strict=True):
             boxes = scene.boxes(word)
             if boxes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from captionlab.captioning.captioner import Captioner
-from captionlab.captioning.evaluation import BY_LENGTH
+from captionlab.captioning.evaluation import LENGTH_PENALTY
 from captionlab.plots.captioning import attention_figure
 
 
@@ -16,7 +16,7 @@ def describe_files(
     folder: Path,
     files: Sequence[Path],
     beams: int = 5,
-    by_length: float = BY_LENGTH,
+    by_length: float = LENGTH_PENALTY,
     attention: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> list[dict]:
@@ -28,7 +28,7 @@ def describe_files(
     captioner, rows = Captioner.load(folder), []
     for file in files:
         try:
-            told = captioner.tell([file], beams, by_length)[0]
+            told = captioner.generate([file], beams, by_length)[0]
         except ValueError as error:
             report(f"{file}: left out, {error}")
             continue

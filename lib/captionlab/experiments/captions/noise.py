@@ -18,13 +18,13 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from captionlab.captioning.datasets import CaptionedImage, load_corpus
-from captionlab.captioning.grid_features import identity
-from captionlab.captioning.runs import encoder_for, measure
+from captionlab.captioning.datasets import CaptionedImage, load_dataset
+from captionlab.captioning.grid_features import cache_key
+from captionlab.captioning.runs import encoder_for, evaluate
 from captionlab.captioning.settings import RunSettings
 from captionlab.common.checkpoints import load_checkpoint, load_weights, save_checkpoint
 from captionlab.datasets.paths import data_root
-from captionlab.experiments.captions.runs import BEAMS, as_options, finished_run, refuse_given, short_configuration
+from captionlab.experiments.captions.runs import BEAMS, as_options, train_or_load, refuse_given, short_configuration
 from captionlab.experiments.captions.tables import write_results
 from captionlab.vision.extraction import Picture
 
@@ -82,9 +82,9 @@ class Noisy:
         """The noisy picture."""
         return Image.fromarray(self.pixels())
 
-    def identity(self) -> str:
+    def cache_key(self) -> str:
         """Changes with the picture and the noise."""
-        return f"noise {self.deviation} {self.seed} {self.size} {identity(self.picture)}"
+        return f"noise {self.deviation} {self.seed} {self.size} {cache_key(self.picture)}"
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ class Denoised:
             clean = self.network(to_images(pixels[None]))[0].clamp(0, 1)
         return Image.fromarray((clean.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8))
 
-    def identity(self) -> str:
+    def cache_key(self) -> str:
         """Changes with the picture and the autoencoder."""
-        return f"denoised {self.name} {self.size} {identity(self.picture)}"
+        return f"denoised {self.name} {self.size} {cache_key(self.picture)}"
 
 
 def resized(picture: Picture, size: int) -> np.ndarray:
@@ -162,7 +162,7 @@ def compare_noise(
     runs = runs or data_root() / "runs"
     settings = RunSettings.from_flat({**short_configuration(corpus), **(changes or {})})
     size = -4 * (-max(encoder_for(settings).sizes) // 4)  # the autoencoder halves it twice
-    images = load_corpus(settings.corpus, settings.extra)
+    images = load_dataset(settings.corpus, settings.extra)
     network, name = _autoencoder([image.picture for image in images.require("train")[:IMAGES]], size, runs, report)
 
     def noisy(image: str, picture: Picture) -> Noisy:
@@ -179,11 +179,11 @@ def compare_noise(
     }
     captioners = {"trained on clean images": None, "trained on denoised images": denoised}
     rows = []
-    for trained, through in captioners.items():
+    for trained, transform in captioners.items():
         report(f"the captioner {trained}")
-        folder = finished_run(settings, runs, report, through, f"denoised-{name}" if through else "")[0]
+        folder = train_or_load(settings, runs, report, transform, f"denoised-{name}" if transform else "")[0]
         for way, change in ways.items():
-            found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=change)
+            found = evaluate(folder, settings.corpus, extra=settings.extra, beams=BEAMS, transform=change)
             report(f"{way}: BLEU-4 {found['bleu'][3]:.4f}")
             scores = {f"bleu{n}": value for n, value in enumerate(found["bleu"], start=1)}
             rows.append({"variant": f"{way}; {trained}", **scores, "top5": found["top5"], "loss": found["loss"]})
@@ -206,7 +206,7 @@ def _autoencoder(
     pictures: Sequence[Picture], size: int, runs: Path, report: Callable[[str], None]
 ) -> tuple[DenoisingAutoencoder, str]:
     """The autoencoder trained on pictures, of an earlier call where there was one, and a name of its weights."""
-    seen = f"{zlib.crc32(''.join(map(identity, pictures)).encode()):08x}"
+    seen = f"{zlib.crc32(''.join(map(cache_key, pictures)).encode()):08x}"
     path = runs / f"autoencoder-{seen}-{size}-{DEVIATION}-{EPOCHS}.safetensors"
     if path.is_file():
         network = DenoisingAutoencoder()

@@ -17,10 +17,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from captionlab.captioning.captioner import Captioner
-from captionlab.captioning.datasets import load_corpus
+from captionlab.captioning.datasets import load_dataset
 from captionlab.captioning.encoders import PUBLISHED
-from captionlab.captioning.evaluation import BY_LENGTH
-from captionlab.captioning.runs import Change, measure, train
+from captionlab.captioning.evaluation import LENGTH_PENALTY
+from captionlab.captioning.runs import Transform, evaluate, train
 from captionlab.captioning.settings import (
     DENSE_DECODER,
     DecoderSettings,
@@ -139,7 +139,7 @@ def run_experiment(
     Args:
         name: one of ``EXPERIMENTS``.
         out: folder for the files, made if missing.
-        corpus: see :func:`captionlab.captioning.datasets.load_corpus`.
+        corpus: see :func:`captionlab.captioning.datasets.load_dataset`.
         changes: settings, by name, for all variants.
         seeds: of each variant; by default what the experiment says.
         runs: folder of the runs; by default ``runs`` below the folder of all data.
@@ -164,7 +164,7 @@ def run_experiment(
         for seed in range(seeds or variant.seeds):
             report(f"{variant.name}, seed {seed}")
             seeded = RunSettings.from_flat({**base, **variant.changes, "seed": seed})
-            _, history, scores = finished_run(seeded, runs, report)
+            _, history, scores = train_or_load(seeded, runs, report)
             rows.append(as_row(variant.name, seed, history, scores))
     if not rows:
         raise FileNotFoundError(f"nothing could be run: {'; '.join(each['reason'] for each in left_out)}")
@@ -204,17 +204,17 @@ def short_configuration(corpus: str) -> dict:
     return {**packaged_configuration("flickr8k_short"), "corpus": corpus}
 
 
-def finished_run(
+def train_or_load(
     settings: RunSettings,
     runs: Path,
     report: Callable[[str], None] = print,
-    through: Change | None = None,
+    transform: Transform | None = None,
     name: str = "",
 ) -> tuple[Path, list[dict], dict]:
     """A run's folder, history and scores: trained now, gone on with, or found finished.
 
     Args:
-        through, name: a change of every picture, as :func:`captionlab.captioning.runs.prepare_task` takes it, and its
+        transform, name: a change of every picture, as :func:`captionlab.captioning.runs.prepare_data` takes it, and its
             name.
     """
     every = [
@@ -224,7 +224,7 @@ def finished_run(
     ]
     every[0] = {name: value for name, value in every[0].items() if name not in ("shape", "training")}
     where = str(Path(settings.corpus).resolve()) if Path(settings.corpus).is_dir() else settings.corpus
-    rest = [name, where, FORMAT, BEAMS, BY_LENGTH]
+    rest = [name, where, FORMAT, BEAMS, LENGTH_PENALTY]
     key = hashlib.sha256(json.dumps([*every, rest], sort_keys=True).encode()).hexdigest()[:16]
     folder = runs / f"{Path(settings.corpus).name}-{key}"
     scores = folder / SCORES
@@ -233,8 +233,8 @@ def finished_run(
         if scores.is_file():
             report(f"found finished: {folder}")
             return folder, read_history(folder), json.loads(scores.read_text(encoding="utf-8"))
-        history = train(settings, folder, through, report=report)
-        found = measure(folder, settings.corpus, extra=settings.extra, beams=BEAMS, through=through)
+        history = train(settings, folder, transform, report=report)
+        found = evaluate(folder, settings.corpus, extra=settings.extra, beams=BEAMS, transform=transform)
         write_atomically(scores, json.dumps(found, indent=1).encode())
     report(f"BLEU-4 with {BEAMS} beams: {found['bleu'][3]:.4f}")
     return folder, history, found
@@ -264,7 +264,7 @@ def _missing_weights(variant: Variant) -> str:
 
 def _missing_images(settings: RunSettings) -> str:
     """Why a run would have fewer training images than its name says; empty if it has them."""
-    there = len(load_corpus(settings.corpus, settings.extra).require("train")) if settings.train_images else 0
+    there = len(load_dataset(settings.corpus, settings.extra).require("train")) if settings.train_images else 0
     return f"there are {there} training images" if settings.train_images > there else ""
 
 
@@ -281,11 +281,11 @@ def compare_beams(
     Writes ``lab4_beams_CORPUS.{json,csv,png}`` and the curves of its training.
     """
     rows = []
-    for by_length in (0.0, BY_LENGTH, 1.0):
+    for by_length in (0.0, LENGTH_PENALTY, 1.0):
         for count in beams:
             if count == 1 and by_length:
                 continue  # there is nothing to compare
-            found = measure(run, corpus, split, extra, beams=count, by_length=by_length)
+            found = evaluate(run, corpus, split, extra, beams=count, by_length=by_length)
             captions = [caption.split() for caption in found.pop("captions").values()]
             rows.append(
                 {

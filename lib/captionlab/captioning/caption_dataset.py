@@ -13,7 +13,7 @@ from torch import Tensor
 from captionlab.captioning.vocabulary import Vocabulary
 
 
-class Source(Protocol):
+class FeatureSource(Protocol):
     """Where grids come from."""
 
     variants: tuple[str, ...]
@@ -24,7 +24,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class CaptionSet:
+class CaptionDataset:
     """Images with their captions.
 
     Attributes:
@@ -37,7 +37,7 @@ class CaptionSet:
     """
 
     names: tuple[str, ...]
-    source: Source
+    source: FeatureSource
     numbers: np.ndarray
     encoded: Tensor
     references: list[list[list[str]]]
@@ -53,10 +53,10 @@ class CaptionSet:
 def caption_set(
     names: Sequence[str],
     captions: Sequence[Sequence[Sequence[str]]],
-    source: Source,
+    source: FeatureSource,
     vocabulary: Vocabulary,
     longest: int,
-) -> CaptionSet:
+) -> CaptionDataset:
     """Encode the captions of some images.
 
     Args:
@@ -79,10 +79,10 @@ def caption_set(
     for image, each in enumerate(references):
         for place, caption in enumerate(each):
             encoded[image, place] = torch.tensor(vocabulary.encode(caption, length))
-    return CaptionSet(tuple(names), source, np.arange(len(names)), encoded, references)
+    return CaptionDataset(tuple(names), source, np.arange(len(names)), encoded, references)
 
 
-def batches(captions: CaptionSet, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
+def batches(captions: CaptionDataset, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, ...]]:
     """The images of an epoch in random order, all captions of an image together.
 
     Args:
