@@ -34,7 +34,7 @@ from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimization import clip_gradients
 from captionlab.captioning.runs import prepare_data, load_settings
 from captionlab.captioning.settings import DecoderSettings
-from captionlab.common.provenance import cores, provenance, readable
+from captionlab.common.provenance import available_cores, collect_provenance, format_json
 
 IMAGES, EACH, BATCH, BEAMS = 256, 5, 32, 5
 SHAPE = DecoderSettings(channels=2048, words=2600, embedding=512, hidden=512, attention=512)
@@ -214,7 +214,7 @@ def peak_memory() -> dict[str, float]:
 
 
 def _memory_of(name: str) -> float:
-    torch.set_num_threads(cores())
+    torch.set_num_threads(available_cores())
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.make(folder)
         before = _most_memory()
@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
     captioner = searched(options.run) if options.run else None
-    torch.set_num_threads(cores())
+    torch.set_num_threads(available_cores())
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench.make(folder)
@@ -280,7 +280,7 @@ def main() -> None:
     result["load_average_before"] = load
     command = f"python bench/captioning.py --rounds {options.rounds} --images {options.images}"
     command += f" --run {options.run}" if options.run else ""
-    text = readable({**result, **provenance(f"{command} --out results", 0)})
+    text = format_json({**result, **collect_provenance(f"{command} --out results", 0)})
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "bench_captioning.json").write_text(text, encoding="utf-8")
     print(text)

@@ -27,7 +27,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from captionlab.common.provenance import cores, provenance
+from captionlab.common.provenance import available_cores, collect_provenance
 from captionlab.experiments.scenes.data import Scenes, layers_of, load_scenes
 from captionlab.transfer.svm import choose_C, scene_classifier
 from captionlab.vision import extraction
@@ -202,7 +202,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
-    torch.set_num_threads(cores())
+    torch.set_num_threads(available_cores())
     scenes, imitate = load_scenes(options.data), options.imitate_bf16
     result = compare(scenes, options.images, options.rounds, options.cached, imitate)
     show(result)
@@ -212,7 +212,7 @@ def main() -> None:
     command = f"{prefix}python bench/feature_extraction.py {words}"
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "bench_feature_extraction.json"
-    path.write_text(json.dumps(_rounded({**result, **provenance(command, None)}), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_rounded({**result, **collect_provenance(command, None)}), indent=1) + "\n", encoding="utf-8")
     print(f"wrote {path}")
 
 
@@ -274,7 +274,7 @@ def show(result: dict) -> None:
     show_bfloat16(result["bfloat16"])
     share = result["decoding_share_of_processor_time"]
     print(f"bound by {result['bound_by']}: decoding takes {share:.0%} of the processor time")
-    print(f"load average before: {result['load_average_before']:.1f} on {cores()} cores")
+    print(f"load average before: {result['load_average_before']:.1f} on {available_cores()} cores")
 
 
 def show_rates(rates: dict, ratios: dict) -> None:

@@ -28,15 +28,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from captionlab.common.provenance import provenance
-from captionlab.datasets import insects, scenes, textures
+from captionlab.common.provenance import collect_provenance
+from captionlab.datasets import drawn_bees_ants, drawn_scenes
+from captionlab.datasets.drawn_splits import Split
 from captionlab.vision.embedded import PREPARATION, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
 
 RESULTS = Path(__file__).parents[1] / "results" / "embedded_transfer.json"
 SETS = {
-    "scenes": (scenes, {}),
-    "scenes, 5 images a class": (scenes, {"per_class_train": 5}),
-    "insects": (insects, {}),
+    "scenes": (drawn_scenes, {}),
+    "scenes, 5 images a class": (drawn_scenes, {"per_class_train": 5}),
+    "insects": (drawn_bees_ants, {}),
 }
 # Scenes are for Lab 2, which is about VGG; fine-tuning both networks is Lab 3.
 TRAINED = {"scenes": ("tiny_vgg",), "scenes, 5 images a class": ("tiny_vgg",), "insects": ("tiny_vgg", "tiny_resnet")}
@@ -119,7 +120,7 @@ def trained_rows(name: str, classes: int, data: tuple[Tensor, ...], seed: int) -
     return rows
 
 
-def draw_set(name: str, seed: int) -> tuple[tuple[str, ...], textures.Split]:
+def draw_set(name: str, seed: int) -> tuple[tuple[str, ...], Split]:
     """Class names and images of one of `SETS`."""
     module, options = SETS[name]
     return module.CLASSES, module.make_split(seed, **options)
@@ -184,7 +185,7 @@ def record(path: Path, name: str, seed: int, rows: dict[str, float]) -> dict:
         }
     report["sets"][name] = {**about, "rows": table["rows"]}
     report["settings"] = {"epochs": EPOCHS, "batch": BATCH, "rate": RATE, "svm_C": 1.0, "candidates_for_C": CANDIDATES}
-    report["provenance"] = provenance("python data_scripts/measure_embedded_transfer.py", None)
+    report["provenance"] = collect_provenance("python data_scripts/measure_embedded_transfer.py", None)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n")
     return report

@@ -3,26 +3,26 @@ import platform
 
 import pytest
 
-from captionlab.common.provenance import cores, cpu_model, provenance, without_folders
+from captionlab.common.provenance import available_cores, collect_provenance, cpu_model, strip_folders
 
 
 def test_it_says_command_seed_versions_and_machine():
-    about = provenance("captionlab experiment classify", seed=3)
+    about = collect_provenance("captionlab experiment classify", seed=3)
     assert about["command"] == "captionlab experiment classify"
     assert about["seed"] == 3
     assert {"python", "torch", "torchvision", "numpy"} <= set(about["versions"])
     assert all(about["versions"][name] for name in ("python", "torch", "torchvision", "numpy"))
     assert set(about["machine"]) == {"cpu", "cores", "device"}
-    assert about["machine"]["cores"] == cores() >= 1
+    assert about["machine"]["cores"] == available_cores() >= 1
 
 
 def test_same_on_every_call_and_plain_json():
-    assert json.dumps(provenance("x", 0)) == json.dumps(provenance("x", 0))
+    assert json.dumps(collect_provenance("x", 0)) == json.dumps(collect_provenance("x", 0))
 
 
 def test_no_host_name(monkeypatch):
     monkeypatch.setattr(platform, "node", lambda: "secret-host")
-    assert "secret-host" not in json.dumps(provenance("x", 0))
+    assert "secret-host" not in json.dumps(collect_provenance("x", 0))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_no_host_name(monkeypatch):
     ],
 )
 def test_of_absolute_paths_only_the_last_part_is_told(command, published):
-    assert without_folders(command) == published
+    assert strip_folders(command) == published
 
 
 def test_the_processor_is_named_as_the_system_names_it(tmp_path):

@@ -1,13 +1,16 @@
-"""Checkpoints of a training run: one safetensors file, tensors and JSON together, replaced in one piece or not at all.
+"""Checkpoints of a training run: tensors and JSON in one safetensors file, which is replaced atomically.
 
-Everything that decides how training goes on is in it: weights and buffers, the optimizer's and the scheduler's
-states, and those of the random generators. Nothing is pickled, so loading a checkpoint runs no code from it.
+A checkpoint holds everything that training needs to resume exactly: weights and buffers, the states of the optimizer
+and the scheduler, and those of the random number generators. Nothing is pickled, so loading a file runs no code from
+it.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,74 +19,93 @@ from torch import Tensor, nn
 
 from captionlab.common.files import write_atomically
 
-_KEY = "captionlab"  # safetensors' header holds strings only: one, with JSON in it
+_KEY = "captionlab"  # safetensors' metadata are strings: one of them, with JSON in it, so their order cannot vary
 
 
-def save_checkpoint(path: Path, tensors: dict[str, Tensor], about: dict) -> None:
-    """Write a checkpoint so that at any moment the file is the old one or the new one, whole.
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write a checkpoint; at any moment the file is either the old or the new one, complete.
 
     Args:
-        path: the file; its folder is made if it is missing.
-        tensors: tensors by name, of any device and memory layout.
-        about: JSON values.
+        path: the file; its folder is created if it is missing.
+        tensors: tensors by name, on any device and in any memory layout.
+        metadata: JSON values.
 
     Raises:
-        OSError: if it cannot be written, as on a full disk; an older file of that name is left as it was.
+        OSError: if it cannot be written, for instance on a full disk; an older file of that name stays as it was.
     """
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(ready, metadata={_KEY: json.dumps(about)}))
+    write_atomically(path, save(ready, metadata={_KEY: json.dumps(metadata)}))
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read what :func:`save_checkpoint` wrote: the tensors by name, on the CPU, and the JSON values.
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a file written by :func:`save_checkpoint`.
+
+    Returns:
+        The tensors by name, on the CPU, and the metadata.
 
     Raises:
-        FileNotFoundError: if the file is not there.
-        ValueError: if it is damaged or something else.
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is damaged or not a checkpoint.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path.name} in {path.parent}: train first")
     try:
         with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {})[_KEY])
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118 - not a dict
+            metadata = json.loads((file.metadata() or {})[_KEY])
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path.name} is damaged or no checkpoint of this course ({error}): expected a safetensors file written by "
-            "fine_tune; delete it to train anew"
+            f"{path.name} is damaged or not a checkpoint of this course ({error}): expected a safetensors file written "
+            "by captionlab; delete it and train again"
         ) from error
 
 
-def load_weights(model: nn.Module, tensors: dict[str, Tensor], file: str) -> None:
-    """Copy tensors into a model that has exactly these, by name and shape.
-
-    Raises:
-        ValueError: if it has others; the model is left as it was.
-    """
+def describe_mismatch(model: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:
+    """How a state dict differs from the one a model expects, in names and shapes; None if it fits."""
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name in sorted(found.keys() | expected.keys()):
-        if found.get(name) != expected.get(name):
-            raise ValueError(
-                f"{file} is of another network: for {name} it has {found.get(name, 'nothing')}, "
-                f"{type(model).__name__} expects {expected.get(name, 'nothing')}; give the network it was saved from, "
-                "or another folder"
-            )
+    names = expected | found
+    differing = [name for name in names if found.get(name) != expected.get(name)]
+    if not differing:
+        return None
+    first = differing[0]
+    return (
+        f"{len(differing)} of {len(names)} tensors differ; first {first}: "
+        f"found {found.get(first, 'nothing')}, expected {expected.get(first, 'nothing')}"
+    )
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], file_name: str) -> None:
+    """Copy tensors into a model that has exactly these, by name and shape.
+
+    Args:
+        model: is changed in place.
+        tensors: a state dict.
+        file_name: where the tensors are from, for the message.
+
+    Raises:
+        ValueError: if the model has other tensors; it is then left as it was.
+    """
+    if mismatch := describe_mismatch(model, tensors):
+        raise ValueError(
+            f"{file_name} was saved from another network than this {type(model).__name__}: {mismatch}; give the "
+            "network it was saved from, or another folder"
+        )
     model.load_state_dict(tensors)
 
 
-def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under ``prefix.name``."""
+def add_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, each named ``prefix.name``."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def unprefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Those of the tensors whose names begin with ``prefix.``, without it."""
+def select_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix.``, named without it."""
     return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict]:
-    """An optimizer's state as tensors by name (``"3.momentum_buffer"``) and JSON values."""
+def split_optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """An optimizer's state as tensors by name (``"3.momentum_buffer"``) and as JSON values."""
     state = optimizer.state_dict()
     entries = {f"{number}.{key}": value for number, kept in state["state"].items() for key, value in kept.items()}
     tensors = {name: value for name, value in entries.items() if isinstance(value, Tensor)}
@@ -93,14 +115,16 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor]
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], about: dict) -> None:
-    """Put an optimizer in the state that :func:`optimizer_state` told.
+def load_optimizer_state(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor], metadata: dict[str, Any]
+) -> None:
+    """Restore what :func:`split_optimizer_state` returned.
 
     Raises:
-        ValueError: if it has other groups of parameters.
+        ValueError: if the optimizer has other groups of parameters.
     """
-    state: dict[int, dict] = {}
-    for name, value in (tensors | about["values"]).items():
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in {**tensors, **metadata["values"]}.items():
         number, _, key = name.partition(".")
         state.setdefault(int(number), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": about["groups"]})
+    optimizer.load_state_dict({"state": state, "param_groups": metadata["groups"]})

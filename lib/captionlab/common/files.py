@@ -7,23 +7,30 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file beside the old one and put it in its place when it is whole and on the disk.
+    """Write a file so that at any moment it is either the old or the new one, complete.
+
+    The data goes to a temporary file in the same folder, which replaces the old one once it is on the disk. Several
+    processes may write the same file; the last one wins.
+
+    Args:
+        path: the file; its folder is created if it is missing.
+        data: its content.
 
     Raises:
         OSError: if it cannot be written; the old file is left as it was.
     """
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())  # else the new name could outlive a power cut, and the bytes not
+            os.fsync(file.fileno())  # otherwise the new name could survive a power failure, and the data not
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise OSError(
             error.errno,
-            f"{path.name} cannot be saved ({error.strerror or error}), the one saved before it is whole: make room on "
-            "the disk and run the same command again, which goes on from there",
+            f"{path.name} cannot be saved ({error.strerror or error}); the previous version is intact: free some disk "
+            "space and run the same command again, which resumes from there",
         ) from error

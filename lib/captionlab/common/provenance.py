@@ -1,4 +1,4 @@
-"""Where a result comes from: what every experiment writes beside its numbers."""
+"""Where a result comes from: what every experiment writes next to its numbers."""
 
 from __future__ import annotations
 
@@ -7,44 +7,47 @@ import os
 import platform
 import re
 import shlex
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 PACKAGES = ("captionlab", "torch", "torchvision", "numpy")
 
 
-def provenance(command: str, seed: int | None, device: str = "cpu") -> dict:
-    """What is needed to run an experiment again and to judge its timings; JSON values, the same on every call.
+def collect_provenance(command: str, seed: int | None, device: str = "cpu") -> dict[str, Any]:
+    """What is needed to repeat an experiment and to interpret its timings, as JSON values.
 
-    No host name, user name, date or absolute path: results are published, and the same run gives the same bytes.
+    No host name, user name, date or absolute path is included: results are published, and repeating a run gives the
+    same bytes.
 
     Args:
-        command: the command line that gives the result; of absolute paths only the last part is kept.
-        seed: the seed of everything drawn at random, None where nothing is.
-        device: "cpu", or the accelerator's name.
+        command: the command line that gives the result; only the last part of absolute paths is kept.
+        seed: the seed of all random numbers, None if there are none.
+        device: "cpu", or the accelerator's name, see :func:`device_name`.
 
     Returns:
-        ``command``, ``seed``, ``versions`` (package or "python" to version, None where not installed) and
-        ``machine`` (``cpu`` model, ``cores`` this process may use, ``device``).
+        ``command``, ``seed``, ``versions`` (of Python and the packages; None if not installed) and ``machine``
+        (``cpu`` model, ``cores`` this process may use, ``device``).
     """
     return {
-        "command": without_folders(command),
+        "command": strip_folders(command),
         "seed": seed,
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-        "machine": {"cpu": cpu_model(), "cores": cores(), "device": device},
+        "machine": {"cpu": cpu_model(), "cores": available_cores(), "device": device},
     }
 
 
-def without_folders(command: str) -> str:
-    """A command line with absolute paths, also behind ``--option=``, cut to their last part; relative paths stay."""
+def strip_folders(command: str) -> str:
+    """Reduce absolute paths in a command line, also after ``--option=``, to their last part; relative paths stay."""
     try:
         words = shlex.split(command)
     except ValueError:  # a quote that is never closed
         words = command.split()
-    return shlex.join(map(_without_folders, words))
+    return shlex.join(map(_strip_folders, words))
 
 
-def _without_folders(word: str) -> str:
+def _strip_folders(word: str) -> str:
     before, equals, path = word.rpartition("=")
     if PureWindowsPath(path).drive:
         path = PureWindowsPath(path).name
@@ -53,15 +56,15 @@ def _without_folders(word: str) -> str:
     return before + equals + (path or "/")
 
 
-def cores() -> int:
-    """Processor cores this process may use: in a container fewer than the machine has."""
+def available_cores() -> int:
+    """Number of processor cores this process may use; in a container fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's model name, or its architecture where the system does not tell the model."""
+    """The processor's model name, or its architecture if the system does not report a model."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -77,23 +80,23 @@ def _version(package: str) -> str | None:
         return None
 
 
-def readable(record: dict) -> str:
-    """A result's record as JSON: numbers as short as they are meaningful, innermost lists and objects on one line."""
+def format_json(record: Mapping[str, Any]) -> str:
+    """A record as JSON: numbers with six significant digits, innermost lists and objects on one line."""
     innermost = re.compile(r"[\[{][^\[\]{}]*[\]}]")
     text = json.dumps(_rounded(record), indent=1)
     return innermost.sub(lambda found: " ".join(found.group().split()), text) + "\n"
 
 
-def _rounded(value):
+def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.6g}")
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _rounded(inner) for key, inner in value.items()}
     return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def device() -> str:
-    """What computes here: "cpu", or the GPU's name."""
+def device_name() -> str:
+    """The device that computes: "cpu", or the GPU's name."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
