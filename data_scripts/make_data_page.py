@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from captionlab.datasets.document import updated
+from captionlab.datasets.catalog_page import updated
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "data.md"
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from captionlab.datasets import document
+from captionlab.datasets import catalog_page
 from captionlab.datasets.catalog import DATASETS, get
 from captionlab.datasets.disk import readable
 
@@ -51,17 +51,17 @@ def test_sizes_read_well():
 
 def test_page_is_up_to_date(root):
     page = (root / "docs" / "data.md").read_text("utf-8")
-    assert document.updated(page) == page, "run data_scripts/make_data_page.py"
+    assert catalog_page.updated(page) == page, "run data_scripts/make_data_page.py"
     assert all(paper in page for dataset in DATASETS.values() for paper in dataset.papers)
 
 
 def test_page_without_its_markers():
     with pytest.raises(ValueError, match="put both lines back"):
-        document.updated("no markers here")
+        catalog_page.updated("no markers here")
 
 
 def test_nothing_heavy_is_imported():
-    modules = "catalog, folders, store, verify, document"
+    modules = "catalog, catalog_page, folders, store, verify"
     heavy = "print([name for name in ('torch', 'PIL', 'sklearn') if name in sys.modules])"
     code = f"import sys; from captionlab.datasets import {modules}; {heavy}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

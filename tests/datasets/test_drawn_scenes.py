@@ -8,18 +8,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import LinearSVC
 
-from captionlab.datasets import scene15, scenes
+from captionlab.datasets import drawn_scenes, scene15
 from captionlab.datasets.folders import list_images
 from captionlab.vision.embedded import PREPARATION, tiny_vgg
 
 
 @pytest.fixture(scope="module")
 def split():
-    return scenes.make_split(0, per_class_train=10, per_class_test=6)
+    return drawn_scenes.make_split(0, per_class_train=10, per_class_test=6)
 
 
 def test_classes_are_those_of_15_scene():
-    assert list(scenes.CLASSES) == sorted(scene15.class_name(name) for name in scene15.PUBLIC)
+    assert list(drawn_scenes.CLASSES) == sorted(scene15.class_name(name) for name in scene15.PUBLIC)
 
 
 def test_shapes_types_and_balance(split):
@@ -37,17 +37,17 @@ def test_no_image_twice(split):
 
 
 def test_seed_decides_and_more_images_leave_the_others_as_they_are(split):
-    again = scenes.make_split(0, per_class_train=2, per_class_test=1)
-    other = scenes.make_split(1, per_class_train=1, per_class_test=1)
+    again = drawn_scenes.make_split(0, per_class_train=2, per_class_test=1)
+    other = drawn_scenes.make_split(1, per_class_train=1, per_class_test=1)
     assert np.array_equal(again[0].reshape(15, 2, 64, 64), split[0].reshape(15, 10, 64, 64)[:, :2])
     assert np.array_equal(again[2].reshape(15, 1, 64, 64), split[2].reshape(15, 6, 64, 64)[:, :1])
     assert not np.array_equal(other[0][0], again[0][0])
 
 
-@pytest.mark.parametrize("name", scenes.CLASSES)
+@pytest.mark.parametrize("name", drawn_scenes.CLASSES)
 def test_every_class_has_something_to_see(name):
-    by_name = scenes.render(name, np.random.default_rng(4), 48)
-    by_index = scenes.render(scenes.CLASSES.index(name), np.random.default_rng(4), 48)
+    by_name = drawn_scenes.render(name, np.random.default_rng(4), 48)
+    by_index = drawn_scenes.render(drawn_scenes.CLASSES.index(name), np.random.default_rng(4), 48)
     assert by_name.shape == (48, 48)
     assert by_name.std() > 10
     assert np.array_equal(by_name, by_index)
@@ -56,20 +56,20 @@ def test_every_class_has_something_to_see(name):
 @pytest.mark.parametrize("label", ["beach", 15, -1])
 def test_unknown_class(label):
     with pytest.raises(ValueError, match="no class"):
-        scenes.render(label, np.random.default_rng(0))
+        drawn_scenes.render(label, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("wrong", [{"per_class_train": 0}, {"per_class_test": -1}, {"size": 8}])
 def test_nothing_to_draw(wrong):
     with pytest.raises(ValueError, match="give 1 or more"):
-        scenes.make_split(0, **wrong)
+        drawn_scenes.make_split(0, **wrong)
 
 
 def test_folders_hold_the_same_images_in_the_same_order(split, tmp_path):
-    assert scenes.write_folders(split, tmp_path / "scenes") == tmp_path / "scenes"
+    assert drawn_scenes.write_folders(split, tmp_path / "scenes") == tmp_path / "scenes"
     for part, images, labels in (("train", *split[:2]), ("test", *split[2:])):
         found = list_images(tmp_path / "scenes" / part)
-        assert found.classes == list(scenes.CLASSES)
+        assert found.classes == list(drawn_scenes.CLASSES)
         assert found.labels == labels.tolist()
         assert not found.left_out
         for path, image in zip(found.paths, images, strict=True):

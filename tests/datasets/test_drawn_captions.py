@@ -7,7 +7,7 @@ import pytest
 
 from captionlab.captioning.metrics import bleu
 from captionlab.captioning.text import tokenize
-from captionlab.datasets.captioned_scenes import COLORS, GROUNDS, SIZE, make_scenes, plural
+from captionlab.datasets.drawn_captions import BACKGROUNDS, COLORS, SIZE, make_scenes, pluralize
 
 SCENES = make_scenes(1, 60)
 
@@ -27,25 +27,25 @@ def test_every_scene_has_five_different_captions_of_things_that_are_there():
         assert scene.image.shape == (SIZE, SIZE, 3)
         assert scene.image.dtype == np.uint8
         assert len(set(scene.captions)) == 5
-        nouns = {thing.noun for thing in scene.things} | {plural(thing.noun) for thing in scene.things}
+        nouns = {drawn.noun for drawn in scene.objects} | {pluralize(drawn.noun) for drawn in scene.objects}
         for caption in scene.captions:
             words = caption.split()
             assert nouns & set(words)
-            assert set(words) & {thing.color for thing in scene.things}
-            assert {"two", "pair"}.isdisjoint(words) or len(scene.things) == 2
-            assert all(ground not in caption or ground == scene.ground for ground in GROUNDS)
+            assert set(words) & {drawn.color for drawn in scene.objects}
+            assert {"two", "pair"}.isdisjoint(words) or len(scene.objects) == 2
+            assert all(background not in caption or background == scene.background for background in BACKGROUNDS)
 
 
 def test_things_are_where_their_boxes_are_and_in_their_colors():
     for scene in SCENES[:20]:
-        for thing in scene.things:
-            x0, y0, x1, y1 = thing.box
+        for drawn in scene.objects:
+            x0, y0, x1, y1 = drawn.box
             assert 0 <= x0 < x1 <= SIZE
             assert 0 <= y0 < y1 <= SIZE
             inside = scene.image[y0:y1, x0:x1].reshape(-1, 3) / 255
-            near = np.abs(inside - np.array(COLORS[thing.color])).max(axis=1) < 0.12
+            near = np.abs(inside - np.array(COLORS[drawn.color])).max(axis=1) < 0.12
             assert near.mean() > 0.1
-            assert scene.boxes(thing.noun)
+            assert scene.boxes(drawn.noun)
 
 
 def test_relations_and_places_agree_with_the_boxes():
@@ -53,10 +53,10 @@ def test_relations_and_places_agree_with_the_boxes():
     for scene in SCENES:
         for caption in scene.captions:
             for words, axis, sign in ((" to the left of ", 0, -1), (" above ", 1, -1), (" below ", 1, 1)):
-                if words in caption and "one above the other" not in caption and len(scene.things) == 2:
+                if words in caption and "one above the other" not in caption and len(scene.objects) == 2:
                     first = caption.split(words)[0].split()[-1]
-                    one, other = sorted(scene.things, key=lambda thing, first=first: thing.noun != first)
-                    assert sign * (one.middle[axis] - other.middle[axis]) > 0
+                    one, other = sorted(scene.objects, key=lambda drawn, first=first: drawn.noun != first)
+                    assert sign * (one.center[axis] - other.center[axis]) > 0
                     seen[words] += 1
     assert len(seen) == 3
 

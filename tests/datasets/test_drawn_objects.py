@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from captionlab.datasets.shapes import BACKGROUND, CLASSES, make_batch, render, render_scene
+from captionlab.datasets.drawn_objects import BACKGROUND, CLASSES, make_batch, render, render_scene
 
 
 def test_same_seed_same_picture():

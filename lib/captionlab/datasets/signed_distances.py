@@ -1,7 +1,7 @@
-"""Signed distances of everything the synthetic image task shows: outlines, textures and figures made of parts.
+"""Signed distance functions of the drawn objects: outlines, textures, and figures composed of parts.
 
-A signed distance is negative inside an outline and positive outside, so a pixel's coverage follows from it and edges
-come out smooth without drawing larger and shrinking. Formulas after Inigo Quilez, "2D distance functions",
+A signed distance is negative inside a shape and positive outside. A pixel's coverage follows from it, so edges are
+antialiased without supersampling. Formulas follow Inigo Quilez, "2D distance functions",
 https://iquilezles.org/articles/distfunctions2d/.
 """
 
@@ -14,9 +14,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Frame:
-    """An object's own coordinates at every pixel: `u` to its right, `v` down, its extent from -1 to 1.
+    """The object's own coordinates at every pixel; the object extends from -1 to 1 in both.
 
-    `u` and `v` have shape (height, width); `pixels` is the length of one unit in pixels.
+    Attributes:
+        u: to the object's right, (height, width).
+        v: down, (height, width).
+        pixels: length of one unit in pixels.
     """
 
     u: np.ndarray
@@ -24,14 +27,14 @@ class Frame:
     pixels: float
 
 
-Layer = tuple[np.ndarray, int]  # signed distances in units, and which of the object's colors fills them
+Layer = tuple[np.ndarray, int]  # signed distances in units, and the index of the color that fills them
 
 
 # --- outlines ---------------------------------------------------------------------------------------------------------
 
 
 def _norm(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.sqrt(x * x + y * y)  # several times faster than np.hypot; nothing here can overflow
+    return np.sqrt(x * x + y * y)  # several times faster than np.hypot, and nothing here can overflow
 
 
 def _ellipse(f: Frame, x: float, y: float, rx: float, ry: float, angle: float = 0.0) -> np.ndarray:
@@ -52,13 +55,12 @@ def _segment(f: Frame, start: tuple[float, float], end: tuple[float, float], hal
 
 
 def _polygon(f: Frame, *corners: tuple[float, float]) -> np.ndarray:
-    """Convex, corners clockwise as seen on the screen."""
-    distance = None
+    """Convex, with corners in clockwise order on the screen."""
+    distances = []
     for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
         length = math.hypot(bx - ax, by - ay)
-        side = ((f.u - ax) * (by - ay) - (f.v - ay) * (bx - ax)) / length
-        distance = side if distance is None else np.maximum(distance, side)
-    return distance
+        distances.append(((f.u - ax) * (by - ay) - (f.v - ay) * (bx - ax)) / length)
+    return np.maximum.reduce(distances)
 
 
 def _disc(f: Frame) -> np.ndarray:
@@ -78,7 +80,7 @@ def _triangle(f: Frame) -> np.ndarray:
 
 
 def _star(f: Frame) -> np.ndarray:
-    # Five points are one point folded over: the angle to the nearest tip is all that counts.
+    # By symmetry only the angle to the nearest tip matters.
     sector = 2 * math.pi / 5
     angle = np.abs((np.arctan2(f.u, -f.v) + sector / 2) % sector - sector / 2)
     r = _norm(f.u, f.v)
@@ -117,7 +119,7 @@ OUTLINES: dict[str, Callable[[Frame], np.ndarray]] = {
 
 
 def _fold(x: np.ndarray) -> np.ndarray:
-    """Distance to the nearest whole number: period 1, from 0 to 0.5."""
+    """Distance to the nearest integer: periodic with period 1, in 0..0.5."""
     return np.abs(x - np.round(x))
 
 
@@ -144,7 +146,7 @@ def _grid(f: Frame, n: float) -> np.ndarray:
     return np.minimum(_fold(f.u * n), _fold(f.v * n)) - 0.11
 
 
-# Each takes a frame and the number of periods a unit, and gives distances in periods.
+# Each takes a frame and the number of periods per unit, and returns distances in periods.
 TEXTURES: dict[str, Callable[[Frame, float], np.ndarray]] = {
     "horizontal stripes": lambda f, n: _fold(f.v * n) - 0.25,
     "vertical stripes": lambda f, n: _fold(f.u * n) - 0.25,
@@ -159,18 +161,24 @@ TEXTURES: dict[str, Callable[[Frame, float], np.ndarray]] = {
 
 
 def texture_layers(name: str, f: Frame, rng: np.random.Generator) -> list[Layer]:
-    """The texture `name` of `TEXTURES` (`KeyError` otherwise) inside a patch whose own outline says nothing.
+    """A texture inside a patch whose outline does not depend on the class.
 
-    Distances are in units of the frame, each array as large as its `u`, (height, width).
+    Args:
+        name: key of `TEXTURES`.
+        f: the object's coordinates.
+        rng: draws the period, the phase and the outline.
+
+    Returns:
+        The patch and the texture, with distances in units of the frame, (height, width).
     """
     periods = rng.uniform(2.0, 3.2)
     wobble = rng.uniform(0, 0.12) * np.sin(int(rng.integers(2, 5)) * np.arctan2(f.v, f.u) + rng.uniform(0, 6.28))
-    power = (2, 2, 6)[rng.integers(3)]  # a superellipse: from a disc to a rounded square
+    power = (2, 2, 6)[rng.integers(3)]  # a superellipse, from a disc to a rounded square
     patch = (np.abs(f.u) ** power + np.abs(f.v) ** power) ** (1 / power) - 0.87 - wobble
-    # A spiral is told by its center, so only the others slide under their patch.
+    # The center identifies a spiral, so only the other textures get a random phase.
     shift = (0.0, 0.0) if name == "spiral" else (rng.random(), rng.random())
-    moved = Frame(f.u + shift[0], f.v + shift[1], f.pixels)
-    return [(patch, 0), (np.maximum(patch, TEXTURES[name](moved, periods) / periods), 1)]
+    shifted = Frame(f.u + shift[0], f.v + shift[1], f.pixels)
+    return [(patch, 0), (np.maximum(patch, TEXTURES[name](shifted, periods) / periods), 1)]
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
@@ -182,10 +190,10 @@ def _beetle(f: Frame, rng: np.random.Generator) -> list[Layer]:
         half = Frame(np.abs(f.u), f.v, f.pixels)
         legs.append(_segment(half, (0.2, y), (reach * 0.7, y + drop * 0.4), 0.06))
         legs.append(_segment(half, (reach * 0.7, y + drop * 0.4), (reach, y + drop), 0.05))
-    feelers = _segment(Frame(np.abs(f.u), f.v, f.pixels), (0.1, -0.65), (0.4, -0.98), 0.04)
+    antennae = _segment(Frame(np.abs(f.u), f.v, f.pixels), (0.1, -0.65), (0.4, -0.98), 0.04)
     shell = _ellipse(f, 0, 0.22, rng.uniform(0.4, 0.52), 0.66)
     seam = np.maximum(shell, _box(f, 0, 0.3, 0.045, 0.9))
-    return [(np.minimum.reduce([*legs, feelers]), 1), (_ellipse(f, 0, -0.5, 0.3, 0.27), 1), (shell, 0), (seam, 1)]
+    return [(np.minimum.reduce([*legs, antennae]), 1), (_ellipse(f, 0, -0.5, 0.3, 0.27), 1), (shell, 0), (seam, 1)]
 
 
 def _butterfly(f: Frame, rng: np.random.Generator) -> list[Layer]:
@@ -193,9 +201,9 @@ def _butterfly(f: Frame, rng: np.random.Generator) -> list[Layer]:
     upper = _ellipse(half, 0.5, -0.35, 0.52, rng.uniform(0.32, 0.42), -0.55)
     lower = _ellipse(half, 0.42, 0.4, 0.42, rng.uniform(0.25, 0.34), 0.6)
     spot = _ellipse(half, 0.58, -0.4, 0.16, 0.16)
-    feelers = _segment(half, (0.03, -0.5), (0.25, -0.95), 0.04)
+    antennae = _segment(half, (0.03, -0.5), (0.25, -0.95), 0.04)
     body = _ellipse(f, 0, 0.02, 0.1, 0.62)
-    return [(np.minimum(upper, lower), 0), (spot, 2), (np.minimum(body, feelers), 1)]
+    return [(np.minimum(upper, lower), 0), (spot, 2), (np.minimum(body, antennae), 1)]
 
 
 def _house(f: Frame, rng: np.random.Generator) -> list[Layer]:
@@ -225,8 +233,8 @@ def _fish(f: Frame, rng: np.random.Generator) -> list[Layer]:
 
 def _flower(f: Frame, rng: np.random.Generator) -> list[Layer]:
     count, start = int(rng.integers(5, 8)), rng.uniform(0, math.pi)
-    turns = [start + 2 * math.pi * i / count for i in range(count)]
-    petals = [_ellipse(f, 0.6 * math.cos(t), 0.6 * math.sin(t), 0.36, 0.22, t) for t in turns]
+    angles = [start + 2 * math.pi * i / count for i in range(count)]
+    petals = [_ellipse(f, 0.6 * math.cos(t), 0.6 * math.sin(t), 0.36, 0.22, t) for t in angles]
     return [(np.minimum.reduce(petals), 0), (_ellipse(f, 0, 0, 0.3, 0.3), 1)]
 
 

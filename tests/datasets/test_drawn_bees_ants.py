@@ -9,19 +9,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import LinearSVC
 
-from captionlab.datasets import insects
+from captionlab.datasets import drawn_bees_ants
 from captionlab.datasets.folders import list_images
 from captionlab.vision.embedded import PREPARATION, tiny_vgg
 
 
 @pytest.fixture(scope="module")
 def split():
-    return insects.make_split(0)
+    return drawn_bees_ants.make_split(0)
 
 
 def test_shapes_types_and_balance(split):
     train, labels, test, test_labels = split
-    assert insects.CLASSES == ("ants", "bees")
+    assert drawn_bees_ants.CLASSES == ("ants", "bees")
     assert train.shape == test.shape == (120, 64, 64, 3)
     assert train.dtype == test.dtype == np.uint8
     assert labels.dtype == test_labels.dtype == np.int64
@@ -30,7 +30,7 @@ def test_shapes_types_and_balance(split):
 
 
 def test_an_odd_number_has_one_ant_more():
-    _, labels, _, test_labels = insects.make_split(0, train=5, test=2, size=32)
+    _, labels, _, test_labels = drawn_bees_ants.make_split(0, train=5, test=2, size=32)
     assert labels.tolist() == [0, 0, 0, 1, 1]
     assert test_labels.tolist() == [0, 1]
 
@@ -40,7 +40,7 @@ def test_no_image_twice(split):
 
 
 def test_seed_decides_and_more_images_leave_the_others_as_they_are(split):
-    again, other = (insects.make_split(seed, train=6, test=4) for seed in (0, 1))
+    again, other = (drawn_bees_ants.make_split(seed, train=6, test=4) for seed in (0, 1))
     assert np.array_equal(again[0].reshape(2, 3, 64, 64, 3), split[0].reshape(2, 60, 64, 64, 3)[:, :3])
     assert np.array_equal(again[2].reshape(2, 2, 64, 64, 3), split[2].reshape(2, 60, 64, 64, 3)[:, :2])
     assert not np.array_equal(other[0][0], again[0][0])
@@ -49,20 +49,20 @@ def test_seed_decides_and_more_images_leave_the_others_as_they_are(split):
 @pytest.mark.parametrize("label", ["wasps", 2, -1])
 def test_unknown_class(label):
     with pytest.raises(ValueError, match="no class"):
-        insects.render(label, np.random.default_rng(0))
+        drawn_bees_ants.render(label, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("wrong", [{"train": 1}, {"test": 0}, {"size": 8}])
 def test_nothing_to_draw(wrong):
     with pytest.raises(ValueError, match="give 1 or more"):
-        insects.make_split(0, **wrong)
+        drawn_bees_ants.make_split(0, **wrong)
 
 
 def test_folders_hold_the_same_images_in_the_same_order(split, tmp_path):
-    assert insects.write_folders(split, tmp_path) == tmp_path
+    assert drawn_bees_ants.write_folders(split, tmp_path) == tmp_path
     for part, images, labels in (("train", *split[:2]), ("val", *split[2:])):
         found = list_images(tmp_path / part)
-        assert found.classes == list(insects.CLASSES)
+        assert found.classes == list(drawn_bees_ants.CLASSES)
         assert found.labels == labels.tolist()
         assert not found.left_out
         for path, image in zip(found.paths, images, strict=True):
