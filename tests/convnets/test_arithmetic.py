@@ -21,7 +21,7 @@ from captionlab.convnets.arithmetic import (
     conv_output_shape,
     conv_output_size,
     conv_parameters,
-    dense_parameters,
+    linear_parameters,
     pool_output_shape,
     receptive_field,
     same_padding,
@@ -105,7 +105,7 @@ def test_conv_parameters_are_torchs(channels, filters, kernel, bias):
 def test_dense_parameters_are_torchs(input_shape, output_shape):
     for bias in (True, False):
         layer = nn.Linear(meta(*input_shape).numel(), meta(*output_shape).numel(), bias=bias, device="meta")
-        assert dense_parameters(tuple(input_shape), tuple(output_shape), bias) == count(layer)
+        assert linear_parameters(tuple(input_shape), tuple(output_shape), bias) == count(layer)
 
 
 @quick

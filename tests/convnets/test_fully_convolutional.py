@@ -14,7 +14,7 @@ from torch import nn
 from torchvision.models.vgg import VGG, make_layers
 
 from captionlab.convnets import fully_convolutional as module
-from captionlab.convnets.fully_convolutional import class_heat_map, dense_to_conv, fully_convolutional
+from captionlab.convnets.fully_convolutional import class_heat_map, linear_to_conv, fully_convolutional
 
 
 class ThinVGG(nn.Module):
@@ -51,7 +51,7 @@ def test_examples_of_the_docstrings():
 def test_dense_to_conv_is_the_dense_layer_in_every_window(channels, height, width, bias, seed):
     generator = torch.Generator().manual_seed(seed)
     dense = nn.Linear(channels * height * width, 6, bias=bias)
-    convolution = dense_to_conv(dense, channels, height, width)
+    convolution = linear_to_conv(dense, channels, height, width)
     maps = torch.randn(2, channels, height + 1, width + 2, generator=generator)
     outputs = convolution(maps)
     assert outputs.shape == (2, 6, 2, 3)
@@ -66,7 +66,7 @@ def test_dense_to_conv_is_the_dense_layer_in_every_window(channels, height, widt
 def test_dense_to_conv_shares_nothing_with_the_layer():
     dense = nn.Linear(12, 2)
     before = copy.deepcopy(dense.state_dict())
-    convolution = dense_to_conv(dense, 3, 2, 2)
+    convolution = linear_to_conv(dense, 3, 2, 2)
     nn.init.zeros_(convolution.weight)
     nn.init.zeros_(convolution.bias)
     torch.testing.assert_close(dense.state_dict(), before)
@@ -75,13 +75,13 @@ def test_dense_to_conv_shares_nothing_with_the_layer():
 
 def test_the_same_scores_at_the_networks_own_size(thin_vgg):
     images = torch.randn(3, 3, 32, 32)
-    scores = fully_convolutional(thin_vgg, dense_to_conv)(images)
+    scores = fully_convolutional(thin_vgg, linear_to_conv)(images)
     assert scores.shape == (3, 10, 1, 1)
     torch.testing.assert_close(scores.flatten(1), thin_vgg(images), rtol=1e-4, atol=1e-5)
 
 
 def test_a_larger_image_is_seen_window_by_window(thin_vgg):
-    scores = fully_convolutional(thin_vgg, dense_to_conv)(torch.randn(1, 3, 48, 64))
+    scores = fully_convolutional(thin_vgg, linear_to_conv)(torch.randn(1, 3, 48, 64))
     assert scores.shape == (1, 10, 3, 5)
     assert scores.std(dim=(2, 3)).min() > 0
 
@@ -90,7 +90,7 @@ def test_a_larger_image_is_seen_window_by_window(thin_vgg):
 def test_the_original_is_left_as_it_is(thin_vgg, training):
     thin_vgg.train(training)
     before = copy.deepcopy(thin_vgg.state_dict())
-    network = fully_convolutional(thin_vgg, dense_to_conv)
+    network = fully_convolutional(thin_vgg, linear_to_conv)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
@@ -101,7 +101,7 @@ def test_the_original_is_left_as_it_is(thin_vgg, training):
 
 def test_vgg16_on_a_larger_photograph():
     with torch.device("meta"):
-        network = fully_convolutional(torchvision.models.vgg16(), dense_to_conv)
+        network = fully_convolutional(torchvision.models.vgg16(), linear_to_conv)
         assert network(torch.empty(1, 3, 224, 224)).shape == (1, 1000, 1, 1)
         assert network(torch.empty(1, 3, 320, 480)).shape == (1, 1000, 4, 9)
     kinds = [type(layer).__name__ for layer in network[1:]]

@@ -34,9 +34,9 @@ def alternative(function):
 def test_the_lab_has_its_exercises_in_the_order_of_the_text():
     assert list(LAB.exercises) == [
         *("conv_output_size", "conv_output_shape", "same_padding", "pool_output_shape", "pool2d"),
-        *("conv_parameters", "dense_parameters", "receptive_field", "vgg_parameters"),
+        *("conv_parameters", "linear_parameters", "receptive_field", "vgg_parameters"),
         *("parameters_by_layer", "prepare_image", "softmax", "top_predictions"),
-        *("dense_to_conv", "fully_convolutional", "class_heat_map"),
+        *("linear_to_conv", "fully_convolutional", "class_heat_map"),
     ]
     assert LAB.max_points == 30
 
@@ -255,13 +255,13 @@ def prepare_image__numpy_throughout(image, size=224):
 
 
 @alternative
-def softmax__torchs_own(scores):
-    return F.softmax(scores, dim=-1)
+def softmax__torchs_own(logits):
+    return F.softmax(logits, dim=-1)
 
 
 @alternative
-def softmax__numpy_row_by_row(scores):
-    rows = scores.numpy().astype(np.float64)
+def softmax__numpy_row_by_row(logits):
+    rows = logits.numpy().astype(np.float64)
 
     def one(row):
         powers = np.exp(row - np.max(row))
@@ -271,15 +271,15 @@ def softmax__numpy_row_by_row(scores):
 
 
 @alternative
-def top_predictions__sorted_pairs(scores, categories, k=5):
-    probabilities = torch.exp(scores) / torch.exp(scores).sum()
+def top_predictions__sorted_pairs(logits, categories, k=5):
+    probabilities = torch.exp(logits) / torch.exp(logits).sum()
     pairs = sorted(zip(categories, probabilities, strict=True), key=lambda pair: -pair[1])
     return [(name, probability.item()) for name, probability in pairs[:k]]
 
 
 @alternative
-def top_predictions__numpy(scores, categories, k=5):
-    probabilities = F.softmax(scores, 0).numpy()
+def top_predictions__numpy(logits, categories, k=5):
+    probabilities = F.softmax(logits, 0).numpy()
     return [[np.array(categories)[at], probabilities[at]] for at in np.argsort(probabilities)[::-1][:k]]
 
 
@@ -344,12 +344,12 @@ def fully_convolutional__in_two_parts(vgg, convert):
 
 
 @alternative
-def class_heat_map__position_by_position(scores, category):
-    _, _, height, width = scores.shape
+def class_heat_map__position_by_position(logits, category):
+    _, _, height, width = logits.shape
     heat = np.zeros((height, width))
     for row in range(height):
         for column in range(width):
-            heat[row, column] = torch.softmax(scores[0, :, row, column], dim=0)[category]
+            heat[row, column] = torch.softmax(logits[0, :, row, column], dim=0)[category]
     return heat
 
 

@@ -162,7 +162,7 @@ def conv_parameters(channels: int, filters: int, kernel: int, bias: bool = True)
     return filters * (channels * kernel * kernel + (1 if bias else 0))
 
 
-def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...], bias: bool = True) -> int:
+def linear_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...], bias: bool = True) -> int:
     """Number of parameters of a fully connected layer from one volume of values to another.
 
     In a fully connected layer every value of the output depends on every value of the input, each with a weight of
@@ -177,7 +177,7 @@ def dense_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...]
         Number of weights, and of biases where there are any.
 
     Example:
-        >>> dense_parameters((3,), (2,))
+        >>> linear_parameters((3,), (2,))
         8
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", section 9.2.

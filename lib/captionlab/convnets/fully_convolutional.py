@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 
-def dense_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> nn.Conv2d:
+def linear_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> nn.Conv2d:
     """The convolution that computes what a fully connected layer computes.
 
     The layer was made for maps of ``(channels, height, width)``, flattened in that order as ``torch.flatten`` does.
@@ -26,7 +26,7 @@ def dense_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> n
 
     Example:
         >>> dense = nn.Linear(8 * 4 * 3, 5)
-        >>> convolution = dense_to_conv(dense, channels=8, height=4, width=3)
+        >>> convolution = linear_to_conv(dense, channels=8, height=4, width=3)
         >>> maps = torch.rand(1, 8, 4, 3)
         >>> torch.allclose(convolution(maps).flatten(1), dense(maps.flatten(1)), atol=1e-6)
         True
@@ -45,7 +45,7 @@ def dense_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> n
 
 
 def fully_convolutional(vgg: nn.Module, convert) -> nn.Sequential:
-    """A VGG network that takes images of any size from its own upwards, and gives a map of scores.
+    """A VGG network that takes images of any size from its own upwards, and gives a map of logits.
 
     The network starts with ``vgg.features``; the layers of ``vgg.classifier`` follow, in their order, each
     ``nn.Linear`` replaced by what ``convert`` makes of it, the others kept. ``vgg.avgpool`` is left out. Nothing is
@@ -56,16 +56,16 @@ def fully_convolutional(vgg: nn.Module, convert) -> nn.Sequential:
             ``classifier`` (a linear layer first, made for square maps, then ReLUs, dropout, linear layers). The model
             is left as it is, and whether it is in training or in evaluation mode does not matter; ``copy.deepcopy``
             copies a module.
-        convert: the function ``dense_to_conv``, or one with its arguments: ``convert(dense, channels, height, width)``
+        convert: the function ``linear_to_conv``, or one with its arguments: ``convert(dense, channels, height, width)``
             turns a linear layer made for maps of that shape into a convolution. Call this one, whatever it computes.
 
     Returns:
         A network in evaluation mode, from ``(batch, 3, rows, columns)`` to ``(batch, categories, out_rows,
-        out_columns)``: scores, one pixel for an image of the network's own size, more for a larger one.
+        out_columns)``: logits, one pixel for an image of the network's own size, more for a larger one.
 
     Example::
 
-        network = fully_convolutional(vgg16, dense_to_conv)
+        network = fully_convolutional(vgg16, linear_to_conv)
         network(torch.rand(1, 3, 224, 224)).shape  # (1, 1000, 1, 1)
         network(torch.rand(1, 3, 320, 480)).shape  # (1, 1000, 4, 9)
 
@@ -86,24 +86,24 @@ def fully_convolutional(vgg: nn.Module, convert) -> nn.Sequential:
     return nn.Sequential(*layers).eval()
 
 
-def class_heat_map(scores: torch.Tensor, category: int) -> torch.Tensor:
+def class_heat_map(logits: torch.Tensor, category: int) -> torch.Tensor:
     """Where in an image a class is probable.
 
     Args:
-        scores: ``(1, categories, height, width)``, the output of a fully convolutional network for one image: raw
-            scores, not yet probabilities.
+        logits: ``(1, categories, height, width)``, the output of a fully convolutional network for one image: raw
+            logits, not yet probabilities.
         category: number of the class, from 0.
 
     Returns:
         ``(height, width)``: probability of that class, against all others, at each position.
 
     Example:
-        >>> scores = torch.zeros(1, 4, 2, 3)
-        >>> scores[0, 1, 0, 2] = 100
-        >>> class_heat_map(scores, category=1)
+        >>> logits = torch.zeros(1, 4, 2, 3)
+        >>> logits[0, 1, 0, 2] = 100
+        >>> class_heat_map(logits, category=1)
         tensor([[0.2500, 0.2500, 1.0000],
                 [0.2500, 0.2500, 0.2500]])
 
     Source: Long, Shelhamer and Darrell 2015, arXiv:1411.4038, section 3.1 and figure 2.
     """
-    return torch.softmax(scores, dim=1)[0, category]
+    return torch.softmax(logits, dim=1)[0, category]

@@ -1,18 +1,18 @@
-"""From a network's scores to probabilities and named classes."""
+"""From a network's logits to probabilities and named classes."""
 
 from __future__ import annotations
 
 import torch
 
 
-def softmax(scores: torch.Tensor) -> torch.Tensor:
-    """Probabilities from scores, along the last axis.
+def softmax(logits: torch.Tensor) -> torch.Tensor:
+    """Probabilities from logits, along the last axis.
 
-    The probabilities are proportional to the exponentials of the scores. They are right for large scores too:
-    scores of 1000 or -1000 give no infinity and no NaN, in every row of a batch whatever the other rows hold.
+    The probabilities are proportional to the exponentials of the logits. They are right for large logits too:
+    logits of 1000 or -1000 give no infinity and no NaN, in every row of a batch whatever the other rows hold.
 
     Args:
-        scores: ``(..., categories)``, floating point, any number of axes before the last.
+        logits: ``(..., categories)``, floating point, any number of axes before the last.
 
     Returns:
         ``(..., categories)``: values from 0 to 1 that sum to 1 along the last axis.
@@ -24,18 +24,18 @@ def softmax(scores: torch.Tensor) -> torch.Tensor:
 
     Source: Goodfellow, Bengio and Courville 2016, "Deep Learning", sections 4.1 and 6.2.2.3.
     """
-    shifted = scores - scores.amax(dim=-1, keepdim=True)  # the largest is 0 now, and exp(0) does not overflow
+    shifted = logits - logits.amax(dim=-1, keepdim=True)  # the largest is 0 now, and exp(0) does not overflow
     exponentials = shifted.exp()
     return exponentials / exponentials.sum(dim=-1, keepdim=True)
 
 
-def top_predictions(scores: torch.Tensor, categories: list[str], k: int = 5) -> list[tuple[str, float]]:
+def top_predictions(logits: torch.Tensor, categories: list[str], k: int = 5) -> list[tuple[str, float]]:
     """The most probable classes of one image, with their probabilities.
 
     Args:
-        scores: ``(categories,)``, the raw output of the network for one image, not yet probabilities; no two are
+        logits: ``(categories,)``, the raw output of the network for one image, not yet probabilities; no two are
             equal.
-        categories: name of each class, in the order of the scores.
+        categories: name of each class, in the order of the logits.
         k: how many classes to return, at least 1 and at most as many as there are.
 
     Returns:
@@ -43,11 +43,11 @@ def top_predictions(scores: torch.Tensor, categories: list[str], k: int = 5) -> 
         softmax over all classes.
 
     Example:
-        >>> scores = torch.tensor([1.0, 4.0, 1.5])
-        >>> [(name, round(probability, 3)) for name, probability in top_predictions(scores, ["cat", "dog", "owl"], k=2)]
+        >>> logits = torch.tensor([1.0, 4.0, 1.5])
+        >>> [(name, round(probability, 3)) for name, probability in top_predictions(logits, ["cat", "dog", "owl"], k=2)]
         [('dog', 0.883), ('owl', 0.073)]
 
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, section 4 (top-1 and top-5 error).
     """
-    probabilities, indices = torch.softmax(scores, dim=-1).topk(k)
+    probabilities, indices = torch.softmax(logits, dim=-1).topk(k)
     return [(categories[index], value) for index, value in zip(indices.tolist(), probabilities.tolist(), strict=True)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
+from captionlab.exercises.drawing import draw, draw_different
+from captionlab.exercises.lab1_vgg16.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -46,64 +47,56 @@ def probe_conv_output_size(conv_output_size, rng):
     yield label, outcome_of(conv_output_size, size=size, kernel=kernel, stride=2, padding=padding)
 
 
-@lab.misconception(
+lab.misconception(
     "conv_output_size",
+    name="rounds_up",
     hint="You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
     "your division rounds.",
+    edits={"room // stride + 1": "-(-room // stride) + 1"},
 )
-def rounds_up(size, kernel, stride=1, padding=0):
-    if kernel > size + 2 * padding:
-        raise ValueError("the kernel does not fit")
-    return math.ceil((size + 2 * padding - kernel) / stride) + 1
 
 
-@lab.misconception(
-    "conv_output_size", hint="Padding is added at both ends of the axis; your padded input is too short."
-)
-def padding_counted_once(size, kernel, stride=1, padding=0):
-    if kernel > size + padding:
-        raise ValueError("the kernel does not fit")
-    return (size + padding - kernel) // stride + 1
-
-
-@lab.misconception(
+lab.misconception(
     "conv_output_size",
+    name="padding_counted_once",
+    hint="Padding is added at both ends of the axis; your padded input is too short.",
+    edits={"2 * padding": "padding"},
+)
+
+
+lab.misconception(
+    "conv_output_size",
+    name="one_forgotten",
     hint="You count the steps of the kernel, not its positions. Try a kernel as large as the input: it has no room "
     "to move, and still gives one output.",
+    edits={" // stride + 1": " // stride"},
 )
-def one_forgotten(size, kernel, stride=1, padding=0):
-    if kernel > size + 2 * padding:
-        raise ValueError("the kernel does not fit")
-    return (size + 2 * padding - kernel) // stride
 
 
-@lab.misconception(
-    "conv_output_size", hint="Your result does not depend on the stride. With a stride of 2 the kernel skips positions."
-)
-def stride_ignored(size, kernel, stride=1, padding=0):
-    if kernel > size + 2 * padding:
-        raise ValueError("the kernel does not fit")
-    return size + 2 * padding - kernel + 1
-
-
-@lab.misconception(
+lab.misconception(
     "conv_output_size",
+    name="stride_ignored",
+    hint="Your result does not depend on the stride. With a stride of 2 the kernel skips positions.",
+    edits={"room // stride": "room"},
+)
+
+
+lab.misconception(
+    "conv_output_size",
+    name="never_raises",
     hint="The sizes are right. What is missing is the error: raise a ValueError where the kernel is larger than the "
     "padded input, instead of returning a size below 1.",
+    edits={"if room < 0": ""},
 )
-def never_raises(size, kernel, stride=1, padding=0):
-    return (size + 2 * padding - kernel) // stride + 1
 
 
-@lab.misconception(
+lab.misconception(
     "conv_output_size",
+    name="fit_checked_without_padding",
     hint="You refuse kernels that are larger than the input but do fit once it is padded. Compare with the padded "
     "size.",
+    edits={"room < 0": "kernel > size"},
 )
-def fit_checked_without_padding(size, kernel, stride=1, padding=0):
-    if kernel > size:
-        raise ValueError("the kernel does not fit")
-    return (size + 2 * padding - kernel) // stride + 1
 
 
 @lab.exercise("captionlab.convnets.arithmetic:conv_output_shape", points=1, minutes=5, difficulty=1, importance=4)
@@ -127,50 +120,52 @@ def probe_conv_output_shape(conv_output_shape, rng):
         yield label, conv_output_shape((channels, height, width), filters, kernel, stride=stride, padding=padding)
 
 
-@lab.misconception(
-    "conv_output_shape", hint="Every filter makes one map of the output, whatever the number of maps it looks at."
-)
-def keeps_channels(shape, filters, kernel, stride=1, padding=0):
-    channels, height, width = shape
-    return channels, (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1
-
-
-@lab.misconception(
+lab.misconception(
     "conv_output_shape",
+    name="keeps_channels",
+    hint="Every filter makes one map of the output, whatever the number of maps it looks at.",
+    edits={"_, height, width = shape": "channels, height, width = shape", "return filters": "return channels"},
+)
+
+
+lab.misconception(
+    "conv_output_shape",
+    name="multiplies_channels",
     hint="You make a map for each pair of a filter and an input map. A filter spans all input maps at once and adds up "
     "what it finds in them.",
+    edits={
+        "_, height, width = shape": "channels, height, width = shape",
+        "return filters": "return channels * filters",
+    },
 )
-def multiplies_channels(shape, filters, kernel, stride=1, padding=0):
-    channels, height, width = shape
-    out_height, out_width = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
-    return channels * filters, out_height, out_width
 
 
-@lab.misconception(
-    "conv_output_shape", hint="Your output is square though the input is not: compute the height and the width each."
-)
-def assumes_square(shape, filters, kernel, stride=1, padding=0):
-    size = (shape[1] + 2 * padding - kernel) // stride + 1
-    return filters, size, size
-
-
-@lab.misconception(
-    "conv_output_shape", hint="The numbers are right, their order is not: channels come first, as in the input's shape."
-)
-def channels_last(shape, filters, kernel, stride=1, padding=0):
-    _, height, width = shape
-    return (height + 2 * padding - kernel) // stride + 1, (width + 2 * padding - kernel) // stride + 1, filters
-
-
-@lab.misconception(
+lab.misconception(
     "conv_output_shape",
+    name="assumes_square",
+    hint="Your output is square though the input is not: compute the height and the width each.",
+    edits={"return filters, out_height, out_width": "return filters, out_height, out_height"},
+)
+
+
+lab.misconception(
+    "conv_output_shape",
+    name="channels_last",
+    hint="The numbers are right, their order is not: channels come first, as in the input's shape.",
+    edits={"return filters, out_height, out_width": "return out_height, out_width, filters"},
+)
+
+
+lab.misconception(
+    "conv_output_shape",
+    name="rounds_shape_up",
     hint="You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
     "your division rounds.",
+    edits={
+        "(height + 2 * padding - kernel) // stride": "-((kernel - height - 2 * padding) // stride)",
+        "(width + 2 * padding - kernel) // stride": "-((kernel - width - 2 * padding) // stride)",
+    },
 )
-def rounds_shape_up(shape, filters, kernel, stride=1, padding=0):
-    _, height, width = shape
-    out_height, out_width = (math.ceil((size + 2 * padding - kernel) / stride) + 1 for size in (height, width))
-    return filters, out_height, out_width
 
 
 @lab.exercise("captionlab.convnets.arithmetic:same_padding", points=1, minutes=10, difficulty=2, importance=3)
@@ -188,13 +183,12 @@ def probe_same_padding(same_padding, rng):
     yield label, [outcome_of(same_padding, even), outcome_of(same_padding, other, 3)]
 
 
-@lab.misconception(
-    "same_padding", hint="This is the padding that both ends need together; the function returns that of one end."
+lab.misconception(
+    "same_padding",
+    name="both_ends_together",
+    hint="This is the padding that both ends need together; the function returns that of one end.",
+    edits={"both_ends // 2": "both_ends"},
 )
-def both_ends_together(kernel, dilation=1):
-    if dilation * (kernel - 1) % 2:
-        raise ValueError("no padding keeps the size")
-    return dilation * (kernel - 1)
 
 
 @lab.misconception(
@@ -206,35 +200,31 @@ def dilation_ignored(kernel, dilation=1):
     return kernel // 2
 
 
-@lab.misconception(
+lab.misconception(
     "same_padding",
+    name="one_gap_too_many",
     hint="There are fewer gaps between the taps of a kernel than there are taps. Draw a kernel of 3 with a dilation "
     "of 2 and count the pixels from its first tap to its last.",
+    edits={"dilation * (kernel - 1)": "dilation * kernel - 1"},
 )
-def one_gap_too_many(kernel, dilation=1):
-    if dilation * kernel % 2 == 0:
-        raise ValueError("no padding keeps the size")
-    return (dilation * kernel - 1) // 2
 
 
-@lab.misconception(
+lab.misconception(
     "same_padding",
+    name="accepts_everything",
     hint="With a kernel of 2 and a padding of 1 at both ends, the output is one pixel longer than the input. Raise a "
     "ValueError where the padding does not come out even.",
+    edits={"if both_ends % 2": ""},
 )
-def accepts_everything(kernel, dilation=1):
-    return dilation * (kernel - 1) // 2
 
 
-@lab.misconception(
+lab.misconception(
     "same_padding",
+    name="refuses_even_kernels",
     hint="You refuse every even kernel. With some dilations an even kernel can be padded equally: ask whether the "
     "padding comes out even, not the kernel.",
+    edits={"if both_ends % 2": "if kernel % 2 == 0"},
 )
-def refuses_even_kernels(kernel, dilation=1):
-    if kernel % 2 == 0:
-        raise ValueError("no padding keeps the size")
-    return dilation * (kernel - 1) // 2
 
 
 @lab.exercise("captionlab.convnets.arithmetic:pool_output_shape", points=1, minutes=5, difficulty=1, importance=4)
@@ -259,31 +249,29 @@ def probe_pool_output_shape(pool_output_shape, rng):
             yield label, pool_output_shape(shape, kernel, stride, padding)
 
 
-@lab.misconception(
+lab.misconception(
     "pool_output_shape",
+    name="moves_by_one",
     hint="Without a stride your window moves by one pixel. Pooling differs from convolution here: read what None "
     "means.",
+    edits={"stride = kernel if stride": "stride = 1 if stride"},
 )
-def moves_by_one(shape, kernel, stride=None, padding=0):
-    step = stride or 1
-    return shape[0], *((size + 2 * padding - kernel) // step + 1 for size in shape[1:])
 
 
-@lab.misconception(
-    "pool_output_shape", hint="You use the stride only where there is none given: a stride that is given always counts."
-)
-def stride_is_kernel(shape, kernel, stride=None, padding=0):
-    return shape[0], *((size + 2 * padding - kernel) // kernel + 1 for size in shape[1:])
-
-
-@lab.misconception(
+lab.misconception(
     "pool_output_shape",
-    hint="You pool over the maps as well. Every map is pooled on its own; there are as many maps after as before.",
+    name="stride_is_kernel",
+    hint="You use the stride only where there is none given: a stride that is given always counts.",
+    edits={"stride = kernel if stride is None else stride": "stride = kernel"},
 )
-def pools_maps_too(shape, kernel, stride=None, padding=0):
-    step = stride or kernel
-    channels, height, width = shape
-    return (channels - kernel) // step + 1, *((size + 2 * padding - kernel) // step + 1 for size in (height, width))
+
+
+lab.misconception(
+    "pool_output_shape",
+    name="pools_maps_too",
+    hint="You pool over the maps as well. Every map is pooled on its own; there are as many maps after as before.",
+    edits={"return channels": "return (channels - kernel) // stride + 1"},
+)
 
 
 @lab.misconception(

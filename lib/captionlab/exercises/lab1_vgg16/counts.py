@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from captionlab.exercises.lab1_vgg16.common import draw, draw_different, lab
+from captionlab.exercises.drawing import draw, draw_different
+from captionlab.exercises.lab1_vgg16.common import lab
 
 
 @lab.exercise("captionlab.convnets.arithmetic:conv_parameters", points=1, minutes=5, difficulty=1, importance=5)
@@ -25,91 +24,103 @@ def probe_conv_parameters(conv_parameters, rng):
     yield f"{channels} channels, {filters} filters, kernel 1", conv_parameters(channels, filters, 1)
 
 
-@lab.misconception(
+lab.misconception(
     "conv_parameters",
+    name="channels_forgotten",
     hint="Your result does not depend on the number of input maps. A filter has a weight for every value in its "
     "window, in all maps.",
+    edits={"channels * kernel * kernel": "kernel * kernel"},
 )
-def channels_forgotten(channels, filters, kernel, bias=True):
-    return filters * (kernel**2 + bool(bias))
 
 
-@lab.misconception("conv_parameters", hint="The weights are right; the biases are missing where bias is True.")
-def bias_forgotten(channels, filters, kernel, bias=True):
-    return filters * channels * kernel**2
-
-
-@lab.misconception(
+lab.misconception(
     "conv_parameters",
+    name="bias_forgotten",
+    hint="The weights are right; the biases are missing where bias is True.",
+    edits={"(1 if bias else 0)": "0"},
+)
+
+
+lab.misconception(
+    "conv_parameters",
+    name="bias_for_each_weight",
     hint="You give every weight a bias of its own. A filter adds its bias once, after it has summed up its window.",
+    edits={"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel * (2 if bias else 1)"},
 )
-def bias_for_each_weight(channels, filters, kernel, bias=True):
-    return filters * channels * kernel**2 * (2 if bias else 1)
 
 
-@lab.misconception(
+lab.misconception(
     "conv_parameters",
+    name="bias_for_each_channel",
     hint="You count a bias for each pair of a filter and an input map. A filter sums over all input maps first, then "
     "adds one bias.",
+    edits={"(channels * kernel * kernel + (1 if bias else 0))": "channels * (kernel * kernel + (1 if bias else 0))"},
 )
-def bias_for_each_channel(channels, filters, kernel, bias=True):
-    return filters * channels * (kernel**2 + bool(bias))
 
 
-@lab.misconception("conv_parameters", hint="You count one bias for the whole bank. Every filter has a bias of its own.")
-def one_bias_for_all(channels, filters, kernel, bias=True):
-    return filters * channels * kernel**2 + bool(bias)
+lab.misconception(
+    "conv_parameters",
+    name="one_bias_for_all",
+    hint="You count one bias for the whole bank. Every filter has a bias of its own.",
+    edits={"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel + (1 if bias else 0)"},
+)
 
 
-@lab.misconception("conv_parameters", hint="The kernel has two sides: it is a square of pixels, not a row of them.")
-def kernel_not_squared(channels, filters, kernel, bias=True):
-    return filters * (channels * kernel + bool(bias))
+lab.misconception(
+    "conv_parameters",
+    name="kernel_not_squared",
+    hint="The kernel has two sides: it is a square of pixels, not a row of them.",
+    edits={"kernel * kernel": "kernel"},
+)
 
 
-@lab.exercise("captionlab.convnets.arithmetic:dense_parameters", points=1, minutes=5, difficulty=1, importance=4)
-def probe_dense_parameters(dense_parameters, rng):
+@lab.exercise("captionlab.convnets.arithmetic:linear_parameters", points=1, minutes=5, difficulty=1, importance=4)
+def probe_linear_parameters(linear_parameters, rng):
     def volume():
         return draw(rng, 3, 9), *draw_different(rng, 4, 14, 2)
 
     long, short = (draw(rng, 50, 99),), (draw(rng, 10, 40),)
     for before, after in ((volume(), short), (volume(), volume())):
-        yield f"from shape {before} to shape {after}", dense_parameters(before, after)
+        yield f"from shape {before} to shape {after}", linear_parameters(before, after)
     for before, after, bias in ((long, short, True), (short, volume(), False), (volume(), volume(), False)):
         label = f"from shape {before} to shape {after}, " + ("bias" if bias else "no bias")
-        yield label, dense_parameters(input_shape=before, output_shape=after, bias=bias)
+        yield label, linear_parameters(input_shape=before, output_shape=after, bias=bias)
     before, after = volume(), volume()
-    yield f"from shape {before} to shape {after}, bias", dense_parameters(before, after, True)
+    yield f"from shape {before} to shape {after}, bias", linear_parameters(before, after, True)
 
 
-@lab.misconception(
-    "dense_parameters",
+lab.misconception(
+    "linear_parameters",
+    name="maps_only",
     hint="You count a weight for each map. Every single value of the input volume has its own weights: flatten it "
     "first.",
+    edits={"math.prod(input_shape), math.prod(output_shape)": "input_shape[0], output_shape[0]"},
 )
-def maps_only(input_shape, output_shape, bias=True):
-    return output_shape[0] * (input_shape[0] + bool(bias))
 
 
-@lab.misconception("dense_parameters", hint="The weights are right; the biases are missing where bias is True.")
-def dense_bias_forgotten(input_shape, output_shape, bias=True):
-    return math.prod(input_shape) * math.prod(output_shape)
+lab.misconception(
+    "linear_parameters",
+    name="linear_bias_forgotten",
+    hint="The weights are right; the biases are missing where bias is True.",
+    edits={"(1 if bias else 0)": "0"},
+)
 
 
-@lab.misconception(
-    "dense_parameters",
+lab.misconception(
+    "linear_parameters",
+    name="bias_for_each_input",
     hint="You count a bias for each value of the input. A bias is added to what a unit has summed up, so there are as "
     "many as there are units.",
+    edits={"outputs * (inputs + (1 if bias else 0))": "inputs * (outputs + (1 if bias else 0))"},
 )
-def bias_for_each_input(input_shape, output_shape, bias=True):
-    return math.prod(input_shape) * (math.prod(output_shape) + bool(bias))
 
 
-@lab.misconception(
-    "dense_parameters",
+lab.misconception(
+    "linear_parameters",
+    name="sides_summed",
     hint="The number of values in a volume is not the sum of its sides. How many values has an image of 3 by 10 by 10?",
+    edits={"math.prod(input_shape), math.prod(output_shape)": "sum(input_shape), sum(output_shape)"},
 )
-def sides_summed(input_shape, output_shape, bias=True):
-    return sum(output_shape) * (sum(input_shape) + bool(bias))
 
 
 @lab.exercise("captionlab.convnets.arithmetic:receptive_field", points=3, minutes=20, difficulty=3, importance=4)
@@ -130,60 +141,51 @@ def probe_receptive_field(receptive_field, rng):
         yield f"(kernel, stride) of the layers: {layers}", receptive_field(list(layers))
 
 
-@lab.misconception(
+lab.misconception(
     "receptive_field",
+    name="kernels_summed",
     hint="You add the kernels up. Neighboring windows overlap: ask how many new pixels the second layer brings to the "
     "window of the first.",
+    edits={"field, step = 1, 1": "field, step = 0, 1", "(kernel - 1) * step": "kernel"},
 )
-def kernels_summed(layers):
-    return sum(kernel for kernel, _ in layers)
 
 
-@lab.misconception(
+lab.misconception(
     "receptive_field",
+    name="strides_ignored",
     hint="Your result does not depend on the strides. After a layer of stride 2, a step of one value is a step of two "
     "pixels in the image.",
+    edits={"step *= stride": ""},
 )
-def strides_ignored(layers):
-    return 1 + sum(kernel - 1 for kernel, _ in layers)
 
 
-@lab.misconception(
+lab.misconception(
     "receptive_field",
+    name="stride_one_layer_too_early",
     hint="You let a layer's stride act on that layer's own kernel. A kernel reaches over values of the layer before; "
     "its stride spreads only what comes after.",
+    edits={
+        "field += (kernel - 1) * step\n        step *= stride": "step *= stride\n        field += (kernel - 1) * step"
+    },
 )
-def stride_one_layer_too_early(layers):
-    field, step = 1, 1
-    for kernel, stride in layers:
-        step *= stride
-        field += (kernel - 1) * step
-    return field
 
 
-@lab.misconception(
+lab.misconception(
     "receptive_field",
+    name="wrong_direction",
     hint="You go through the layers in the wrong direction for your rule: one that starts from a single output value "
     "must walk from the last layer back to the image.",
+    edits={"field += (kernel - 1) * step": "field = (field - 1) * stride + kernel"},
 )
-def wrong_direction(layers):
-    field = 1
-    for kernel, stride in layers:
-        field = (field - 1) * stride + kernel
-    return field
 
 
-@lab.misconception(
+lab.misconception(
     "receptive_field",
+    name="strides_not_accumulated",
     hint="You use each layer's own stride only. The strides of all the layers before it act together on what one of "
     "its steps means in the image.",
+    edits={"step *= stride": "step = stride"},
 )
-def strides_not_accumulated(layers):
-    field, before = 1, 1
-    for kernel, stride in layers:
-        field += (kernel - 1) * before
-        before = stride
-    return field
 
 
 @lab.exercise("captionlab.convnets.arithmetic:vgg_parameters", points=3, minutes=20, difficulty=3, importance=5)
@@ -200,68 +202,37 @@ def probe_vgg_parameters(vgg_parameters, rng):
         yield label, vgg_parameters(blocks, dense, image_size=image_size, channels=channels)
 
 
-@lab.misconception(
-    "vgg_parameters", hint="You count weights only. Every filter and every fully connected unit has a bias as well."
-)
-def biases_forgotten(blocks, dense, image_size=224, channels=3):
-    convolutional, maps = 0, channels
-    for filters in [filters for block in blocks for filters in block]:
-        convolutional += 9 * maps * filters
-        maps = filters
-    fully_connected, inputs = 0, maps * (image_size // 2 ** len(blocks)) ** 2
-    for outputs in dense:
-        fully_connected += inputs * outputs
-        inputs = outputs
-    return convolutional, fully_connected
-
-
-@lab.misconception(
+lab.misconception(
     "vgg_parameters",
+    name="biases_forgotten",
+    hint="You count weights only. Every filter and every fully connected unit has a bias as well.",
+    edits={"(3 * 3 * maps + 1)": "3 * 3 * maps", "(inputs + 1)": "inputs"},
+)
+
+
+lab.misconception(
+    "vgg_parameters",
+    name="pixels_forgotten",
     hint="Your first fully connected layer has one input for each of the last maps. It sees every pixel of them.",
+    edits={"maps * side * side": "maps"},
 )
-def pixels_forgotten(blocks, dense, image_size=224, channels=3):
-    convolutional, maps = 0, channels
-    for filters in [filters for block in blocks for filters in block]:
-        convolutional += (9 * maps + 1) * filters
-        maps = filters
-    fully_connected, inputs = 0, maps
-    for outputs in dense:
-        fully_connected += (inputs + 1) * outputs
-        inputs = outputs
-    return convolutional, fully_connected
 
 
-@lab.misconception(
+lab.misconception(
     "vgg_parameters",
+    name="last_pooling_forgotten",
     hint="Your last maps are twice as large as they should be: a pooling follows every block, the last one too.",
+    edits={"maps * side * side": "maps * (2 * side + image_size // 2 ** (len(blocks) - 1) % 2) ** 2"},
 )
-def last_pooling_forgotten(blocks, dense, image_size=224, channels=3):
-    convolutional, maps = 0, channels
-    for filters in [filters for block in blocks for filters in block]:
-        convolutional += (9 * maps + 1) * filters
-        maps = filters
-    fully_connected, inputs = 0, maps * (image_size // 2 ** (len(blocks) - 1)) ** 2
-    for outputs in dense:
-        fully_connected += (inputs + 1) * outputs
-        inputs = outputs
-    return convolutional, fully_connected
 
 
-@lab.misconception(
+lab.misconception(
     "vgg_parameters",
+    name="always_seven_by_seven",
     hint="You take the last maps to be 7 by 7 pixels. They are for images of 224 pixels and five poolings: compute "
     "their size from what you are given.",
+    edits={"maps * side * side": "maps * 7 * 7"},
 )
-def always_seven_by_seven(blocks, dense, image_size=224, channels=3):
-    convolutional, maps = 0, channels
-    for filters in [filters for block in blocks for filters in block]:
-        convolutional += (9 * maps + 1) * filters
-        maps = filters
-    fully_connected, inputs = 0, maps * 7 * 7
-    for outputs in dense:
-        fully_connected += (inputs + 1) * outputs
-        inputs = outputs
-    return convolutional, fully_connected
 
 
 @lab.misconception(

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab
+from captionlab.exercises.drawing import draw, draw_tensor
+from captionlab.exercises.lab1_vgg16.common import lab
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -60,126 +61,100 @@ def probe_prepare_image(prepare_image, rng):
     yield f"a gray picture, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
 
 
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="forgets_to_scale",
     hint="Your pixels go from 0 to 255 when you normalize them; the means and standard deviations are for values from "
     "0 to 1.",
+    edits={" / 255": ""},
 )
-def forgets_to_scale(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32)
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
-@lab.misconception(
-    "prepare_image", hint="Your values are scaled but not normalized: use IMAGENET_MEAN and IMAGENET_STD."
-)
-def forgets_to_normalize(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32) / 255
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
-
-
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="forgets_to_normalize",
+    hint="Your values are scaled but not normalized: use IMAGENET_MEAN and IMAGENET_STD.",
+    edits={"pixels = (pixels -": ""},
+)
+
+
+lab.misconception(
+    "prepare_image",
+    name="normalizes_before_scaling",
     hint="You normalize first and scale to 0..1 afterwards. The means are for values that are scaled already.",
+    edits={" / 255": "", ".unsqueeze(0)": ".unsqueeze(0) / 255"},
 )
-def normalizes_before_scaling(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32)
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0) / 255
 
 
-@lab.misconception(
-    "prepare_image", hint="You subtract the standard deviation and divide by the mean: they are swapped."
-)
-def swaps_mean_and_deviation(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_STD)) / np.float32(IMAGENET_MEAN)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
-
-
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="swaps_mean_and_deviation",
+    hint="You subtract the standard deviation and divide by the mean: they are swapped.",
+    edits={"IMAGENET_MEAN)) / np.float32(IMAGENET_STD": "IMAGENET_STD)) / np.float32(IMAGENET_MEAN"},
+)
+
+
+lab.misconception(
+    "prepare_image",
+    name="leaves_channels_last",
     hint="The colors are still the last axis. A picture is height, width, color; torch wants color first.",
+    edits={".permute(2, 0, 1)": ""},
 )
-def leaves_channels_last(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).unsqueeze(0)
 
 
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="transposes_the_picture",
     hint="Your picture lies on its side: bringing the colors to the front, you swapped height and width.",
+    edits={"permute(2, 0, 1)": "permute(2, 1, 0)"},
 )
-def transposes_the_picture(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 1, 0).unsqueeze(0)
 
 
-@lab.misconception(
-    "prepare_image", hint="Your first channel is blue. PIL gives red, green, blue, and that is the order to keep."
-)
-def puts_blue_first(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32)[:, :, ::-1] / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
-
-
-@lab.misconception(
-    "prepare_image", hint="The batch axis is missing: a network expects a batch of pictures, here a batch of one."
-)
-def forgets_the_batch(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1)
-
-
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="puts_blue_first",
+    hint="Your first channel is blue. PIL gives red, green, blue, and that is the order to keep.",
+    edits={" / 255": "[:, :, ::-1] / 255"},
+)
+
+
+lab.misconception(
+    "prepare_image",
+    name="forgets_the_batch",
+    hint="The batch axis is missing: a network expects a batch of pictures, here a batch of one.",
+    edits={".unsqueeze(0)": ""},
+)
+
+
+lab.misconception(
+    "prepare_image",
+    name="leaves_double_precision",
     hint="Your values are right, but float64 (NumPy's default); a network's weights are float32, and torch does not "
     "mix them.",
+    edits={
+        "dtype=np.float32": "dtype=float",
+        "np.float32(IMAGENET_MEAN)": "np.array(IMAGENET_MEAN)",
+        "np.float32(IMAGENET_STD)": "np.array(IMAGENET_STD)",
+    },
 )
-def leaves_double_precision(image, size=224):
-    image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image) / 255
-    pixels = (pixels - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="takes_color_for_granted",
     hint="Color pictures are right. A gray picture has no color axis: look for the method of PIL images that "
     "changes the mode, and call it first.",
+    edits={'image.convert("RGB")': '(image.convert("RGB") if image.mode in ("P", "RGBA") else image)'},
 )
-def takes_color_for_granted(image, size=224):
-    if image.mode in ("P", "RGBA"):
-        image = image.convert("RGB")
-    image = image.resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="resizes_before_converting",
     hint="Pictures with a palette come out wrong: PIL cannot average the numbers of palette entries. Change the mode "
     "before resizing, not after.",
+    edits={'.convert("RGB")': "", "Image.Resampling.BILINEAR)": 'Image.Resampling.BILINEAR).convert("RGB")'},
 )
-def resizes_before_converting(image, size=224):
-    image = image.resize((size, size), Image.Resampling.BILINEAR).convert("RGB")
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
 @lab.misconception(
@@ -196,36 +171,33 @@ def crops_the_center(image, size=224):
     return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
-@lab.misconception(
+lab.misconception(
     "prepare_image",
+    name="resizes_with_the_default",
     hint="Your picture is resized with another filter: the default of PIL's resize is not the bilinear one.",
+    edits={", Image.Resampling.BILINEAR": ""},
 )
-def resizes_with_the_default(image, size=224):
-    image = image.convert("RGB").resize((size, size))
-    pixels = np.array(image, dtype=np.float32) / 255
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
-    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
 @lab.exercise("captionlab.convnets.predictions:softmax", points=2, minutes=10, difficulty=2, importance=4)
 def probe_softmax(softmax, rng):
     yield "one image", softmax(draw_tensor(rng, draw(rng, 4, 7), scale=2))
     for shape in ((3, 5), (4, 4), (2, 3, 4)):
-        yield f"scores of shape {shape}", softmax(scores=draw_tensor(rng, *shape, scale=2))
+        yield f"logits of shape {shape}", softmax(logits=draw_tensor(rng, *shape, scale=2))
     shift = torch.tensor([[5.0], [0.0], [-5.0]])
     yield "rows at different levels", softmax(draw_tensor(rng, 3, 6, scale=2) + shift)
-    yield "scores around 1000", softmax(draw_tensor(rng, 1, 5, scale=2, mean=1000))
-    yield "scores around -1000", softmax(draw_tensor(rng, 6, scale=2, mean=-1000))
+    yield "logits around 1000", softmax(draw_tensor(rng, 1, 5, scale=2, mean=1000))
+    yield "logits around -1000", softmax(draw_tensor(rng, 6, scale=2, mean=-1000))
     yield "rows around 1000, 0 and -1000", softmax(draw_tensor(rng, 3, 5, scale=2) + 200 * shift)
 
 
 @lab.misconception(
     "softmax",
-    hint="Your values are right until the scores are large: the exponential of 1000 is infinite. Adding the same "
-    "number to all scores of a row does not change their softmax; choose one that helps.",
+    hint="Your values are right until the logits are large: the exponential of 1000 is infinite. Adding the same "
+    "number to all logits of a row does not change their softmax; choose one that helps.",
 )
-def overflows(scores):
-    return scores.exp() / scores.exp().sum(-1, keepdim=True)
+def overflows(logits):
+    return logits.exp() / logits.exp().sum(-1, keepdim=True)
 
 
 @lab.misconception(
@@ -233,15 +205,15 @@ def overflows(scores):
     hint="You normalize along the first axis: the probabilities of one class over the images of the batch. The last "
     "axis holds the classes.",
 )
-def first_axis(scores):
-    return torch.softmax(scores, 0)
+def first_axis(logits):
+    return torch.softmax(logits, 0)
 
 
 @lab.misconception(
     "softmax", hint="All your values together sum to 1. Every row must do so on its own: sum along the last axis only."
 )
-def one_sum_for_all(scores):
-    return torch.softmax(scores.reshape(-1), 0).reshape(scores.shape)
+def one_sum_for_all(logits):
+    return torch.softmax(logits.reshape(-1), 0).reshape(logits.shape)
 
 
 @lab.misconception(
@@ -249,22 +221,22 @@ def one_sum_for_all(scores):
     hint="You subtract the largest score of the whole batch. A row far below it underflows to 0 / 0: every row needs "
     "its own.",
 )
-def one_maximum_for_all(scores):
-    exponentials = (scores - scores.max()).exp()
+def one_maximum_for_all(logits):
+    exponentials = (logits - logits.max()).exp()
     return exponentials / exponentials.sum(-1, keepdim=True)
 
 
 @lab.misconception(
     "softmax",
-    hint="You divide the scores by their sum; scores can be negative. Something positive has to be made of them first.",
+    hint="You divide the logits by their sum; logits can be negative. Something positive has to be made of them first.",
 )
-def no_exponential(scores):
-    return scores / scores.sum(-1, keepdim=True)
+def no_exponential(logits):
+    return logits / logits.sum(-1, keepdim=True)
 
 
 @lab.misconception("softmax", hint="These are the logarithms of the probabilities.")
-def logarithms(scores):
-    return torch.log_softmax(scores, -1)
+def logarithms(logits):
+    return torch.log_softmax(logits, -1)
 
 
 @lab.exercise("captionlab.convnets.predictions:top_predictions", points=1, minutes=10, difficulty=2, importance=3)
@@ -279,53 +251,55 @@ def probe_top_predictions(top_predictions, rng):
     ):
         names = [str(name) for name in rng.permutation(NAMES)[:count]]
         levels = torch.from_numpy(rng.permutation(count).astype(np.float32)) * 0.6
-        scores = levels + draw_tensor(rng, count, scale=0.05) + mean
+        logits = levels + draw_tensor(rng, count, scale=0.05) + mean
         label = f"the {k or 'default number of'} most probable of {count} classes"
         if k is None:
-            yield label, top_predictions(scores, names)
+            yield label, top_predictions(logits, names)
         elif k == 1:
-            yield label, top_predictions(scores, names, 1)
+            yield label, top_predictions(logits, names, 1)
         else:
-            yield label, top_predictions(scores=scores, categories=names, k=k)
+            yield label, top_predictions(logits=logits, categories=names, k=k)
 
 
-@lab.misconception(
-    "top_predictions", hint="You return scores. Turn them into probabilities: with a softmax over all classes."
-)
-def returns_scores(scores, categories, k=5):
-    values, indices = scores.topk(k)
-    return [(categories[int(at)], float(value)) for value, at in zip(values, indices, strict=True)]
-
-
-@lab.misconception(
-    "top_predictions", hint="The classes are the right ones, but the least probable of them comes first."
-)
-def worst_of_the_best_first(scores, categories, k=5):
-    values, indices = torch.softmax(scores, -1).topk(k)
-    return [(categories[int(at)], float(value)) for value, at in zip(values, indices, strict=True)][::-1]
-
-
-@lab.misconception(
+lab.misconception(
     "top_predictions",
+    name="returns_scores",
+    hint="You return logits. Turn them into probabilities: with a softmax over all classes.",
+    edits={"torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)"},
+)
+
+
+lab.misconception(
+    "top_predictions",
+    name="worst_of_the_best_first",
+    hint="The classes are the right ones, but the least probable of them comes first.",
+    edits={"strict=True)]": "strict=True)][::-1]"},
+)
+
+
+lab.misconception(
+    "top_predictions",
+    name="least_probable",
     hint="These are the least probable classes: sorting functions put the smallest first unless told otherwise.",
+    edits={".topk(k)": ".topk(k, largest=False)"},
 )
-def least_probable(scores, categories, k=5):
-    values, indices = torch.softmax(scores, -1).sort()
-    return [(categories[int(at)], float(value)) for value, at in zip(values[:k], indices[:k], strict=True)]
 
 
-@lab.misconception(
+lab.misconception(
     "top_predictions",
+    name="softmax_of_the_best",
     hint="Your probabilities sum to 1 over the classes you return. The softmax is over all classes: take it first, "
     "choose after.",
+    edits={
+        "torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)",
+        "    return": "    probabilities = torch.softmax(probabilities, dim=-1)\n    return",
+    },
 )
-def softmax_of_the_best(scores, categories, k=5):
-    values, indices = scores.topk(k)
-    values = torch.softmax(values, -1)
-    return [(categories[int(at)], float(value)) for value, at in zip(values, indices, strict=True)]
 
 
-@lab.misconception("top_predictions", hint="You return the number of each class; look its name up in categories.")
-def numbers_for_names(scores, categories, k=5):
-    values, indices = torch.softmax(scores, -1).topk(k)
-    return list(zip(indices.tolist(), values.tolist(), strict=True))
+lab.misconception(
+    "top_predictions",
+    name="numbers_for_names",
+    hint="You return the number of each class; look its name up in categories.",
+    edits={"categories[index]": "index"},
+)

@@ -7,11 +7,12 @@ import copy
 import torch
 from torch import nn
 
-from captionlab.exercises.lab1_vgg16.common import draw, draw_linear, draw_tensor, lab, run, torch_seed
+from captionlab.exercises.drawing import draw, draw_tensor, run, torch_seed
+from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
 
 
 @lab.exercise(
-    "captionlab.convnets.fully_convolutional:dense_to_conv",
+    "captionlab.convnets.fully_convolutional:linear_to_conv",
     points=3,
     minutes=20,
     difficulty=3,
@@ -19,10 +20,10 @@ from captionlab.exercises.lab1_vgg16.common import draw, draw_linear, draw_tenso
     rtol=1e-3,
     atol=1e-5,
 )
-def probe_dense_to_conv(dense_to_conv, rng):
+def probe_linear_to_conv(linear_to_conv, rng):
     def convert(dense, *args, **kwargs):
         with torch_seed(0):  # weights that nobody sets are the same every time
-            return dense_to_conv(dense, *args, **kwargs)
+            return linear_to_conv(dense, *args, **kwargs)
 
     channels, height = draw(rng, 2, 4), draw(rng, 2, 4)
     width, outputs = height + draw(rng, 1, 2), draw(rng, 3, 6)
@@ -44,44 +45,33 @@ def probe_dense_to_conv(dense_to_conv, rng):
     yield label, [made.bias is not None, run(made, draw_tensor(rng, 2, 4, height, height + 2))]
 
 
-@lab.misconception(
-    "dense_to_conv",
+lab.misconception(
+    "linear_to_conv",
+    name="flattened_channels_last",
     hint="You take the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
     "of the axes: channels, height, width.",
+    edits={"channels, height, width))": "height, width, channels).permute(0, 3, 1, 2))"},
 )
-def flattened_channels_last(dense, channels, height, width):
-    made = nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
-    weight = dense.weight.reshape(dense.out_features, height, width, channels).permute(0, 3, 1, 2)
-    with torch.no_grad():
-        made.weight.copy_(weight)
-        if dense.bias is not None:
-            made.bias.copy_(dense.bias)
-    return made
 
 
-@lab.misconception(
-    "dense_to_conv",
+lab.misconception(
+    "linear_to_conv",
+    name="forgets_to_copy_biases",
     hint="The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
+    edits={"if dense.bias is not None": ""},
 )
-def forgets_to_copy_biases(dense, channels, height, width):
-    made = nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
-    with torch.no_grad():
-        made.weight.copy_(dense.weight.view_as(made.weight))
-    return made
+
+
+lab.misconception(
+    "linear_to_conv",
+    name="has_no_bias",
+    hint="Your convolution has no bias; the linear layer has one, and adds it at every position.",
+    edits={"bias=dense.bias is not None": "bias=False", "if dense.bias is not None": ""},
+)
 
 
 @lab.misconception(
-    "dense_to_conv", hint="Your convolution has no bias; the linear layer has one, and adds it at every position."
-)
-def has_no_bias(dense, channels, height, width):
-    made = nn.Conv2d(channels, dense.out_features, (height, width), bias=False)
-    with torch.no_grad():
-        made.weight.copy_(dense.weight.view_as(made.weight))
-    return made
-
-
-@lab.misconception(
-    "dense_to_conv",
+    "linear_to_conv",
     hint="Your kernel is 1 by 1, with the whole flattened map as its channels. It has to see the map as it is: which "
     "kernel covers it exactly once?",
 )
@@ -94,24 +84,22 @@ def one_by_one_kernel(dense, channels, height, width):
     return made
 
 
-@lab.misconception(
-    "dense_to_conv",
+lab.misconception(
+    "linear_to_conv",
+    name="swaps_height_and_width",
     hint="Height and width of the kernel are swapped. nn.Conv2d takes a pair (height, width), in the order of the "
     "map's axes.",
+    edits={
+        "(height, width)": "(width, height)",
+        "view(dense.out_features, channels, height, width)": "view_as(convolution.weight)",
+    },
 )
-def swaps_height_and_width(dense, channels, height, width):
-    made = nn.Conv2d(channels, dense.out_features, (width, height), bias=dense.bias is not None)
-    with torch.no_grad():
-        made.weight.copy_(dense.weight.view_as(made.weight))
-        if dense.bias is not None:
-            made.bias.copy_(dense.bias)
-    return made
 
 
-@lab.misconception(
-    "dense_to_conv",
+lab.misconception(
+    "linear_to_conv",
+    name="random_weights",
     hint="The shape of your convolution is right, but its weights are the random ones it was made with: copy the "
     "linear layer's into it.",
+    edits={"with torch.no_grad()": ""},
 )
-def random_weights(dense, channels, height, width):
-    return nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)

@@ -7,7 +7,8 @@ import math
 import torch
 from torch import nn
 
-from captionlab.exercises.lab1_vgg16.common import draw, draw_linear, draw_tensor, lab, run
+from captionlab.exercises.drawing import draw, draw_tensor, run
+from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -36,7 +37,7 @@ class _SmallVGG(nn.Module):
 
 
 class _Convert:
-    """Stands in for dense_to_conv: a convolution of the right shape with other numbers; remembers what it was asked."""
+    """Replaces linear_to_conv: a convolution of the right shape with other numbers; records its arguments."""
 
     def __init__(self):
         self.calls = []
@@ -67,116 +68,68 @@ def probe_fully_convolutional(fully_convolutional, rng):
     size = 4 * side
     label = f"{maps} maps of {side} by {side}: inputs of the layer, channels, height, width in each call of convert"
     yield label, sorted(convert.calls)
-    yield "scores for two images of the network's own size", run(network, draw_tensor(rng, 2, 3, size, size))
-    yield "scores for a larger image", run(network, draw_tensor(rng, 1, 3, size + 12, size + 12))
+    yield "logits for two images of the network's own size", run(network, draw_tensor(rng, 2, 3, size, size))
+    yield "logits for a larger image", run(network, draw_tensor(rng, 1, 3, size + 12, size + 12))
     wide = draw_tensor(rng, 1, 3, size + 4, size + 4 * draw(rng, 2, 4))
-    yield "scores for a wide image", run(network, wide)
+    yield "logits for a wide image", run(network, wide)
     small = draw_tensor(rng, 1, 3, size, size)
-    label = "scores for another image, then what the original model gives for it"
+    label = "logits for another image, then what the original model gives for it"
     yield label, [run(network, small), outcome_of(run, vgg, small)]
     side = 5 - side
     vgg = _SmallVGG(rng, draw(rng, 5, 8), side).train()
     network = fully_convolutional(vgg=vgg, convert=_Convert())
     image = draw_tensor(rng, 1, 3, 4 * side + 4, 4 * side + 8)
-    yield "a model in training mode: scores", run(network, image)
-    label = "scores again, then whether the original model is in training mode still"
+    yield "a model in training mode: logits", run(network, image)
+    label = "logits again, then whether the original model is in training mode still"
     yield label, [run(network, image), [module.training for module in vgg.modules()]]
 
 
-@lab.misconception(
+lab.misconception(
     "fully_convolutional",
+    name="keeps_adaptive_pooling",
     hint="Larger images still give a single position: the adaptive pooling squeezes every map to the same size. Leave "
     "it out.",
+    edits={"[copy.deepcopy(vgg.features)]": "[copy.deepcopy(vgg.features), copy.deepcopy(vgg.avgpool)]"},
 )
-def keeps_adaptive_pooling(vgg, convert):
-    import copy
-
-    maps = vgg.features[-3].out_channels
-    side = math.isqrt(vgg.classifier[0].in_features // maps)
-    layers = [copy.deepcopy(vgg.features), copy.deepcopy(vgg.avgpool)]
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(convert(layer, maps, side, side))
-            maps, side = layer.out_features, 1
-        else:
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers).eval()
 
 
-@lab.misconception(
+lab.misconception(
     "fully_convolutional",
+    name="loses_relus",
     hint="The ReLUs of the classifier are lost: go through all its layers, not only the linear ones. Without them the "
     "three layers are one.",
+    edits={"layers.append(copy.deepcopy(layer))": "continue"},
 )
-def loses_relus(vgg, convert):
-    import copy
-
-    maps = vgg.features[-3].out_channels
-    side = math.isqrt(vgg.classifier[0].in_features // maps)
-    layers = [copy.deepcopy(vgg.features)]
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(convert(layer, maps, side, side))
-            maps, side = layer.out_features, 1
-    return nn.Sequential(*layers).eval()
 
 
-@lab.misconception(
+lab.misconception(
     "fully_convolutional",
+    name="drops_out",
     hint="Dropout is active in your network: a new nn.Dropout is in training mode. Return the network in evaluation "
     "mode.",
+    edits={
+        "copy.deepcopy(layer)": "nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else nn.ReLU()",
+        ".eval()": "",
+    },
 )
-def drops_out(vgg, convert):
-    import copy
-
-    maps = vgg.features[-3].out_channels
-    side = math.isqrt(vgg.classifier[0].in_features // maps)
-    layers = [copy.deepcopy(vgg.features)]
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(convert(layer, maps, side, side))
-            maps, side = layer.out_features, 1
-        else:
-            layers.append(nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else nn.ReLU())
-    return nn.Sequential(*layers)
 
 
-@lab.misconception(
+lab.misconception(
     "fully_convolutional",
+    name="keeps_the_mode",
     hint="Your network inherits the original's mode: where that is in training mode, dropout is active. Return the "
     "network in evaluation mode.",
+    edits={".eval()": ""},
 )
-def keeps_the_mode(vgg, convert):
-    import copy
-
-    maps = vgg.features[-3].out_channels
-    side = math.isqrt(vgg.classifier[0].in_features // maps)
-    layers = [copy.deepcopy(vgg.features)]
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(convert(layer, maps, side, side))
-            maps, side = layer.out_features, 1
-        else:
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
 
 
-@lab.misconception(
+lab.misconception(
     "fully_convolutional",
+    name="switches_the_original",
     hint="Your network shares layers with the original, so that setting its mode sets the original's too. Copy the "
     "layers you keep.",
+    edits={"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(layer)": "layer"},
 )
-def switches_the_original(vgg, convert):
-    maps = vgg.features[-3].out_channels
-    side = math.isqrt(vgg.classifier[0].in_features // maps)
-    layers = [vgg.features]
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(convert(layer, maps, side, side))
-            maps, side = layer.out_features, 1
-        else:
-            layers.append(layer)
-    return nn.Sequential(*layers).eval()
 
 
 @lab.misconception(
@@ -194,22 +147,17 @@ def replaces_in_place(vgg, convert):
     return nn.Sequential(vgg.features, vgg.classifier).eval()
 
 
-@lab.misconception(
+lab.misconception(
     "fully_convolutional",
+    name="assumes_vgg16",
     hint="512 maps of 7 by 7 are VGG16's. Derive the numbers from the model you are given: its last convolution, and "
     "the inputs of its first linear layer.",
+    edits={
+        "maps = [layer": "maps, side = 512, 7  # [layer",
+        "side = math.isqrt": "",
+        "layer.out_features, 1": "4096, 1",
+    },
 )
-def assumes_vgg16(vgg, convert):
-    import copy
-
-    layers, shape = [copy.deepcopy(vgg.features)], (512, 7, 7)
-    for layer in vgg.classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(convert(layer, *shape))
-            shape = (4096, 1, 1)
-        else:
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers).eval()
 
 
 @lab.misconception(
@@ -241,48 +189,51 @@ def probe_class_heat_map(class_heat_map, rng):
     for index, (rows, columns) in enumerate(((1, 1), (2, 5), (4, 3), (6, 1), (5, 7), (3, 3))):
         categories = draw(rng, 3, 7)
         category = (0, categories - 1, draw(rng, 1, categories - 2))[index % 3]
-        scores = draw_tensor(rng, 1, categories, rows, columns, scale=2, mean=3)
+        logits = draw_tensor(rng, 1, categories, rows, columns, scale=2, mean=3)
         label = f"category {category} of {categories}, {rows} by {columns} positions"
-        yield label, class_heat_map(scores, category) if index % 2 else class_heat_map(scores=scores, category=category)
+        yield label, class_heat_map(logits, category) if index % 2 else class_heat_map(logits=logits, category=category)
 
 
-@lab.misconception(
+lab.misconception(
     "class_heat_map",
+    name="softmax_over_positions",
     hint="Your map sums to 1 over the positions. At every position the classes compete: the softmax goes over the "
     "categories.",
+    edits={
+        "torch.softmax(logits, dim=1)[0, category]": "logits[0, category].flatten().softmax(0).view(logits.shape[2:])"
+    },
 )
-def softmax_over_positions(scores, category):
-    return torch.softmax(scores[0, category].flatten(), 0).view(scores.shape[2:])
 
 
-@lab.misconception(
-    "class_heat_map", hint="These are raw scores. Make probabilities of them first, over the categories."
-)
-def raw_scores(scores, category):
-    return scores[0, category]
-
-
-@lab.misconception(
+lab.misconception(
     "class_heat_map",
+    name="raw_scores",
+    hint="These are raw logits. Make probabilities of them first, over the categories.",
+    edits={"torch.softmax(logits, dim=1)": "logits"},
+)
+
+
+lab.misconception(
+    "class_heat_map",
+    name="keeps_the_batch_axis",
     hint="The values are right, the shape has an axis too many: there is one image, return its map alone.",
+    edits={"[0, category]": "[:, category]"},
 )
-def keeps_the_batch_axis(scores, category):
-    return torch.softmax(scores, 1)[:, category]
 
 
-@lab.misconception(
+lab.misconception(
     "class_heat_map",
+    name="softmax_over_the_batch",
     hint="Your map is 1 everywhere: you take the softmax over the batch, which holds one image. Which axis holds the "
     "categories?",
+    edits={"dim=1": "dim=0"},
 )
-def softmax_over_the_batch(scores, category):
-    return torch.softmax(scores, 0)[0, category]
 
 
-@lab.misconception(
+lab.misconception(
     "class_heat_map",
-    hint="You take a sigmoid of one class on its own. The classes exclude each other: the others' scores at the same "
+    name="sigmoid_of_one_class",
+    hint="You take a sigmoid of one class on its own. The classes exclude each other: the others' logits at the same "
     "position count as well.",
+    edits={"torch.softmax(logits, dim=1)[0, category]": "torch.sigmoid(logits[0, category])"},
 )
-def sigmoid_of_one_class(scores, category):
-    return torch.sigmoid(scores[0, category])

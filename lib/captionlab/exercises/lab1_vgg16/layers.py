@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from captionlab.exercises.lab1_vgg16.common import draw, lab
+from captionlab.exercises.drawing import draw
+from captionlab.exercises.lab1_vgg16.common import lab
 
 
 class _Scaled(nn.Module):
@@ -40,14 +41,13 @@ def probe_parameters_by_layer(parameters_by_layer, rng):
         yield label, parameters_by_layer(model)
 
 
-@lab.misconception(
+lab.misconception(
     "parameters_by_layer",
+    name="counts_containers_too",
     hint="You list containers with all they hold, so that the sum counts everything more than once. Look up the "
     "argument `recurse` of Module.parameters.",
+    edits={"recurse=False) if id(parameter) not in counted": "recurse=True)"},
 )
-def counts_containers_too(model):
-    sizes = [(name, sum(each.numel() for each in module.parameters())) for name, module in model.named_modules()]
-    return [(name, size) for name, size in sizes if size]
 
 
 @lab.misconception("parameters_by_layer", hint="You count weights only. Layers have biases as well.")
@@ -55,20 +55,13 @@ def weights_only(model):
     return [(name, each.weight.numel()) for name, each in model.named_modules() if hasattr(each, "weight")]
 
 
-@lab.misconception(
+lab.misconception(
     "parameters_by_layer",
+    name="counts_buffers_too",
     hint="You count buffers: the running mean and variance of a batch normalization are kept in the model, but not "
     "learned.",
+    edits={"module.parameters(recurse=False)": "[*module.parameters(recurse=False), *module.buffers(recurse=False)]"},
 )
-def counts_buffers_too(model):
-    counted, layers = set(), []
-    for name, module in model.named_modules():
-        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-        own = [each for each in own if id(each) not in counted]
-        counted.update(map(id, own))
-        if own:
-            layers.append((name, sum(each.numel() for each in own)))
-    return layers
 
 
 @lab.misconception(
@@ -90,21 +83,17 @@ def innermost_only(model):
     return [(name, number) for name, number in owners.items() if not list(model.get_submodule(name).children())]
 
 
-@lab.misconception(
+lab.misconception(
     "parameters_by_layer",
+    name="trainable_only",
     hint="You leave frozen parameters out. A parameter that is not trained is still one of the model.",
+    edits={"if id(parameter) not in counted": "if id(parameter) not in counted and parameter.requires_grad"},
 )
-def trainable_only(model):
-    owners = {}
-    for name, each in model.named_parameters():
-        owner = name.rpartition(".")[0]
-        owners[owner] = owners.get(owner, 0) + each.numel() * each.requires_grad
-    return [(name, number) for name, number in owners.items() if number]
 
 
-@lab.misconception(
-    "parameters_by_layer", hint="A parameter that two layers share is one parameter of the model; you count it twice."
+lab.misconception(
+    "parameters_by_layer",
+    name="counts_shared_twice",
+    hint="A parameter that two layers share is one parameter of the model; you count it twice.",
+    edits={" if id(parameter) not in counted": ""},
 )
-def counts_shared_twice(model):
-    sizes = [(name, sum(each.numel() for each in one.parameters(recurse=False))) for name, one in model.named_modules()]
-    return [(name, size) for name, size in sizes if size]

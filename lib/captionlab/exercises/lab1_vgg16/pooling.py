@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from captionlab.exercises.lab1_vgg16.common import draw, draw_tensor, lab
+from captionlab.exercises.drawing import draw, draw_tensor
+from captionlab.exercises.lab1_vgg16.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -26,22 +27,22 @@ def probe_pool2d(pool2d, rng):
     yield 'mode "median"', outcome_of(pool2d, draw_tensor(rng, 2, 4, 4), 2, 2, "median")
 
 
-@lab.misconception(
-    "pool2d", hint="Your window moves by its own size, whatever the stride. Overlapping windows are allowed."
+lab.misconception(
+    "pool2d",
+    name="stride_is_kernel_size",
+    hint="Your window moves by its own size, whatever the stride. Overlapping windows are allowed.",
+    edits={
+        "unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, kernel).unfold(2, kernel, kernel)"
+    },
 )
-def stride_is_kernel_size(maps, kernel, stride, mode="max"):
-    if mode not in ("max", "average"):
-        raise ValueError(f"unknown mode {mode}")
-    windows = maps.unfold(1, kernel, kernel).unfold(2, kernel, kernel)
-    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
 
 
-@lab.misconception("pool2d", hint="Your window visits every pixel, whatever the stride.")
-def visits_every_pixel(maps, kernel, stride, mode="max"):
-    if mode not in ("max", "average"):
-        raise ValueError(f"unknown mode {mode}")
-    windows = maps.unfold(1, kernel, 1).unfold(2, kernel, 1)
-    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
+lab.misconception(
+    "pool2d",
+    name="visits_every_pixel",
+    hint="Your window visits every pixel, whatever the stride.",
+    edits={"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, 1).unfold(2, kernel, 1)"},
+)
 
 
 @lab.misconception(
@@ -57,38 +58,34 @@ def pools_across_maps(maps, kernel, stride, mode="max"):
     return pooled.expand(len(maps), -1, -1)
 
 
-@lab.misconception(
+lab.misconception(
     "pool2d",
+    name="starts_from_zero",
     hint="Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
+    edits={"windows.amax(dim=(3, 4))": "windows.amax(dim=(3, 4)).clamp(min=0)"},
 )
-def starts_from_zero(maps, kernel, stride, mode="max"):
-    if mode not in ("max", "average"):
-        raise ValueError(f"unknown mode {mode}")
-    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
-    return windows.amax((3, 4)).clamp(min=0) if mode == "max" else windows.mean((3, 4))
 
 
-@lab.misconception("pool2d", hint="Your average is a sum divided by too little: how many pixels are there in a window?")
-def divides_by_one_side(maps, kernel, stride, mode="max"):
-    if mode not in ("max", "average"):
-        raise ValueError(f"unknown mode {mode}")
-    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
-    return windows.amax((3, 4)) if mode == "max" else windows.sum((3, 4)) / kernel
-
-
-@lab.misconception("pool2d", hint="You always take the largest value: mode decides between the largest and the mean.")
-def always_max(maps, kernel, stride, mode="max"):
-    if mode not in ("max", "average"):
-        raise ValueError(f"unknown mode {mode}")
-    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
-    return windows.amax((3, 4))
-
-
-@lab.misconception(
+lab.misconception(
     "pool2d",
+    name="divides_by_one_side",
+    hint="Your average is a sum divided by too little: how many pixels are there in a window?",
+    edits={"windows.mean(dim=(3, 4))": "windows.sum(dim=(3, 4)) / kernel"},
+)
+
+
+lab.misconception(
+    "pool2d",
+    name="always_max",
+    hint="You always take the largest value: mode decides between the largest and the mean.",
+    edits={' if mode == "max" else windows.mean(dim=(3, 4))': ""},
+)
+
+
+lab.misconception(
+    "pool2d",
+    name="accepts_any_mode",
     hint='The numbers are right. What is missing is the error: any mode but "max" and "average" must raise a '
     "ValueError, or a typing error passes for an average.",
+    edits={"if mode not in": ""},
 )
-def accepts_any_mode(maps, kernel, stride, mode="max"):
-    windows = maps.unfold(1, kernel, stride).unfold(2, kernel, stride)
-    return windows.amax((3, 4)) if mode == "max" else windows.mean((3, 4))
