@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "grade": ("captionlab.commands.grade:grade", "Grade submissions of a lab."),
     "labs": ("captionlab.commands.check:labs", "List the labs and their exercises."),
+    "start": ("captionlab.commands.start:start", "Copy a lab to a folder of your own, to work there."),
 }
 
 

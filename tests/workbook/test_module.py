@@ -10,15 +10,17 @@ import pytest
 
 from captionlab.exercises import load_lab
 from captionlab.grading.exercise import Lab
-from captionlab.grading.judge import expect, judge
+from captionlab.grading.expectation import expect
+from captionlab.grading.judge import judge
 from captionlab.grading.observation import observe
 from captionlab.workbook import CheckFailed, check
 from captionlab.workbook.build import built_files
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.module import release_module, source_module
-from captionlab.workbook.notebook import source_notebook, text_cells
-from captionlab.workbook.stub import BEGIN, END, solution_source, start_source
+from captionlab.workbook.notebook import source_notebook
+from captionlab.workbook.stub import BEGIN, END, solution_source, starter_source
 from captionlab.workbook.student_module import BrokenModule, run_module
+from captionlab.workbook.text import lab_cells, parse_text
 
 LAB = "lab4_captioning"
 HEADER = """```python module="answers.py"
@@ -87,7 +89,7 @@ def test_no_solution_is_in_the_students_module(built):
         if exercise.starter:
             plain = "\n".join(line for line in solution.split("\n") if line.strip() not in (BEGIN, END))
             assert plain not in release
-            assert start_source(exercise) in release
+            assert starter_source(exercise) in release
         else:
             assert all(part.split(END)[0].strip() not in release for part in solution.split(BEGIN)[1:])
 
@@ -114,14 +116,15 @@ def test_the_notebooks_hold_checks_and_no_answers(built):
 def test_the_text_must_hold_the_modules_beginning_once(small, times, found):
     text = HEADER * times + MARKER
     with pytest.raises(TextError, match=found):
-        source_module(small, text_cells(text))
+        source_module(small, parse_text(text))
 
 
 def test_the_beginning_is_in_no_notebook(small):
-    notebook = source_notebook(small, HEADER + MARKER)
+    cells = lab_cells(small, HEADER + MARKER)
+    notebook = source_notebook(small, cells)
     assert "import torch" not in json.dumps(notebook)
-    source = source_module(small, text_cells(HEADER + MARKER))
-    assert source.startswith("import torch\n")
+    source = source_module(small, cells)
+    assert source.partition("\n")[2].startswith("import torch\n")
     assert "# --- First part ---" in source
     assert "raise NotImplementedError()" in release_module(small, source)
 
@@ -189,7 +192,7 @@ def test_command_checks_notebook_and_module_together(here, root):
 
     from captionlab.commands.check import check as command
 
-    folder = here / "labs" / LAB
+    folder = here / "work" / LAB
     folder.mkdir(parents=True)
     for name in (f"{LAB}.ipynb", "captioning.py"):
         shutil.copy(root / "labs" / LAB / name, folder)

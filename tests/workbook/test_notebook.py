@@ -1,4 +1,4 @@
-"""The built notebooks: the same bytes twice, nothing of the solutions in a release, clear errors in a text."""
+"""The built notebooks: the same bytes twice, nothing of the solutions in a release, stable cells."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from dataclasses import replace
 
 import nbformat
 import pytest
-from click.testing import CliRunner
 
-from captionlab.commands.build import build as build_command
 from captionlab.exercises import LABS, load_lab
+from captionlab.grading.comparison import same_result
 from captionlab.grading.exercise import Lab
-from captionlab.grading.judge import expect, judge, same_result
+from captionlab.grading.expectation import expect
+from captionlab.grading.judge import judge
 from captionlab.grading.observation import observe
 from captionlab.workbook import CheckFailed, check
 from captionlab.workbook.build import built_files, outdated
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.notebook import source_notebook
-from captionlab.workbook.stub import BEGIN, END, inline_source, solution_source, start_source
+from captionlab.workbook.stub import BEGIN, END, inline_source, solution_source, starter_source
+from captionlab.workbook.text import lab_cells
 
 HEADER = "# A lab\n\n"
 MARKER = '```python exercise="conv_output_size"\n```\n'
@@ -91,7 +92,7 @@ def test_exercises_and_written_answers_have_stable_ids_and_points(root, lab):
 
 
 def test_a_written_answer_becomes_a_question_and_a_marked_cell(one_exercise):
-    notebook = source_notebook(one_exercise, HEADER + MARKER + WRITTEN)
+    notebook = source_notebook(one_exercise, lab_cells(one_exercise, HEADER + MARKER + WRITTEN))
     question, answer = notebook.cells[-2:]
     assert question.metadata.nbgrader.locked
     assert question.source.endswith("Why?")
@@ -104,16 +105,24 @@ def test_a_written_answer_becomes_a_question_and_a_marked_cell(one_exercise):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (HEADER, r"not marked: \['conv_output_size'\]"),
+        (HEADER, r"does not mark: \['conv_output_size'\]\. Put an empty code cell"),
         (HEADER + MARKER + MARKER, r"marked twice: \['conv_output_size'\]"),
-        (HEADER + MARKER.replace("size", "sise"), "'conv_output_sise' that the lab does not have"),
+        (
+            HEADER + MARKER + MARKER.replace("size", "sise"),
+            "'conv_output_sise' that .* did you mean 'conv_output_size'",
+        ),
+        (
+            HEADER + MARKER + MARKER.replace("conv_output_size", "xyz"),
+            "'xyz' .* define it in lib/x, or remove the marker",
+        ),
         (HEADER + MARKER + WRITTEN.replace("<!-- rubric -->", ""), "'written-why' needs points"),
         (HEADER + MARKER + WRITTEN.replace(" points=2", ""), "'written-why' needs points"),
+        (HEADER + MARKER + WRITTEN + WRITTEN, r"several questions of the same name: \['why'\]"),
     ],
 )
 def test_an_incomplete_text_is_refused(one_exercise, text, reason):
     with pytest.raises(TextError, match=reason):
-        source_notebook(one_exercise, text)
+        source_notebook(one_exercise, lab_cells(one_exercise, text))
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -128,7 +137,7 @@ def test_solutions_keep_signature_and_docstring_outside_the_markers(lab):
 
 def test_a_find_the_bug_exercise_starts_from_its_misconception(one_exercise):
     exercise = replace(one_exercise.exercises["conv_output_size"], starter="rounds_up")
-    source = start_source(exercise)
+    source = starter_source(exercise)
     assert "def conv_output_size(" in source
     assert "Dumoulin" in source  # the reference's docstring
     assert "find it, explain it, repair it" in source
@@ -148,26 +157,3 @@ def test_a_misconception_stands_alone_under_the_exercises_name():
             namespace: dict = {}
             exec(inline_source(misconception.source, misconception.module, exercise.name), namespace)
             assert callable(namespace[exercise.name])
-
-
-def test_build_command_writes_then_checks(root, tmp_path):
-    runner = CliRunner()
-    text = root / "solutions" / "lab1_vgg16" / "lab1_vgg16.md"
-    target = tmp_path / "solutions" / "lab1_vgg16" / "lab1_vgg16.md"
-    target.parent.mkdir(parents=True)
-    target.write_bytes(text.read_bytes())
-    asked = ["lab1", "--root", str(tmp_path)]
-    missing = runner.invoke(build_command, [*asked, "--check"])
-    assert missing.exit_code == 1
-    assert "not what a build gives" in missing.output
-    assert runner.invoke(build_command, asked).exit_code == 0
-    assert runner.invoke(build_command, [*asked, "--check"]).exit_code == 0
-    built = tmp_path / "labs" / "lab1_vgg16" / "lab1_vgg16.ipynb"
-    built.write_text(built.read_text() + "\n")
-    assert runner.invoke(build_command, [*asked, "--check"]).exit_code == 1
-
-
-def test_build_command_elsewhere_says_what_to_do(tmp_path):
-    done = CliRunner().invoke(build_command, ["--root", str(tmp_path)])
-    assert done.exit_code == 1
-    assert "run this in the course's folder" in done.output

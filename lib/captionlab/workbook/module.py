@@ -1,4 +1,4 @@
-"""The module students complete, where a lab has one: its exercises in the text's order, under the text's headings.
+"""The module students complete, if a lab has one: its exercises in the text's order, under the text's headings.
 
 The text holds the module's beginning, docstring and imports, as a code cell marked ``module``, which no notebook shows.
 The instructors' module is the source, as with notebooks: the students' is cut from it.
@@ -12,8 +12,9 @@ import re
 import nbformat
 
 from captionlab.grading.exercise import Exercise, Lab
+from captionlab.workbook.derived import stamp_module, text_path
 from captionlab.workbook.errors import TextError
-from captionlab.workbook.stub import cut, solution_source, start_source
+from captionlab.workbook.stub import cut, solution_source, starter_source
 
 HEADING = re.compile(r"^# (.+)$", re.MULTILINE)
 WIDTH = 120
@@ -28,19 +29,19 @@ def source_module(lab: Lab, cells: list[nbformat.NotebookNode]) -> str:
     beginnings = [cell.source.strip() for cell in cells if "module" in cell.metadata]
     if len(beginnings) != 1:
         raise TextError(
-            f"the text of {lab.name} must hold one code cell marked module, with the docstring and the imports of "
+            f"{text_path(lab.name)} must hold one code cell marked module, with the docstring and the imports of "
             f"{lab.module_filename}; it holds {len(beginnings)}"
         )
-    parts, heading, written = beginnings, "", ""
+    parts, heading, latest = beginnings, "", ""
     for cell in cells:
         if cell.cell_type == "markdown":
             heading = (HEADING.findall(cell.source) or [heading])[-1]
         elif "exercise" in cell.metadata:
-            if heading != written:
+            if heading != latest:
                 parts.append(f"# --- {heading} {'-' * (WIDTH - 7 - len(heading))}")
-                written = heading
+                latest = heading
             parts.append(solution_source(lab.exercises[cell.metadata["exercise"]]))
-    return parts[0] + "\n\n" + "\n\n\n".join(parts[1:]) + "\n"
+    return stamp_module(lab, parts[0] + "\n\n" + "\n\n\n".join(parts[1:]) + "\n")
 
 
 def release_module(lab: Lab, source: str) -> str:
@@ -49,5 +50,5 @@ def release_module(lab: Lab, source: str) -> str:
     for definition in reversed(ast.parse(source).body):
         exercise: Exercise | None = lab.exercises.get(getattr(definition, "name", ""))
         if exercise and exercise.starter:
-            lines[definition.lineno - 1 : definition.end_lineno] = [start_source(exercise)]
-    return cut("\n".join(lines))
+            lines[definition.lineno - 1 : definition.end_lineno] = [starter_source(exercise)]
+    return stamp_module(lab, cut("\n".join(lines)))

@@ -1,8 +1,6 @@
-"""A lab's authored text and its exercises become the instructors' notebook, and that the students'.
+"""The instructors' notebook, made from a lab's text and its exercises.
 
-The text is a jupytext Markdown file. An empty code cell ``exercise="name"`` stands for an exercise; a
-Markdown region ``written="id" points=3`` holds a question, ``<!-- model answer -->`` and ``<!-- rubric -->``.
-Where a lab has a module, exercises are written there, and the notebook holds their checks only.
+If a lab has a module, exercises are written there, and the notebook holds their checks only.
 """
 
 from __future__ import annotations
@@ -10,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
-import jupytext
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from captionlab.grading.exercise import Exercise, Lab
-from captionlab.grading.judge import format_points
 from captionlab.grading.submission import LAB_METADATA
+from captionlab.grading.verdict import format_points
+from captionlab.workbook.derived import add_note, stamp_notebook
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.stub import solution_source
 
@@ -25,38 +24,28 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MODEL_ANSWER, RUBRIC = "<!-- model answer -->", "<!-- rubric -->"
 
 
-def text_cells(text: str) -> list[nbformat.NotebookNode]:
-    """The cells of a lab's text, markers as metadata."""
-    return jupytext.reads(text, fmt="md").cells
-
-
-def source_notebook(lab: Lab, text: str) -> nbformat.NotebookNode:
+def source_notebook(lab: Lab, cells: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
     """The instructors' notebook: solutions, model answers and rubrics; a valid nbgrader source.
 
+    Args:
+        lab: the lab.
+        cells: the cells of its text (:func:`~captionlab.workbook.text.lab_cells`).
+
     Raises:
-        TextError: a marker names no exercise, an exercise has no marker or two, a question is incomplete.
+        TextError: a question is incomplete.
     """
-    cells, placed = [], []
-    for cell in text_cells(text):
+    built: list[nbformat.NotebookNode] = []
+    for cell in cells:
         if "exercise" in cell.metadata:
-            name = cell.metadata["exercise"]
-            placed.append(name)
-            if name not in lab.exercises:
-                raise TextError(f"the text of {lab.name} marks an exercise {name!r} that the lab does not have")
-            cells += _exercise_cells(lab.exercises[name], lab.module_filename)
+            built += _exercise_cells(lab.exercises[cell.metadata["exercise"]], lab.module_filename)
         elif "written" in cell.metadata:
-            cells += _written_cells(cell)
+            built += _written_cells(cell)
         elif "module" not in cell.metadata:
-            cells.append(new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(cell.source))
-    if placed != list(lab.exercises):
-        absent = [name for name in lab.exercises if name not in placed]
-        twice = sorted({name for name in placed if placed.count(name) > 1})
-        raise TextError(
-            f"the text of {lab.name} must mark each exercise once, in the order {list(lab.exercises)}; "
-            f"not marked: {absent}, marked twice: {twice}"
-        )
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNEL, LAB_METADATA: {"lab": lab.name}})
+            built.append(new_code_cell(cell.source) if cell.cell_type == "code" else new_markdown_cell(cell.source))
+    notebook = new_notebook(cells=built, metadata={"kernelspec": KERNEL, LAB_METADATA: {"lab": lab.name}})
+    add_note(notebook, lab)
     _give_ids(notebook)
+    stamp_notebook(notebook)
     return notebook
 
 
@@ -99,8 +88,10 @@ def _points(points: float) -> str:
     return f"{format_points(points)} point{'' if points == 1 else 's'}"
 
 
-def _nbgrader(grade_id: str, *, grade=False, solution=False, locked=False, points=None) -> dict:
-    settings = {
+def _nbgrader(
+    grade_id: str, *, grade: bool = False, solution: bool = False, locked: bool = False, points: float | None = None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {
         "grade": grade,
         "grade_id": grade_id,
         "locked": locked,
@@ -129,4 +120,5 @@ def _give_ids(notebook: nbformat.NotebookNode) -> None:
 
 def to_text(notebook: nbformat.NotebookNode) -> str:
     """A notebook file's text; the same notebook gives the same bytes."""
-    return nbformat.writes(notebook, version=4) + "\n"
+    text: str = nbformat.writes(notebook, version=4)
+    return text + "\n"

@@ -17,8 +17,9 @@ from nbgrader.preprocessors import (
 
 from captionlab.exercises import load_lab
 from captionlab.grading.submission import LAB_METADATA
+from captionlab.workbook.derived import stamp_notebook
 from captionlab.workbook.module import release_module
-from captionlab.workbook.stub import start_source
+from captionlab.workbook.stub import starter_source
 
 
 class StubSolutions(ClearSolutions):
@@ -26,18 +27,16 @@ class StubSolutions(ClearSolutions):
 
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
         nb, resources = super().preprocess(nb, resources)
-        starting = {
-            one.name: one for one in load_lab(nb.metadata[LAB_METADATA]["lab"]).exercises.values() if one.starter
-        }
+        exercises = load_lab(nb.metadata[LAB_METADATA]["lab"]).exercises
         for cell in nb.cells:
-            name = cell.metadata.get("nbgrader", {}).get("grade_id")
-            if name in starting:
-                cell.source = start_source(starting[name])
+            exercise = exercises.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if exercise and exercise.starter:
+                cell.source = starter_source(exercise)
         return nb, resources
 
 
 class StubModule(NbGraderPreprocessor):
-    """Writes the students' module beside their notebook, where the lab has one; from that beside the source."""
+    """Writes the students' module beside their notebook, if the lab has one; cut from the one beside the source."""
 
     def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
         lab = load_lab(nb.metadata[LAB_METADATA]["lab"])
@@ -50,8 +49,16 @@ class StubModule(NbGraderPreprocessor):
         return nb, resources
 
 
+class Stamp(NbGraderPreprocessor):
+    """Records the fingerprint of the students' notebook, by which a later build recognizes it."""
+
+    def preprocess(self, nb: nbformat.NotebookNode, resources: dict) -> tuple[nbformat.NotebookNode, dict]:
+        stamp_notebook(nb)
+        return nb, resources
+
+
 _STANDARD = GenerateAssignment.class_traits()["preprocessors"].default()
-RELEASE_STEPS = [*(StubSolutions if step is ClearSolutions else step for step in _STANDARD), StubModule]
+RELEASE_STEPS = [*(StubSolutions if step is ClearSolutions else step for step in _STANDARD), StubModule, Stamp]
 # These need nbgrader's folders or its database; our build writes the module itself.
 _NOT_OURS = (IncludeHeaderFooter, InstantiateTests, SaveCells, StubModule)
 
@@ -59,7 +66,8 @@ _NOT_OURS = (IncludeHeaderFooter, InstantiateTests, SaveCells, StubModule)
 def release_notebook(source: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The students' notebook of an instructors' notebook."""
     logging.getLogger("traitlets").setLevel(logging.WARNING)
-    released, resources = nbformat.from_dict(source), {}
+    released: nbformat.NotebookNode = nbformat.from_dict(source)
+    resources: dict = {}
     for step in RELEASE_STEPS:
         if step not in _NOT_OURS:
             released, resources = step().preprocess(released, resources)

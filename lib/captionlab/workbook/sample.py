@@ -11,7 +11,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from captionlab.grading.exercise import Exercise, Lab
 from captionlab.grading.submission import LAB_METADATA
 from captionlab.workbook.notebook import to_text
-from captionlab.workbook.stub import STUB, inline_source, reference_source, written_functions
+from captionlab.workbook.stub import STUB, Definition, inline_source, reference_source, student_functions
 
 ENDLESS = "while True:\n    pass"
 EXITS = "exit(0)"
@@ -52,8 +52,8 @@ def _notebook(lab: Lab, sources: list[str]) -> nbformat.NotebookNode:
 def _with_body(exercise: Exercise, source: str, body: str) -> str:
     """Source of the exercise with another body in place of what students write, its imports and helpers kept."""
     tree = ast.parse(source)
-    definition = next(one for one in tree.body if getattr(one, "name", None) == exercise.name)
-    for function in written_functions(exercise, definition):
+    definition = next(one for one in tree.body if isinstance(one, Definition) and one.name == exercise.name)
+    for function in student_functions(exercise, definition):
         function.body = ast.parse(body).body
     return ast.unparse(tree)
 

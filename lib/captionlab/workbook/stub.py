@@ -7,10 +7,12 @@ import inspect
 import sys
 import textwrap
 import types
+from collections.abc import Iterable
 
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.submission import bound_by
 
+Definition = ast.FunctionDef | ast.ClassDef
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"  # nbgrader's markers
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # and what it leaves in their place
 BUG = "# There is a bug below: find it, explain it, repair it."
@@ -22,8 +24,8 @@ def solution_source(exercise: Exercise) -> str:
     Signature and docstring stay outside. Of a class, the methods in ``exercise.student_methods`` are marked.
     """
     source = textwrap.dedent(inspect.getsource(exercise.load_reference())).rstrip()
-    definition = ast.parse(source).body[0]
-    marked = written_functions(exercise, definition)
+    definition = _definition(source)
+    marked = student_functions(exercise, definition)
     absent = set(exercise.student_methods) - {one.name for one in marked}
     if isinstance(definition, ast.ClassDef) and absent:
         raise ValueError(f"{exercise.name} has no method {', '.join(sorted(absent))} for students to write")
@@ -33,27 +35,46 @@ def solution_source(exercise: Exercise) -> str:
     return "\n".join(lines)
 
 
-def written_functions(exercise: Exercise, definition: ast.stmt) -> list[ast.FunctionDef]:
+def _definition(source: str) -> Definition:
+    """The function or class that a source ends with."""
+    definition = ast.parse(source).body[-1]
+    if not isinstance(definition, Definition):
+        raise ValueError(f"expected a function or class, found: {ast.unparse(definition)[:80]}")
+    return definition
+
+
+def student_functions(exercise: Exercise, definition: Definition) -> list[ast.FunctionDef]:
     """What students write of an exercise's definition: the function, or of a class some methods, in its order."""
-    if not isinstance(definition, ast.ClassDef):
+    if isinstance(definition, ast.FunctionDef):
         return [definition]
-    return [one for one in definition.body if getattr(one, "name", None) in exercise.student_methods]
+    methods = [one for one in definition.body if isinstance(one, ast.FunctionDef)]
+    return [method for method in methods if method.name in exercise.student_methods]
 
 
 def _mark(lines: list[str], function: ast.FunctionDef) -> None:
     """Put the markers around the body, docstring apart; comments above the first statement go with it."""
-    has_docstring = ast.get_docstring(function) is not None
-    if has_docstring and len(function.body) == 1:
+    if ast.get_docstring(function) is not None and len(function.body) == 1:
         raise ValueError(f"{function.name} has a docstring and no body: there is nothing for students to write")
-    start = function.body[0].end_lineno if has_docstring else function.body[0].lineno - 1
     indent = " " * function.body[0].col_offset
-    lines.insert(function.end_lineno, indent + END)
-    lines.insert(start, indent + BEGIN)
+    lines.insert(_end(function), indent + END)
+    lines.insert(_body_start(function), indent + BEGIN)
+
+
+def _body_start(function: ast.FunctionDef) -> int:
+    """Index of the first line of a function's body, docstring apart."""
+    has_docstring = ast.get_docstring(function) is not None
+    return _end(function.body[0]) if has_docstring else function.body[0].lineno - 1
+
+
+def _end(statement: ast.stmt) -> int:
+    """Index of the line behind a statement."""
+    assert statement.end_lineno is not None  # always known of parsed source
+    return statement.end_lineno
 
 
 def stub_source(exercise: Exercise) -> str:
     """What students receive: the solution cut out, or the code that a find-the-bug exercise starts from."""
-    return start_source(exercise) if exercise.starter else cut(solution_source(exercise))
+    return starter_source(exercise) if exercise.starter else cut(solution_source(exercise))
 
 
 def cut(source: str) -> str:
@@ -61,34 +82,32 @@ def cut(source: str) -> str:
     return _replace_marked(source, [STUB] * source.count(BEGIN))
 
 
-def start_source(exercise: Exercise) -> str:
+def starter_source(exercise: Exercise) -> str:
     """What students receive of a find-the-bug exercise: its misconception under the reference's docstrings."""
-    wrong = textwrap.dedent(inspect.getsource(exercise.misconceptions[exercise.starter].implementation)).rstrip()
-    definition = ast.parse(wrong).body[0]
-    bodies = [definition]
-    if isinstance(definition, ast.ClassDef):
-        methods = {one.name: one for one in definition.body if isinstance(one, ast.FunctionDef)}
-        reference = ast.parse(solution_source(exercise)).body[0]  # the marked parts come in its order
-        bodies = [methods[one.name] for one in written_functions(exercise, reference)]
-    parts = [textwrap.dedent(_body(wrong, one)) for one in bodies]
-    return _replace_marked(solution_source(exercise), [f"{BUG}\n{parts[0]}", *parts[1:]])
+    if exercise.starter not in exercise.misconceptions:
+        known = ", ".join(exercise.misconceptions)
+        raise ValueError(
+            f"{exercise.name} starts from a misconception {exercise.starter!r} it does not have; it has {known}"
+        )
+    wrong = exercise.misconceptions[exercise.starter].source
+    solution = solution_source(exercise)
+    functions = {one.name: one for one in student_functions(exercise, _definition(wrong))}
+    if isinstance(_definition(solution), ast.ClassDef):  # the marked parts come in the reference's order
+        bodies = [functions[one.name] for one in student_functions(exercise, _definition(solution))]
+    else:
+        bodies = list(functions.values())
+    parts = [textwrap.dedent("\n".join(wrong.split("\n")[_body_start(one) : _end(one)])) for one in bodies]
+    return _replace_marked(solution, [f"{BUG}\n{parts[0]}", *parts[1:]])
 
 
-def _body(source: str, function: ast.FunctionDef) -> str:
-    """Lines of a function's body, its docstring apart."""
-    lines = source.split("\n")[: function.end_lineno]
-    has_docstring = ast.get_docstring(function) is not None
-    return "\n".join(lines[function.body[0].end_lineno if has_docstring else function.body[0].lineno - 1 :])
-
-
-def _replace_marked(source: str, texts: list[str]) -> str:
+def _replace_marked(source: str, texts: Iterable[str]) -> str:
     """Put the n-th text, indented, in the place of the n-th marked part."""
-    lines, texts = [], iter(texts)
+    lines, remaining = [], iter(texts)
     within = False
     for line in source.split("\n"):
         if line.strip() == BEGIN:
             within = True
-            lines.append(textwrap.indent(next(texts), line[: -len(line.lstrip())]))
+            lines.append(textwrap.indent(next(remaining), line[: -len(line.lstrip())]))
         elif line.strip() == END:
             within = False
         elif not within:
@@ -113,7 +132,8 @@ def inline_source(source: str, module: types.ModuleType, name: str) -> str:
         module: where it was written.
         name: what it is called from now on.
     """
-    *imports, definition = ast.parse(textwrap.dedent(source)).body
+    source = textwrap.dedent(source)
+    imports, definition = ast.parse(source).body[:-1], _definition(source)
     body = [part for one in ast.parse(inspect.getsource(module)).body for part in _with_values(one, module)]
     makers = {bound: at for at, statement in enumerate(body) for bound in bound_by(statement)}
     makers.pop(definition.name, None)

@@ -79,5 +79,5 @@ def test_in_ipython_only_the_message_is_shown(capsys):
     shell.run_cell('check("softmax")')
     said = capsys.readouterr()
     assert "Traceback" not in said.out + said.err
-    assert "kit.py" not in said.out + said.err
+    assert "notebook_check.py" not in said.out + said.err
     assert "expected" in said.out + said.err

@@ -1,15 +1,12 @@
-"""The check students run in their notebook: their own function, the public seed, and what helps them on."""
+"""The check students run in their notebook: their own function, the public seed, and hints."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 from captionlab.exercises import UnknownName, find_exercise, load_lab
-from captionlab.grading.exercise import public_seed
-from captionlab.grading.judge import SYMBOLS, expect, first_difference, judge
-from captionlab.grading.observation import observe
+from captionlab.grading.pipeline import check_implementation
 from captionlab.workbook.student_module import BrokenModule, find_module, run_module
 
 HIDDEN_SEEDS = "Graded with hidden seeds: other inputs, the same rules."
@@ -22,8 +19,8 @@ class CheckFailed(Exception):
         return [str(self)]
 
 
-def check(name: str, implementation: Callable | None = None) -> None:
-    """Check your answer to an exercise on the public seed, and print what is right.
+def check(name: str | Callable, implementation: Callable | None = None) -> None:
+    """Check your answer to an exercise on the public seed, and print whether it is right.
 
     Args:
         name: the exercise, such as ``"conv_output_size"``, or your function itself.
@@ -31,14 +28,15 @@ def check(name: str, implementation: Callable | None = None) -> None:
             disk, or where ``check`` is called.
 
     Raises:
-        CheckFailed: the answer is not right; says what was expected, what came, and a hint where the
-            mistake is a known one.
+        CheckFailed: the answer is not right; says what was expected, what was returned, and a hint if the mistake is
+            a known one.
     """
     __tracebackhide__ = True
     if callable(name):
-        name, implementation = name.__name__, name
+        implementation = name
+        name = str(getattr(implementation, "__name__", implementation))
     try:
-        exercise = find_exercise(str(name))
+        exercise = find_exercise(name)
     except UnknownName as error:
         raise CheckFailed(f"✘ {error}") from None
     if implementation is None:
@@ -46,16 +44,10 @@ def check(name: str, implementation: Callable | None = None) -> None:
         implementation = _find(name, load_lab(exercise.lab).module_filename, {**caller.f_globals, **caller.f_locals})
     if str(getattr(implementation, "__module__", "")).startswith("captionlab."):
         raise CheckFailed(f"! {name} is the library's own: write the definition yourself")
-    seed = public_seed(exercise)
-    observed = observe(exercise.probe, implementation, seed)
-    verdict = judge(expect(exercise, seed), observed)
-    if verdict.outcome == "right":
-        print(f"✔ {name}: {verdict.message}. {HIDDEN_SEEDS}")
-        return
-    if verdict.outcome != "missing":
-        verdict = replace(verdict, example=first_difference(expect(exercise, seed), observed))
-    symbol = SYMBOLS.get(verdict.outcome, "!")
-    raise CheckFailed("\n".join([f"{symbol} {name}: {verdict.message}", *verdict.help_lines()]))
+    verdict = check_implementation(exercise, implementation)
+    if verdict.outcome != "right":
+        raise CheckFailed("\n".join([f"{verdict.symbol} {name}: {verdict.message}", *verdict.help_lines()]))
+    print(f"✔ {name}: {verdict.message}. {HIDDEN_SEEDS}")
 
 
 def _find(name: str, file: str | None, here: dict) -> Callable:
