@@ -23,8 +23,9 @@ import hmac
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
+from captionlab.grading.credit import CreditPolicy, beyond_free_credit
 from captionlab.grading.misconception import Misconception
 
 Probe = Callable[..., Iterator[tuple[str, Any]]]
@@ -46,6 +47,8 @@ class Exercise:
         check_dtype: whether an array's dtype counts.
         student_methods: methods students write, if the reference is a class (the rest is given).
         starter: name of the misconception students start from (a find-the-bug exercise), or None.
+        credit: what share of the points a partly right answer earns; by default the lab's policy.
+        paper: whether the reference is arithmetic done on paper, which nothing in the library calls.
     """
 
     lab: str
@@ -60,6 +63,8 @@ class Exercise:
     check_dtype: bool
     student_methods: tuple[str, ...]
     starter: str | None
+    credit: CreditPolicy
+    paper: bool
     misconceptions: dict[str, Misconception] = field(default_factory=dict)
 
     @property
@@ -76,20 +81,31 @@ class Lab:
     """A lab's exercises, in the order of its text."""
 
     def __init__(
-        self, name: str, title: str, *, package: str, module_filename: str | None = None, preload: tuple[str, ...] = ()
-    ):
-        """
+        self,
+        name: str,
+        title: str,
+        *,
+        package: str,
+        module_filename: str | None = None,
+        preload: tuple[str, ...] = (),
+        credit: CreditPolicy = beyond_free_credit,
+    ) -> None:
+        """Create a lab without exercises.
+
         Args:
-            name: such as ``"lab1_vgg16"``; title: as readers see it.
+            name: such as ``"lab1_vgg16"``.
+            title: as readers see it.
             package: importable name of the package that holds this object as ``lab``.
             module_filename: name of the file students complete, such as ``"captioning.py"``, if the lab has one.
-            preload: libraries that the lab's notebook imports: a worker loads them once, not for each exercise.
+            preload: libraries that the lab's notebook imports; a worker loads them once, not for each exercise.
+            credit: what share of its points a partly right exercise earns (see :mod:`captionlab.grading.credit`).
         """
         self.name = name
         self.title = title
         self.package = package
         self.module_filename = module_filename
         self.preload = preload
+        self.credit = credit
         self.exercises: dict[str, Exercise] = {}
 
     def __repr__(self) -> str:
@@ -113,6 +129,8 @@ class Lab:
         check_dtype: bool = False,
         student_methods: tuple[str, ...] = ("forward",),
         starter: str | None = None,
+        credit: CreditPolicy | None = None,
+        paper: bool = False,
     ) -> Callable[[Probe], Probe]:
         """Decorate a probe to make its reference an exercise of this lab (see :class:`Exercise`)."""
 
@@ -130,6 +148,8 @@ class Lab:
                 check_dtype=check_dtype,
                 student_methods=student_methods,
                 starter=starter,
+                credit=credit or self.credit,
+                paper=paper,
             )
             if made.name in self.exercises:
                 raise ValueError(f"{self.name} has two exercises named {made.name}; names must differ")
@@ -138,44 +158,33 @@ class Lab:
 
         return register
 
-    @overload
-    def misconception(self, exercise: str, *, hint: str) -> Callable[[Wrong], Wrong]: ...
-
-    @overload
-    def misconception(
-        self, exercise: str, *, hint: str, name: str, edits: Mapping[str, str], imports: str = ""
-    ) -> None: ...
-
-    def misconception(
-        self,
-        exercise: str,
-        *,
-        hint: str,
-        name: str = "",
-        edits: Mapping[str, str] | None = None,
-        imports: str = "",
-    ) -> Callable[[Wrong], Wrong] | None:
-        """Add a misconception to ``exercise``: a decorated wrong implementation, or ``edits`` of the reference.
-
-        A decorated implementation gives the misconception its name. For ``edits`` and ``imports`` see
-        :class:`~captionlab.grading.misconception.Misconception`.
-        """
-        owner = self.exercises[exercise]
-
-        def add(misconception: Misconception) -> None:
-            if misconception.name in owner.misconceptions:
-                raise ValueError(f"{exercise} has two misconceptions named {misconception.name}; names must differ")
-            owner.misconceptions[misconception.name] = misconception
-
-        if edits:
-            add(Misconception(name, hint, reference=owner.reference, edits=edits, imports=imports))
-            return None
+    def misconception(self, exercise: str, *, hint: str) -> Callable[[Wrong], Wrong]:
+        """Decorate a wrong implementation to make it a misconception of ``exercise``, named after it."""
 
         def register(implementation: Wrong) -> Wrong:
-            add(Misconception(implementation.__name__, hint, written_out=implementation))
+            self._add(exercise, Misconception(implementation.__name__, hint, written_out=implementation))
             return implementation
 
         return register
+
+    def misconceptions(self, exercise: str, **edited: tuple[str, Mapping[str, str]] | tuple[str, dict, str]) -> None:
+        """Add misconceptions of ``exercise`` that say only what they change.
+
+        Args:
+            exercise: name of an exercise of this lab.
+            edited: name of each misconception, with its hint, its edits of the reference and, if they need any, lines
+                of imports; see :class:`~captionlab.grading.misconception.Misconception`.
+        """
+        reference = self.exercises[exercise].reference
+        for name, (hint, edits, *imports) in edited.items():
+            wrong = Misconception(name, hint, reference=reference, edits=edits, imports="\n".join(imports))
+            self._add(exercise, wrong)
+
+    def _add(self, exercise: str, misconception: Misconception) -> None:
+        known = self.exercises[exercise].misconceptions
+        if misconception.name in known:
+            raise ValueError(f"{exercise} has two misconceptions named {misconception.name}; names must differ")
+        known[misconception.name] = misconception
 
 
 def public_seed(exercise: Exercise) -> int:

@@ -1,12 +1,13 @@
 """Wrong implementations that students really write: written out, or stated as edits of the reference.
 
-An edit says only what a misconception changes::
+Edits say only what a misconception changes::
 
-    lab.misconception(
+    lab.misconceptions(
         "conv_output_size",
-        name="padding_counted_once",
-        hint="Padding is added at both ends of the axis; your padded input is too short.",
-        edits={"2 * padding": "padding"},
+        padding_counted_once=(
+            "Padding is added at both ends of the axis; your padded input is too short.",
+            {"2 * padding": "padding"},
+        ),
     )
 
 Nothing is loaded or compiled before the implementation is asked for, so a process that runs student code never

@@ -47,55 +47,35 @@ def probe_conv_output_size(conv_output_size, rng):
     yield label, outcome_of(conv_output_size, size=size, kernel=kernel, stride=2, padding=padding)
 
 
-lab.misconception(
+lab.misconceptions(
     "conv_output_size",
-    name="rounds_up",
-    hint="You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
-    "your division rounds.",
-    edits={"room // stride + 1": "-(-room // stride) + 1"},
-)
-
-
-lab.misconception(
-    "conv_output_size",
-    name="padding_counted_once",
-    hint="Padding is added at both ends of the axis; your padded input is too short.",
-    edits={"2 * padding": "padding"},
-)
-
-
-lab.misconception(
-    "conv_output_size",
-    name="one_forgotten",
-    hint="You count the steps of the kernel, not its positions. Try a kernel as large as the input: it has no room "
-    "to move, and still gives one output.",
-    edits={" // stride + 1": " // stride"},
-)
-
-
-lab.misconception(
-    "conv_output_size",
-    name="stride_ignored",
-    hint="Your result does not depend on the stride. With a stride of 2 the kernel skips positions.",
-    edits={"room // stride": "room"},
-)
-
-
-lab.misconception(
-    "conv_output_size",
-    name="never_raises",
-    hint="The sizes are right. What is missing is the error: raise a ValueError where the kernel is larger than the "
-    "padded input, instead of returning a size below 1.",
-    edits={"if room < 0": ""},
-)
-
-
-lab.misconception(
-    "conv_output_size",
-    name="fit_checked_without_padding",
-    hint="You refuse kernels that are larger than the input but do fit once it is padded. Compare with the padded "
-    "size.",
-    edits={"room < 0": "kernel > size"},
+    rounds_up=(
+        "You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
+        "your division rounds.",
+        {"room // stride + 1": "-(-room // stride) + 1"},
+    ),
+    padding_counted_once=(
+        "Padding is added at both ends of the axis; your padded input is too short.",
+        {"2 * padding": "padding"},
+    ),
+    one_forgotten=(
+        "You count the steps of the kernel, not its positions. Try a kernel as large as the input: it has no room "
+        "to move, and still gives one output.",
+        {" // stride + 1": " // stride"},
+    ),
+    stride_ignored=(
+        "Your result does not depend on the stride. With a stride of 2 the kernel skips positions.",
+        {"room // stride": "room"},
+    ),
+    never_raises=(
+        "The sizes are right. What is missing is the error: raise a ValueError where the kernel is larger than the "
+        "padded input, instead of returning a size below 1.",
+        {"if room < 0": ""},
+    ),
+    fit_checked_without_padding=(
+        "You refuse kernels that are larger than the input but do fit once it is padded. Compare with the padded size.",
+        {"room < 0": "kernel > size"},
+    ),
 )
 
 
@@ -120,51 +100,36 @@ def probe_conv_output_shape(conv_output_shape, rng):
         yield label, conv_output_shape((channels, height, width), filters, kernel, stride=stride, padding=padding)
 
 
-lab.misconception(
+lab.misconceptions(
     "conv_output_shape",
-    name="keeps_channels",
-    hint="Every filter makes one map of the output, whatever the number of maps it looks at.",
-    edits={"_, height, width = shape": "channels, height, width = shape", "return filters": "return channels"},
-)
-
-
-lab.misconception(
-    "conv_output_shape",
-    name="multiplies_channels",
-    hint="You make a map for each pair of a filter and an input map. A filter spans all input maps at once and adds up "
-    "what it finds in them.",
-    edits={
-        "_, height, width = shape": "channels, height, width = shape",
-        "return filters": "return channels * filters",
-    },
-)
-
-
-lab.misconception(
-    "conv_output_shape",
-    name="assumes_square",
-    hint="Your output is square though the input is not: compute the height and the width each.",
-    edits={"return filters, out_height, out_width": "return filters, out_height, out_height"},
-)
-
-
-lab.misconception(
-    "conv_output_shape",
-    name="channels_last",
-    hint="The numbers are right, their order is not: channels come first, as in the input's shape.",
-    edits={"return filters, out_height, out_width": "return out_height, out_width, filters"},
-)
-
-
-lab.misconception(
-    "conv_output_shape",
-    name="rounds_shape_up",
-    hint="You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
-    "your division rounds.",
-    edits={
-        "(height + 2 * padding - kernel) // stride": "-((kernel - height - 2 * padding) // stride)",
-        "(width + 2 * padding - kernel) // stride": "-((kernel - width - 2 * padding) // stride)",
-    },
+    keeps_channels=(
+        "Every filter makes one map of the output, whatever the number of maps it looks at.",
+        {"_, height, width = shape": "channels, height, width = shape", "return filters": "return channels"},
+    ),
+    multiplies_channels=(
+        "You make a map for each pair of a filter and an input map. A filter spans all input maps at once and adds up "
+        "what it finds in them.",
+        {
+            "_, height, width = shape": "channels, height, width = shape",
+            "return filters": "return channels * filters",
+        },
+    ),
+    assumes_square=(
+        "Your output is square though the input is not: compute the height and the width each.",
+        {"return filters, out_height, out_width": "return filters, out_height, out_height"},
+    ),
+    channels_last=(
+        "The numbers are right, their order is not: channels come first, as in the input's shape.",
+        {"return filters, out_height, out_width": "return out_height, out_width, filters"},
+    ),
+    rounds_shape_up=(
+        "You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
+        "your division rounds.",
+        {
+            "(height + 2 * padding - kernel) // stride": "-((kernel - height - 2 * padding) // stride)",
+            "(width + 2 * padding - kernel) // stride": "-((kernel - width - 2 * padding) // stride)",
+        },
+    ),
 )
 
 
@@ -183,11 +148,12 @@ def probe_same_padding(same_padding, rng):
     yield label, [outcome_of(same_padding, even), outcome_of(same_padding, other, 3)]
 
 
-lab.misconception(
+lab.misconceptions(
     "same_padding",
-    name="both_ends_together",
-    hint="This is the padding that both ends need together; the function returns that of one end.",
-    edits={"both_ends // 2": "both_ends"},
+    both_ends_together=(
+        "This is the padding that both ends need together; the function returns that of one end.",
+        {"both_ends // 2": "both_ends"},
+    ),
 )
 
 
@@ -200,30 +166,23 @@ def dilation_ignored(kernel, dilation=1):
     return kernel // 2
 
 
-lab.misconception(
+lab.misconceptions(
     "same_padding",
-    name="one_gap_too_many",
-    hint="There are fewer gaps between the taps of a kernel than there are taps. Draw a kernel of 3 with a dilation "
-    "of 2 and count the pixels from its first tap to its last.",
-    edits={"dilation * (kernel - 1)": "dilation * kernel - 1"},
-)
-
-
-lab.misconception(
-    "same_padding",
-    name="accepts_everything",
-    hint="With a kernel of 2 and a padding of 1 at both ends, the output is one pixel longer than the input. Raise a "
-    "ValueError where the padding does not come out even.",
-    edits={"if both_ends % 2": ""},
-)
-
-
-lab.misconception(
-    "same_padding",
-    name="refuses_even_kernels",
-    hint="You refuse every even kernel. With some dilations an even kernel can be padded equally: ask whether the "
-    "padding comes out even, not the kernel.",
-    edits={"if both_ends % 2": "if kernel % 2 == 0"},
+    one_gap_too_many=(
+        "There are fewer gaps between the taps of a kernel than there are taps. Draw a kernel of 3 with a dilation "
+        "of 2 and count the pixels from its first tap to its last.",
+        {"dilation * (kernel - 1)": "dilation * kernel - 1"},
+    ),
+    accepts_everything=(
+        "With a kernel of 2 and a padding of 1 at both ends, the output is one pixel longer than the input. Raise a "
+        "ValueError where the padding does not come out even.",
+        {"if both_ends % 2": ""},
+    ),
+    refuses_even_kernels=(
+        "You refuse every even kernel. With some dilations an even kernel can be padded equally: ask whether the "
+        "padding comes out even, not the kernel.",
+        {"if both_ends % 2": "if kernel % 2 == 0"},
+    ),
 )
 
 
@@ -249,28 +208,20 @@ def probe_pool_output_shape(pool_output_shape, rng):
             yield label, pool_output_shape(shape, kernel, stride, padding)
 
 
-lab.misconception(
+lab.misconceptions(
     "pool_output_shape",
-    name="moves_by_one",
-    hint="Without a stride your window moves by one pixel. Pooling differs from convolution here: read what None "
-    "means.",
-    edits={"stride = kernel if stride": "stride = 1 if stride"},
-)
-
-
-lab.misconception(
-    "pool_output_shape",
-    name="stride_is_kernel",
-    hint="You use the stride only where there is none given: a stride that is given always counts.",
-    edits={"stride = kernel if stride is None else stride": "stride = kernel"},
-)
-
-
-lab.misconception(
-    "pool_output_shape",
-    name="pools_maps_too",
-    hint="You pool over the maps as well. Every map is pooled on its own; there are as many maps after as before.",
-    edits={"return channels": "return (channels - kernel) // stride + 1"},
+    moves_by_one=(
+        "Without a stride your window moves by one pixel. Pooling differs from convolution here: read what None means.",
+        {"stride = kernel if stride": "stride = 1 if stride"},
+    ),
+    stride_is_kernel=(
+        "You use the stride only where there is none given: a stride that is given always counts.",
+        {"stride = kernel if stride is None else stride": "stride = kernel"},
+    ),
+    pools_maps_too=(
+        "You pool over the maps as well. Every map is pooled on its own; there are as many maps after as before.",
+        {"return channels": "return (channels - kernel) // stride + 1"},
+    ),
 )
 
 

@@ -24,53 +24,34 @@ def probe_conv_parameters(conv_parameters, rng):
     yield f"{channels} channels, {filters} filters, kernel 1", conv_parameters(channels, filters, 1)
 
 
-lab.misconception(
+lab.misconceptions(
     "conv_parameters",
-    name="channels_forgotten",
-    hint="Your result does not depend on the number of input maps. A filter has a weight for every value in its "
-    "window, in all maps.",
-    edits={"channels * kernel * kernel": "kernel * kernel"},
-)
-
-
-lab.misconception(
-    "conv_parameters",
-    name="bias_forgotten",
-    hint="The weights are right; the biases are missing where bias is True.",
-    edits={"(1 if bias else 0)": "0"},
-)
-
-
-lab.misconception(
-    "conv_parameters",
-    name="bias_for_each_weight",
-    hint="You give every weight a bias of its own. A filter adds its bias once, after it has summed up its window.",
-    edits={"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel * (2 if bias else 1)"},
-)
-
-
-lab.misconception(
-    "conv_parameters",
-    name="bias_for_each_channel",
-    hint="You count a bias for each pair of a filter and an input map. A filter sums over all input maps first, then "
-    "adds one bias.",
-    edits={"(channels * kernel * kernel + (1 if bias else 0))": "channels * (kernel * kernel + (1 if bias else 0))"},
-)
-
-
-lab.misconception(
-    "conv_parameters",
-    name="one_bias_for_all",
-    hint="You count one bias for the whole bank. Every filter has a bias of its own.",
-    edits={"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel + (1 if bias else 0)"},
-)
-
-
-lab.misconception(
-    "conv_parameters",
-    name="kernel_not_squared",
-    hint="The kernel has two sides: it is a square of pixels, not a row of them.",
-    edits={"kernel * kernel": "kernel"},
+    channels_forgotten=(
+        "Your result does not depend on the number of input maps. A filter has a weight for every value in its "
+        "window, in all maps.",
+        {"channels * kernel * kernel": "kernel * kernel"},
+    ),
+    bias_forgotten=(
+        "The weights are right; the biases are missing where bias is True.",
+        {"(1 if bias else 0)": "0"},
+    ),
+    bias_for_each_weight=(
+        "You give every weight a bias of its own. A filter adds its bias once, after it has summed up its window.",
+        {"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel * (2 if bias else 1)"},
+    ),
+    bias_for_each_channel=(
+        "You count a bias for each pair of a filter and an input map. A filter sums over all input maps first, then "
+        "adds one bias.",
+        {"(channels * kernel * kernel + (1 if bias else 0))": "channels * (kernel * kernel + (1 if bias else 0))"},
+    ),
+    one_bias_for_all=(
+        "You count one bias for the whole bank. Every filter has a bias of its own.",
+        {"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel + (1 if bias else 0)"},
+    ),
+    kernel_not_squared=(
+        "The kernel has two sides: it is a square of pixels, not a row of them.",
+        {"kernel * kernel": "kernel"},
+    ),
 )
 
 
@@ -89,37 +70,26 @@ def probe_linear_parameters(linear_parameters, rng):
     yield f"from shape {before} to shape {after}, bias", linear_parameters(before, after, True)
 
 
-lab.misconception(
+lab.misconceptions(
     "linear_parameters",
-    name="maps_only",
-    hint="You count a weight for each map. Every single value of the input volume has its own weights: flatten it "
-    "first.",
-    edits={"math.prod(input_shape), math.prod(output_shape)": "input_shape[0], output_shape[0]"},
-)
-
-
-lab.misconception(
-    "linear_parameters",
-    name="linear_bias_forgotten",
-    hint="The weights are right; the biases are missing where bias is True.",
-    edits={"(1 if bias else 0)": "0"},
-)
-
-
-lab.misconception(
-    "linear_parameters",
-    name="bias_for_each_input",
-    hint="You count a bias for each value of the input. A bias is added to what a unit has summed up, so there are as "
-    "many as there are units.",
-    edits={"outputs * (inputs + (1 if bias else 0))": "inputs * (outputs + (1 if bias else 0))"},
-)
-
-
-lab.misconception(
-    "linear_parameters",
-    name="sides_summed",
-    hint="The number of values in a volume is not the sum of its sides. How many values has an image of 3 by 10 by 10?",
-    edits={"math.prod(input_shape), math.prod(output_shape)": "sum(input_shape), sum(output_shape)"},
+    maps_only=(
+        "You count a weight for each map. Every single value of the input volume has its own weights: flatten it "
+        "first.",
+        {"math.prod(input_shape), math.prod(output_shape)": "input_shape[0], output_shape[0]"},
+    ),
+    linear_bias_forgotten=(
+        "The weights are right; the biases are missing where bias is True.",
+        {"(1 if bias else 0)": "0"},
+    ),
+    bias_for_each_input=(
+        "You count a bias for each value of the input. A bias is added to what a unit has summed up, so there are as "
+        "many as there are units.",
+        {"outputs * (inputs + (1 if bias else 0))": "inputs * (outputs + (1 if bias else 0))"},
+    ),
+    sides_summed=(
+        "The number of values in a volume is not the sum of its sides. How many values has an image of 3 by 10 by 10?",
+        {"math.prod(input_shape), math.prod(output_shape)": "sum(input_shape), sum(output_shape)"},
+    ),
 )
 
 
@@ -141,50 +111,36 @@ def probe_receptive_field(receptive_field, rng):
         yield f"(kernel, stride) of the layers: {layers}", receptive_field(list(layers))
 
 
-lab.misconception(
+lab.misconceptions(
     "receptive_field",
-    name="kernels_summed",
-    hint="You add the kernels up. Neighboring windows overlap: ask how many new pixels the second layer brings to the "
-    "window of the first.",
-    edits={"field, step = 1, 1": "field, step = 0, 1", "(kernel - 1) * step": "kernel"},
-)
-
-
-lab.misconception(
-    "receptive_field",
-    name="strides_ignored",
-    hint="Your result does not depend on the strides. After a layer of stride 2, a step of one value is a step of two "
-    "pixels in the image.",
-    edits={"step *= stride": ""},
-)
-
-
-lab.misconception(
-    "receptive_field",
-    name="stride_one_layer_too_early",
-    hint="You let a layer's stride act on that layer's own kernel. A kernel reaches over values of the layer before; "
-    "its stride spreads only what comes after.",
-    edits={
-        "field += (kernel - 1) * step\n        step *= stride": "step *= stride\n        field += (kernel - 1) * step"
-    },
-)
-
-
-lab.misconception(
-    "receptive_field",
-    name="wrong_direction",
-    hint="You go through the layers in the wrong direction for your rule: one that starts from a single output value "
-    "must walk from the last layer back to the image.",
-    edits={"field += (kernel - 1) * step": "field = (field - 1) * stride + kernel"},
-)
-
-
-lab.misconception(
-    "receptive_field",
-    name="strides_not_accumulated",
-    hint="You use each layer's own stride only. The strides of all the layers before it act together on what one of "
-    "its steps means in the image.",
-    edits={"step *= stride": "step = stride"},
+    kernels_summed=(
+        "You add the kernels up. Neighboring windows overlap: ask how many new pixels the second layer brings to the "
+        "window of the first.",
+        {"field, step = 1, 1": "field, step = 0, 1", "(kernel - 1) * step": "kernel"},
+    ),
+    strides_ignored=(
+        "Your result does not depend on the strides. After a layer of stride 2, a step of one value is a step of two "
+        "pixels in the image.",
+        {"step *= stride": ""},
+    ),
+    stride_one_layer_too_early=(
+        "You let a layer's stride act on that layer's own kernel. A kernel reaches over values of the layer before; "
+        "its stride spreads only what comes after.",
+        {
+            "field += (kernel - 1) * step": "step *= stride",
+            "        step *= stride": "        field += (kernel - 1) * step",
+        },
+    ),
+    wrong_direction=(
+        "You go through the layers in the wrong direction for your rule: one that starts from a single output value "
+        "must walk from the last layer back to the image.",
+        {"field += (kernel - 1) * step": "field = (field - 1) * stride + kernel"},
+    ),
+    strides_not_accumulated=(
+        "You use each layer's own stride only. The strides of all the layers before it act together on what one of "
+        "its steps means in the image.",
+        {"step *= stride": "step = stride"},
+    ),
 )
 
 
@@ -202,36 +158,25 @@ def probe_vgg_parameters(vgg_parameters, rng):
         yield label, vgg_parameters(blocks, dense, image_size=image_size, channels=channels)
 
 
-lab.misconception(
+lab.misconceptions(
     "vgg_parameters",
-    name="biases_forgotten",
-    hint="You count weights only. Every filter and every fully connected unit has a bias as well.",
-    edits={"(3 * 3 * maps + 1)": "3 * 3 * maps", "(inputs + 1)": "inputs"},
-)
-
-
-lab.misconception(
-    "vgg_parameters",
-    name="pixels_forgotten",
-    hint="Your first fully connected layer has one input for each of the last maps. It sees every pixel of them.",
-    edits={"maps * side * side": "maps"},
-)
-
-
-lab.misconception(
-    "vgg_parameters",
-    name="last_pooling_forgotten",
-    hint="Your last maps are twice as large as they should be: a pooling follows every block, the last one too.",
-    edits={"maps * side * side": "maps * (2 * side + image_size // 2 ** (len(blocks) - 1) % 2) ** 2"},
-)
-
-
-lab.misconception(
-    "vgg_parameters",
-    name="always_seven_by_seven",
-    hint="You take the last maps to be 7 by 7 pixels. They are for images of 224 pixels and five poolings: compute "
-    "their size from what you are given.",
-    edits={"maps * side * side": "maps * 7 * 7"},
+    biases_forgotten=(
+        "You count weights only. Every filter and every fully connected unit has a bias as well.",
+        {"(3 * 3 * maps + 1)": "3 * 3 * maps", "(inputs + 1)": "inputs"},
+    ),
+    pixels_forgotten=(
+        "Your first fully connected layer has one input for each of the last maps. It sees every pixel of them.",
+        {"maps * side * side": "maps"},
+    ),
+    last_pooling_forgotten=(
+        "Your last maps are twice as large as they should be: a pooling follows every block, the last one too.",
+        {"maps * side * side": "maps * (2 * side + image_size // 2 ** (len(blocks) - 1) % 2) ** 2"},
+    ),
+    always_seven_by_seven=(
+        "You take the last maps to be 7 by 7 pixels. They are for images of 224 pixels and five poolings: compute "
+        "their size from what you are given.",
+        {"maps * side * side": "maps * 7 * 7"},
+    ),
 )
 
 

@@ -61,99 +61,60 @@ def probe_prepare_image(prepare_image, rng):
     yield f"a gray picture, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
 
 
-lab.misconception(
+lab.misconceptions(
     "prepare_image",
-    name="forgets_to_scale",
-    hint="Your pixels go from 0 to 255 when you normalize them; the means and standard deviations are for values from "
-    "0 to 1.",
-    edits={" / 255": ""},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="forgets_to_normalize",
-    hint="Your values are scaled but not normalized: use IMAGENET_MEAN and IMAGENET_STD.",
-    edits={"pixels = (pixels -": ""},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="normalizes_before_scaling",
-    hint="You normalize first and scale to 0..1 afterwards. The means are for values that are scaled already.",
-    edits={" / 255": "", ".unsqueeze(0)": ".unsqueeze(0) / 255"},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="swaps_mean_and_deviation",
-    hint="You subtract the standard deviation and divide by the mean: they are swapped.",
-    edits={"IMAGENET_MEAN)) / np.float32(IMAGENET_STD": "IMAGENET_STD)) / np.float32(IMAGENET_MEAN"},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="leaves_channels_last",
-    hint="The colors are still the last axis. A picture is height, width, color; torch wants color first.",
-    edits={".permute(2, 0, 1)": ""},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="transposes_the_picture",
-    hint="Your picture lies on its side: bringing the colors to the front, you swapped height and width.",
-    edits={"permute(2, 0, 1)": "permute(2, 1, 0)"},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="puts_blue_first",
-    hint="Your first channel is blue. PIL gives red, green, blue, and that is the order to keep.",
-    edits={" / 255": "[:, :, ::-1] / 255"},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="forgets_the_batch",
-    hint="The batch axis is missing: a network expects a batch of pictures, here a batch of one.",
-    edits={".unsqueeze(0)": ""},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="leaves_double_precision",
-    hint="Your values are right, but float64 (NumPy's default); a network's weights are float32, and torch does not "
-    "mix them.",
-    edits={
-        "dtype=np.float32": "dtype=float",
-        "np.float32(IMAGENET_MEAN)": "np.array(IMAGENET_MEAN)",
-        "np.float32(IMAGENET_STD)": "np.array(IMAGENET_STD)",
-    },
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="takes_color_for_granted",
-    hint="Color pictures are right. A gray picture has no color axis: look for the method of PIL images that "
-    "changes the mode, and call it first.",
-    edits={'image.convert("RGB")': '(image.convert("RGB") if image.mode in ("P", "RGBA") else image)'},
-)
-
-
-lab.misconception(
-    "prepare_image",
-    name="resizes_before_converting",
-    hint="Pictures with a palette come out wrong: PIL cannot average the numbers of palette entries. Change the mode "
-    "before resizing, not after.",
-    edits={'.convert("RGB")': "", "Image.Resampling.BILINEAR)": 'Image.Resampling.BILINEAR).convert("RGB")'},
+    forgets_to_scale=(
+        "Your pixels go from 0 to 255 when you normalize them; the means and standard deviations are for values from "
+        "0 to 1.",
+        {" / 255": ""},
+    ),
+    forgets_to_normalize=(
+        "Your values are scaled but not normalized: use IMAGENET_MEAN and IMAGENET_STD.",
+        {"pixels = (pixels -": ""},
+    ),
+    normalizes_before_scaling=(
+        "You normalize first and scale to 0..1 afterwards. The means are for values that are scaled already.",
+        {" / 255": "", ".unsqueeze(0)": ".unsqueeze(0) / 255"},
+    ),
+    swaps_mean_and_deviation=(
+        "You subtract the standard deviation and divide by the mean: they are swapped.",
+        {"IMAGENET_MEAN)) / np.float32(IMAGENET_STD": "IMAGENET_STD)) / np.float32(IMAGENET_MEAN"},
+    ),
+    leaves_channels_last=(
+        "The colors are still the last axis. A picture is height, width, color; torch wants color first.",
+        {".permute(2, 0, 1)": ""},
+    ),
+    transposes_the_picture=(
+        "Your picture lies on its side: bringing the colors to the front, you swapped height and width.",
+        {"permute(2, 0, 1)": "permute(2, 1, 0)"},
+    ),
+    puts_blue_first=(
+        "Your first channel is blue. PIL gives red, green, blue, and that is the order to keep.",
+        {" / 255": "[:, :, ::-1] / 255"},
+    ),
+    forgets_the_batch=(
+        "The batch axis is missing: a network expects a batch of pictures, here a batch of one.",
+        {".unsqueeze(0)": ""},
+    ),
+    leaves_double_precision=(
+        "Your values are right, but float64 (NumPy's default); a network's weights are float32, and torch does not "
+        "mix them.",
+        {
+            "dtype=np.float32": "dtype=float",
+            "np.float32(IMAGENET_MEAN)": "np.array(IMAGENET_MEAN)",
+            "np.float32(IMAGENET_STD)": "np.array(IMAGENET_STD)",
+        },
+    ),
+    takes_color_for_granted=(
+        "Color pictures are right. A gray picture has no color axis: look for the method of PIL images that "
+        "changes the mode, and call it first.",
+        {'image.convert("RGB")': '(image.convert("RGB") if image.mode in ("P", "RGBA") else image)'},
+    ),
+    resizes_before_converting=(
+        "Pictures with a palette come out wrong: PIL cannot average the numbers of palette entries. Change the mode "
+        "before resizing, not after.",
+        {'.convert("RGB")': "", "Image.Resampling.BILINEAR)": 'Image.Resampling.BILINEAR).convert("RGB")'},
+    ),
 )
 
 
@@ -171,11 +132,12 @@ def crops_the_center(image, size=224):
     return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
 
 
-lab.misconception(
+lab.misconceptions(
     "prepare_image",
-    name="resizes_with_the_default",
-    hint="Your picture is resized with another filter: the default of PIL's resize is not the bilinear one.",
-    edits={", Image.Resampling.BILINEAR": ""},
+    resizes_with_the_default=(
+        "Your picture is resized with another filter: the default of PIL's resize is not the bilinear one.",
+        {", Image.Resampling.BILINEAR": ""},
+    ),
 )
 
 
@@ -261,45 +223,30 @@ def probe_top_predictions(top_predictions, rng):
             yield label, top_predictions(logits=logits, categories=names, k=k)
 
 
-lab.misconception(
+lab.misconceptions(
     "top_predictions",
-    name="returns_scores",
-    hint="You return logits. Turn them into probabilities: with a softmax over all classes.",
-    edits={"torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)"},
-)
-
-
-lab.misconception(
-    "top_predictions",
-    name="worst_of_the_best_first",
-    hint="The classes are the right ones, but the least probable of them comes first.",
-    edits={"strict=True)]": "strict=True)][::-1]"},
-)
-
-
-lab.misconception(
-    "top_predictions",
-    name="least_probable",
-    hint="These are the least probable classes: sorting functions put the smallest first unless told otherwise.",
-    edits={".topk(k)": ".topk(k, largest=False)"},
-)
-
-
-lab.misconception(
-    "top_predictions",
-    name="softmax_of_the_best",
-    hint="Your probabilities sum to 1 over the classes you return. The softmax is over all classes: take it first, "
-    "choose after.",
-    edits={
-        "torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)",
-        "    return": "    probabilities = torch.softmax(probabilities, dim=-1)\n    return",
-    },
-)
-
-
-lab.misconception(
-    "top_predictions",
-    name="numbers_for_names",
-    hint="You return the number of each class; look its name up in categories.",
-    edits={"categories[index]": "index"},
+    returns_scores=(
+        "You return logits. Turn them into probabilities: with a softmax over all classes.",
+        {"torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)"},
+    ),
+    worst_of_the_best_first=(
+        "The classes are the right ones, but the least probable of them comes first.",
+        {"strict=True)]": "strict=True)][::-1]"},
+    ),
+    least_probable=(
+        "These are the least probable classes: sorting functions put the smallest first unless told otherwise.",
+        {".topk(k)": ".topk(k, largest=False)"},
+    ),
+    softmax_of_the_best=(
+        "Your probabilities sum to 1 over the classes you return. The softmax is over all classes: take it first, "
+        "choose after.",
+        {
+            "torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)",
+            "    return": "    probabilities = torch.softmax(probabilities, dim=-1)\n    return",
+        },
+    ),
+    numbers_for_names=(
+        "You return the number of each class; look its name up in categories.",
+        {"categories[index]": "index"},
+    ),
 )

@@ -45,28 +45,21 @@ def probe_linear_to_conv(linear_to_conv, rng):
     yield label, [made.bias is not None, run(made, draw_tensor(rng, 2, 4, height, height + 2))]
 
 
-lab.misconception(
+lab.misconceptions(
     "linear_to_conv",
-    name="flattened_channels_last",
-    hint="You take the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
-    "of the axes: channels, height, width.",
-    edits={"channels, height, width))": "height, width, channels).permute(0, 3, 1, 2))"},
-)
-
-
-lab.misconception(
-    "linear_to_conv",
-    name="forgets_to_copy_biases",
-    hint="The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
-    edits={"if dense.bias is not None": ""},
-)
-
-
-lab.misconception(
-    "linear_to_conv",
-    name="has_no_bias",
-    hint="Your convolution has no bias; the linear layer has one, and adds it at every position.",
-    edits={"bias=dense.bias is not None": "bias=False", "if dense.bias is not None": ""},
+    flattened_channels_last=(
+        "You take the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
+        "of the axes: channels, height, width.",
+        {"channels, height, width))": "height, width, channels).permute(0, 3, 1, 2))"},
+    ),
+    forgets_to_copy_biases=(
+        "The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
+        {"if dense.bias is not None": ""},
+    ),
+    has_no_bias=(
+        "Your convolution has no bias; the linear layer has one, and adds it at every position.",
+        {"bias=dense.bias is not None": "bias=False", "if dense.bias is not None": ""},
+    ),
 )
 
 
@@ -84,22 +77,19 @@ def one_by_one_kernel(dense, channels, height, width):
     return made
 
 
-lab.misconception(
+lab.misconceptions(
     "linear_to_conv",
-    name="swaps_height_and_width",
-    hint="Height and width of the kernel are swapped. nn.Conv2d takes a pair (height, width), in the order of the "
-    "map's axes.",
-    edits={
-        "(height, width)": "(width, height)",
-        "view(dense.out_features, channels, height, width)": "view_as(convolution.weight)",
-    },
-)
-
-
-lab.misconception(
-    "linear_to_conv",
-    name="random_weights",
-    hint="The shape of your convolution is right, but its weights are the random ones it was made with: copy the "
-    "linear layer's into it.",
-    edits={"with torch.no_grad()": ""},
+    swaps_height_and_width=(
+        "Height and width of the kernel are swapped. nn.Conv2d takes a pair (height, width), in the order of the "
+        "map's axes.",
+        {
+            "(height, width)": "(width, height)",
+            "view(dense.out_features, channels, height, width)": "view_as(convolution.weight)",
+        },
+    ),
+    random_weights=(
+        "The shape of your convolution is right, but its weights are the random ones it was made with: copy the "
+        "linear layer's into it.",
+        {"with torch.no_grad()": ""},
+    ),
 )

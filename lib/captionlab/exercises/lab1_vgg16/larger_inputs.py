@@ -84,51 +84,36 @@ def probe_fully_convolutional(fully_convolutional, rng):
     yield label, [run(network, image), [module.training for module in vgg.modules()]]
 
 
-lab.misconception(
+lab.misconceptions(
     "fully_convolutional",
-    name="keeps_adaptive_pooling",
-    hint="Larger images still give a single position: the adaptive pooling squeezes every map to the same size. Leave "
-    "it out.",
-    edits={"[copy.deepcopy(vgg.features)]": "[copy.deepcopy(vgg.features), copy.deepcopy(vgg.avgpool)]"},
-)
-
-
-lab.misconception(
-    "fully_convolutional",
-    name="loses_relus",
-    hint="The ReLUs of the classifier are lost: go through all its layers, not only the linear ones. Without them the "
-    "three layers are one.",
-    edits={"layers.append(copy.deepcopy(layer))": "continue"},
-)
-
-
-lab.misconception(
-    "fully_convolutional",
-    name="drops_out",
-    hint="Dropout is active in your network: a new nn.Dropout is in training mode. Return the network in evaluation "
-    "mode.",
-    edits={
-        "copy.deepcopy(layer)": "nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else nn.ReLU()",
-        ".eval()": "",
-    },
-)
-
-
-lab.misconception(
-    "fully_convolutional",
-    name="keeps_the_mode",
-    hint="Your network inherits the original's mode: where that is in training mode, dropout is active. Return the "
-    "network in evaluation mode.",
-    edits={".eval()": ""},
-)
-
-
-lab.misconception(
-    "fully_convolutional",
-    name="switches_the_original",
-    hint="Your network shares layers with the original, so that setting its mode sets the original's too. Copy the "
-    "layers you keep.",
-    edits={"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(layer)": "layer"},
+    keeps_adaptive_pooling=(
+        "Larger images still give a single position: the adaptive pooling squeezes every map to the same size. Leave "
+        "it out.",
+        {"[copy.deepcopy(vgg.features)]": "[copy.deepcopy(vgg.features), copy.deepcopy(vgg.avgpool)]"},
+    ),
+    loses_relus=(
+        "The ReLUs of the classifier are lost: go through all its layers, not only the linear ones. Without them the "
+        "three layers are one.",
+        {"layers.append(copy.deepcopy(layer))": "continue"},
+    ),
+    drops_out=(
+        "Dropout is active in your network: a new nn.Dropout is in training mode. Return the network in evaluation "
+        "mode.",
+        {
+            "copy.deepcopy(layer)": "nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else nn.ReLU()",
+            ".eval()": "",
+        },
+    ),
+    keeps_the_mode=(
+        "Your network inherits the original's mode: where that is in training mode, dropout is active. Return the "
+        "network in evaluation mode.",
+        {".eval()": ""},
+    ),
+    switches_the_original=(
+        "Your network shares layers with the original, so that setting its mode sets the original's too. Copy the "
+        "layers you keep.",
+        {"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(layer)": "layer"},
+    ),
 )
 
 
@@ -147,16 +132,17 @@ def replaces_in_place(vgg, convert):
     return nn.Sequential(vgg.features, vgg.classifier).eval()
 
 
-lab.misconception(
+lab.misconceptions(
     "fully_convolutional",
-    name="assumes_vgg16",
-    hint="512 maps of 7 by 7 are VGG16's. Derive the numbers from the model you are given: its last convolution, and "
-    "the inputs of its first linear layer.",
-    edits={
-        "maps = [layer": "maps, side = 512, 7  # [layer",
-        "side = math.isqrt": "",
-        "layer.out_features, 1": "4096, 1",
-    },
+    assumes_vgg16=(
+        "512 maps of 7 by 7 are VGG16's. Derive the numbers from the model you are given: its last convolution, and "
+        "the inputs of its first linear layer.",
+        {
+            "maps = [layer": "maps, side = 512, 7  # [layer",
+            "side = math.isqrt": "",
+            "layer.out_features, 1": "4096, 1",
+        },
+    ),
 )
 
 
@@ -194,46 +180,29 @@ def probe_class_heat_map(class_heat_map, rng):
         yield label, class_heat_map(logits, category) if index % 2 else class_heat_map(logits=logits, category=category)
 
 
-lab.misconception(
+lab.misconceptions(
     "class_heat_map",
-    name="softmax_over_positions",
-    hint="Your map sums to 1 over the positions. At every position the classes compete: the softmax goes over the "
-    "categories.",
-    edits={
-        "torch.softmax(logits, dim=1)[0, category]": "logits[0, category].flatten().softmax(0).view(logits.shape[2:])"
-    },
-)
-
-
-lab.misconception(
-    "class_heat_map",
-    name="raw_scores",
-    hint="These are raw logits. Make probabilities of them first, over the categories.",
-    edits={"torch.softmax(logits, dim=1)": "logits"},
-)
-
-
-lab.misconception(
-    "class_heat_map",
-    name="keeps_the_batch_axis",
-    hint="The values are right, the shape has an axis too many: there is one image, return its map alone.",
-    edits={"[0, category]": "[:, category]"},
-)
-
-
-lab.misconception(
-    "class_heat_map",
-    name="softmax_over_the_batch",
-    hint="Your map is 1 everywhere: you take the softmax over the batch, which holds one image. Which axis holds the "
-    "categories?",
-    edits={"dim=1": "dim=0"},
-)
-
-
-lab.misconception(
-    "class_heat_map",
-    name="sigmoid_of_one_class",
-    hint="You take a sigmoid of one class on its own. The classes exclude each other: the others' logits at the same "
-    "position count as well.",
-    edits={"torch.softmax(logits, dim=1)[0, category]": "torch.sigmoid(logits[0, category])"},
+    softmax_over_positions=(
+        "Your map sums to 1 over the positions. At every position the classes compete: the softmax goes over the "
+        "categories.",
+        {"torch.softmax(logits, dim=1)[0, category]": "logits[0, category].ravel().softmax(0).view(logits.shape[2:])"},
+    ),
+    raw_scores=(
+        "These are raw logits. Make probabilities of them first, over the categories.",
+        {"torch.softmax(logits, dim=1)": "logits"},
+    ),
+    keeps_the_batch_axis=(
+        "The values are right, the shape has an axis too many: there is one image, return its map alone.",
+        {"[0, category]": "[:, category]"},
+    ),
+    softmax_over_the_batch=(
+        "Your map is 1 everywhere: you take the softmax over the batch, which holds one image. Which axis holds the "
+        "categories?",
+        {"dim=1": "dim=0"},
+    ),
+    sigmoid_of_one_class=(
+        "You take a sigmoid of one class on its own. The classes exclude each other: the others' logits at the same "
+        "position count as well.",
+        {"torch.softmax(logits, dim=1)[0, category]": "torch.sigmoid(logits[0, category])"},
+    ),
 )

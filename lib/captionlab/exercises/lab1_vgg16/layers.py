@@ -41,12 +41,13 @@ def probe_parameters_by_layer(parameters_by_layer, rng):
         yield label, parameters_by_layer(model)
 
 
-lab.misconception(
+lab.misconceptions(
     "parameters_by_layer",
-    name="counts_containers_too",
-    hint="You list containers with all they hold, so that the sum counts everything more than once. Look up the "
-    "argument `recurse` of Module.parameters.",
-    edits={"recurse=False) if id(parameter) not in counted": "recurse=True)"},
+    counts_containers_too=(
+        "You list containers with all they hold, so that the sum counts everything more than once. Look up the "
+        "argument `recurse` of Module.parameters.",
+        {"recurse=False) if id(parameter) not in counted": "recurse=True)"},
+    ),
 )
 
 
@@ -55,12 +56,13 @@ def weights_only(model):
     return [(name, each.weight.numel()) for name, each in model.named_modules() if hasattr(each, "weight")]
 
 
-lab.misconception(
+lab.misconceptions(
     "parameters_by_layer",
-    name="counts_buffers_too",
-    hint="You count buffers: the running mean and variance of a batch normalization are kept in the model, but not "
-    "learned.",
-    edits={"module.parameters(recurse=False)": "[*module.parameters(recurse=False), *module.buffers(recurse=False)]"},
+    counts_buffers_too=(
+        "You count buffers: the running mean and variance of a batch normalization are kept in the model, but not "
+        "learned.",
+        {"module.parameters(recurse=False)": "[*module.parameters(recurse=False), *module.buffers(recurse=False)]"},
+    ),
 )
 
 
@@ -83,17 +85,14 @@ def innermost_only(model):
     return [(name, number) for name, number in owners.items() if not list(model.get_submodule(name).children())]
 
 
-lab.misconception(
+lab.misconceptions(
     "parameters_by_layer",
-    name="trainable_only",
-    hint="You leave frozen parameters out. A parameter that is not trained is still one of the model.",
-    edits={"if id(parameter) not in counted": "if id(parameter) not in counted and parameter.requires_grad"},
-)
-
-
-lab.misconception(
-    "parameters_by_layer",
-    name="counts_shared_twice",
-    hint="A parameter that two layers share is one parameter of the model; you count it twice.",
-    edits={" if id(parameter) not in counted": ""},
+    trainable_only=(
+        "You leave frozen parameters out. A parameter that is not trained is still one of the model.",
+        {"if id(parameter) not in counted": "if id(parameter) not in counted and parameter.requires_grad"},
+    ),
+    counts_shared_twice=(
+        "A parameter that two layers share is one parameter of the model; you count it twice.",
+        {" if id(parameter) not in counted": ""},
+    ),
 )

@@ -27,21 +27,16 @@ def probe_pool2d(pool2d, rng):
     yield 'mode "median"', outcome_of(pool2d, draw_tensor(rng, 2, 4, 4), 2, 2, "median")
 
 
-lab.misconception(
+lab.misconceptions(
     "pool2d",
-    name="stride_is_kernel_size",
-    hint="Your window moves by its own size, whatever the stride. Overlapping windows are allowed.",
-    edits={
-        "unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, kernel).unfold(2, kernel, kernel)"
-    },
-)
-
-
-lab.misconception(
-    "pool2d",
-    name="visits_every_pixel",
-    hint="Your window visits every pixel, whatever the stride.",
-    edits={"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, 1).unfold(2, kernel, 1)"},
+    stride_is_kernel_size=(
+        "Your window moves by its own size, whatever the stride. Overlapping windows are allowed.",
+        {"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, kernel).unfold(2, kernel, kernel)"},
+    ),
+    visits_every_pixel=(
+        "Your window visits every pixel, whatever the stride.",
+        {"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, 1).unfold(2, kernel, 1)"},
+    ),
 )
 
 
@@ -58,34 +53,23 @@ def pools_across_maps(maps, kernel, stride, mode="max"):
     return pooled.expand(len(maps), -1, -1)
 
 
-lab.misconception(
+lab.misconceptions(
     "pool2d",
-    name="starts_from_zero",
-    hint="Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
-    edits={"windows.amax(dim=(3, 4))": "windows.amax(dim=(3, 4)).clamp(min=0)"},
-)
-
-
-lab.misconception(
-    "pool2d",
-    name="divides_by_one_side",
-    hint="Your average is a sum divided by too little: how many pixels are there in a window?",
-    edits={"windows.mean(dim=(3, 4))": "windows.sum(dim=(3, 4)) / kernel"},
-)
-
-
-lab.misconception(
-    "pool2d",
-    name="always_max",
-    hint="You always take the largest value: mode decides between the largest and the mean.",
-    edits={' if mode == "max" else windows.mean(dim=(3, 4))': ""},
-)
-
-
-lab.misconception(
-    "pool2d",
-    name="accepts_any_mode",
-    hint='The numbers are right. What is missing is the error: any mode but "max" and "average" must raise a '
-    "ValueError, or a typing error passes for an average.",
-    edits={"if mode not in": ""},
+    starts_from_zero=(
+        "Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
+        {"windows.amax(dim=(3, 4))": "windows.amax(dim=(3, 4)).clamp(min=0)"},
+    ),
+    divides_by_one_side=(
+        "Your average is a sum divided by too little: how many pixels are there in a window?",
+        {"windows.mean(dim=(3, 4))": "windows.sum(dim=(3, 4)) / kernel"},
+    ),
+    always_max=(
+        "You always take the largest value: mode decides between the largest and the mean.",
+        {' if mode == "max" else windows.mean(dim=(3, 4))': ""},
+    ),
+    accepts_any_mode=(
+        'The numbers are right. What is missing is the error: any mode but "max" and "average" must raise a '
+        "ValueError, or a typing error passes for an average.",
+        {"if mode not in": ""},
+    ),
 )
