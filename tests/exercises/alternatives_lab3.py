@@ -177,14 +177,14 @@ def freeze__layer_by_layer(module):
 
 
 @alternative
-def training_mode__flags(model, head):
+def set_train_mode__flags(model, head):
     inside = list(head.modules())
     for layer in model.modules():
         layer.training = any(layer is one for one in inside)
 
 
 @alternative
-def training_mode__all_but_the_backbone(model, head):
+def set_train_mode__all_but_the_backbone(model, head):
     model.train()
     inside = set(head.modules())
     for layer in model.modules():
@@ -196,18 +196,18 @@ def training_mode__all_but_the_backbone(model, head):
 
 
 @alternative
-def parameter_groups__empty_groups_and_generators(model, head, head_rate, backbone_rate):
+def parameter_groups__empty_groups_and_generators(model, head, head_lr, backbone_lr):
     own = set(head.parameters())
     return [
-        {"lr": head_rate, "params": (one for one in head.parameters() if one.requires_grad)},
-        {"lr": backbone_rate, "params": [one for one in model.parameters() if one.requires_grad and one not in own]},
+        {"lr": head_lr, "params": (one for one in head.parameters() if one.requires_grad)},
+        {"lr": backbone_lr, "params": [one for one in model.parameters() if one.requires_grad and one not in own]},
     ]
 
 
 @alternative
-def parameter_groups__by_name(model, head, head_rate, backbone_rate):
+def parameter_groups__by_name(model, head, head_lr, backbone_lr):
     prefix = next(name for name, module in model.named_modules() if module is head) + "."
-    groups = [{"params": [], "lr": head_rate}, {"params": [], "lr": backbone_rate}]
+    groups = [{"params": [], "lr": head_lr}, {"params": [], "lr": backbone_lr}]
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups[0 if name.startswith(prefix) else 1]["params"].append(parameter)

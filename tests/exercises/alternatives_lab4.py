@@ -65,19 +65,19 @@ def tokenize__matches_one_by_one(caption):
 
 
 @alternative
-def choose_words__two_stable_sorts(captions, min_frequency=1, most_frequent=None):
+def choose_words__two_stable_sorts(captions, min_word_freq=1, max_vocab_size=None):
     counts = {}
     for word in chain.from_iterable(captions):
         counts[word] = counts.get(word, 0) + 1
-    words = sorted(word for word in counts if counts[word] >= min_frequency)
+    words = sorted(word for word in counts if counts[word] >= min_word_freq)
     words.sort(key=counts.get, reverse=True)
-    return words[:most_frequent]
+    return words[:max_vocab_size]
 
 
 @alternative
-def choose_words__most_common_of_the_sorted(captions, min_frequency=1, most_frequent=None):
+def choose_words__most_common_of_the_sorted(captions, min_word_freq=1, max_vocab_size=None):
     counts = Counter(sorted(chain.from_iterable(captions)))
-    return [word for word, count in counts.most_common(most_frequent) if count >= min_frequency]
+    return [word for word, count in counts.most_common(max_vocab_size) if count >= min_word_freq]
 
 
 @alternative
@@ -268,16 +268,16 @@ class GridEncoder__a_slice_that_learns(nn.Module):
 
 @alternative
 def SoftAttention__matrix_products(self, positions, state):
-    seen = F.relu(self.from_positions(positions) + self.from_state(state)[:, None])
-    alpha = F.softmax(self.score(seen), dim=1)
+    seen = F.relu(self.encoder_att(positions) + self.decoder_att(state)[:, None])
+    alpha = F.softmax(self.full_att(seen), dim=1)
     return torch.bmm(alpha.mT, positions).squeeze(1), alpha[..., 0]
 
 
 @alternative
 def SoftAttention__einsum_and_exponentials(self, positions, state):
-    seen = self.from_positions(positions)
-    seen += self.from_state(state).unsqueeze(1).expand_as(seen)
-    scores = nn.ReLU(inplace=True)(seen) @ self.score.weight[0] + self.score.bias
+    seen = self.encoder_att(positions)
+    seen += self.decoder_att(state).unsqueeze(1).expand_as(seen)
+    scores = nn.ReLU(inplace=True)(seen) @ self.full_att.weight[0] + self.full_att.bias
     weights = (scores - scores.amax(dim=1, keepdim=True)).exp()
     alpha = weights / weights.sum(dim=1, keepdim=True)
     return torch.einsum("bp,bpc->bc", alpha, positions), alpha
@@ -286,7 +286,7 @@ def SoftAttention__einsum_and_exponentials(self, positions, state):
 @alternative
 def SoftAttention__position_by_position(self, positions, state):
     places = positions.unbind(dim=1)
-    scores = [self.score((self.from_positions(one) + self.from_state(state)).clamp(min=0)) for one in places]
+    scores = [self.full_att((self.encoder_att(one) + self.decoder_att(state)).clamp(min=0)) for one in places]
     alpha = torch.cat(scores, dim=1).softmax(dim=1)
     return sum(alpha[:, at].unsqueeze(1) * one for at, one in enumerate(places)), alpha
 
@@ -295,7 +295,7 @@ def SoftAttention__position_by_position(self, positions, state):
 def AdditiveAttention__image_by_image(self, positions, state):
     looks = []
     for grid, hidden in zip(positions, state, strict=True):
-        alpha = torch.log_softmax(self.score(nn.Tanh()(self.from_state(hidden) + self.from_positions(grid))), 0).exp()
+        alpha = torch.log_softmax(self.full_att(nn.Tanh()(self.decoder_att(hidden) + self.encoder_att(grid))), 0).exp()
         looks.append((alpha.T @ grid, alpha.T))
     context, alpha = (torch.cat(part) for part in zip(*looks, strict=True))
     return context, alpha

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import check_all_points, check_careless, check_misconceptions, check_reference, check_start
+from alternatives import check_all_points, check_careless, check_misconceptions, check_reference, check_starter
 from alternatives_lab4 import ALTERNATIVES, LAB, alternative, alternatives
 from nltk.translate.bleu_score import corpus_bleu
 from torch import nn
@@ -29,19 +29,6 @@ def given():
     namespace = {}
     exec(compile(ast.Module(imports, []), LAB.module_filename, "exec"), namespace)
     return namespace
-
-
-def test_the_lab_has_its_exercises_in_the_order_of_the_text():
-    assert list(LAB.exercises) == [
-        *("tokenize", "choose_words", "encode", "decode", "split_by_image", "embedding_matrix"),
-        *("encoder_input", "cut_before_pooling", "to_positions", "GridEncoder"),
-        *("SoftAttention", "AdditiveAttention", "Gate", "InitialState", "decoder_step"),
-        *("inputs_and_targets", "sort_by_length", "active_counts", "caption_loss", "attention_penalty"),
-        *("scheduled_words", "clip_gradients", "best_epoch"),
-        *("greedy_search", "sample_word", "beam_step", "best_caption"),
-        *("top_k_accuracy", "bleu", "free_running_bleu", "enlarge_attention"),
-    ]
-    assert LAB.max_points == 54
 
 
 def test_the_module_has_them_in_this_order_too():
@@ -72,14 +59,7 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
 
 @pytest.mark.parametrize("exercise", [one for one in LAB.exercises.values() if one.starter], ids=lambda one: one.name)
 def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise, given):
-    check_start(exercise, given)
-
-
-def test_nine_bugs_are_to_be_found():
-    assert [one.name for one in LAB.exercises.values() if one.starter] == [
-        *("encoder_input", "cut_before_pooling", "GridEncoder", "InitialState", "best_epoch"),
-        *("beam_step", "best_caption", "free_running_bleu", "enlarge_attention"),
-    ]
+    check_starter(exercise, given)
 
 
 # --- training
