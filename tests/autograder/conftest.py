@@ -1,7 +1,7 @@
-"""``pytest tests/autograder --submission PATH`` grades a submission, a test an exercise.
+"""``pytest tests/autograder --submission PATH`` grades a submission, one test per exercise.
 
-Without ``--submission`` it grades the course's own solutions. ``-m lab1_vgg16`` or ``-m conv_output_size``
-selects a lab or an exercise; ``--hidden STUDENT`` grades on that student's hidden seeds.
+Without ``--submission`` it grades the course's own solutions. ``-m lab1_vgg16`` or ``-m conv_output_size`` selects a
+lab or an exercise; ``--hidden STUDENT`` grades on that student's hidden seeds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from captionlab.exercises import LABS, load_lab
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("captionlab")
     group.addoption("--submission", type=Path, help="notebook, module or folder to grade")
-    group.addoption("--hidden", metavar="STUDENT", help="grade on this student's hidden seeds, not on the public one")
+    group.addoption(
+        "--hidden", metavar="STUDENT", help="grade on this student's hidden seeds instead of the public one"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,11 +42,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "exercise" not in metafunc.fixturenames:
         return
     given = _option(metafunc.config, "--submission")
+    labs = LABS if given is None else [name for name in LABS if name in _labs_answered(given)]
     cases = [
         pytest.param(exercise, id=f"{name}-{exercise.name}", marks=[_mark(name), _mark(exercise.name)])
-        for name in LABS
+        for name in labs
         for exercise in load_lab(name).exercises.values()
-        if given is None or name in _labs_answered(given)
     ]
     metafunc.parametrize("exercise", cases)
 
@@ -54,17 +56,7 @@ def _mark(name: str) -> pytest.MarkDecorator:
 
 
 def _labs_answered(path: Path) -> set[str]:
-    """The labs that a submission answers an exercise of; all of them where it answers none."""
-    from captionlab.grading.pipeline import SubmissionFile, read_submission
-    from captionlab.grading.submission import UnreadableSubmission
+    """The labs of which a submission answers an exercise; all labs if it answers none."""
+    from captionlab.grading.reader import answered_labs
 
-    answered = set()
-    for name in LABS:
-        lab = load_lab(name)
-        try:
-            submission = read_submission(SubmissionFile(path.stem, path), lab)
-        except (UnreadableSubmission, OSError):
-            continue
-        if any(submission.defining(exercise) for exercise in lab.exercises):
-            answered.add(name)
-    return answered or set(LABS)
+    return {lab.name for lab in answered_labs(path, map(load_lab, LABS))} or set(LABS)

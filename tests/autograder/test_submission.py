@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from captionlab.exercises import load_lab
-from captionlab.grading.exercise import Exercise
-from captionlab.grading.pipeline import GradeReport, SubmissionFile, course_secret, grade_submission
-from captionlab.grading.sandbox import Sandbox
+from captionlab.grading import Exercise, Grader, GradeReport, SubmissionFile, course_secret
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 
 
 @pytest.fixture(scope="session")
-def verdict_of(request: pytest.FixtureRequest):
-    """Grades an exercise of the submission; each lab has a worker of its own for the session."""
+def grade(request: pytest.FixtureRequest) -> Iterator[Callable[[Exercise], GradeReport]]:
+    """Grades an exercise of the submission; each lab has one worker for the session."""
     given = request.config.getoption("--submission", default=None)
     student = request.config.getoption("--hidden", default=None)
     secret = course_secret() if student else None
-    sandboxes: dict[str, Sandbox] = {}
+    graders: dict[str, Grader] = {}
 
     def grade(exercise: Exercise) -> GradeReport:
-        lab = load_lab(exercise.lab)
-        sandbox = sandboxes.setdefault(lab.name, Sandbox(lab))
-        path = given or SOLUTIONS / lab.name
+        if exercise.lab not in graders:
+            graders[exercise.lab] = Grader(load_lab(exercise.lab), secret=secret)
+        path = given or SOLUTIONS / exercise.lab
         if not path.exists():
-            pytest.exit(f"there is no {path}", returncode=4)
-        return grade_submission(SubmissionFile(student or path.stem, path), lab, sandbox, secret, [exercise.name])
+            pytest.exit(f"{path} not found: --submission expects a notebook, a module or a folder", returncode=4)
+        return graders[exercise.lab].grade_file(SubmissionFile(student or path.stem, path), [exercise.name])
 
     yield grade
-    for sandbox in sandboxes.values():
-        sandbox.close()
+    for grader in graders.values():
+        grader.close()
 
 
-def test_exercise(exercise: Exercise, verdict_of) -> None:
-    graded = verdict_of(exercise)
-    verdict = graded.verdicts[0]
+def test_exercise(exercise: Exercise, grade: Callable[[Exercise], GradeReport]) -> None:
+    report = grade(exercise)
+    verdict = report.verdicts[0]
     if verdict.outcome != "right":
         head = f"{verdict.exercise}: {verdict.outcome}, {verdict.points:g} of {verdict.max_points:g} points"
-        pytest.fail("\n".join([head, verdict.message, *verdict.help_lines(), *graded.notes]), pytrace=False)
+        pytest.fail("\n".join([head, verdict.message, *verdict.help_lines(), *report.notes]), pytrace=False)

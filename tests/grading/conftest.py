@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, writes
 
+from captionlab.grading.pipeline import Grader
+from captionlab.grading.reader import add_cells
 from captionlab.grading.sandbox import Limits, Sandbox
+from captionlab.grading.submission import Submission
 
 HERE = str(Path(__file__).parent)
 
@@ -32,9 +35,13 @@ def sandbox(toy):
         made.close()
 
 
-def _submission(*cells: str):
-    from captionlab.grading.submission import Submission, add_cells
+@pytest.fixture
+def grader(toy, sandbox):
+    """A grader with hidden seeds that uses this worker."""
+    return Grader(toy, secret=b"secret", make_sandbox=lambda lab, limits: sandbox)
 
+
+def _submission(*cells: str):
     submission = Submission("someone")
     add_cells(new_notebook(cells=[new_code_cell(cell) for cell in cells]), submission)
     return submission

@@ -8,12 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from captionlab.grading.comparison import compare
 from captionlab.grading.exercise import Lab, grading_seed, public_seed
-from captionlab.grading.judge import Expectation, compare, judge
+from captionlab.grading.expectation import Expectation
+from captionlab.grading.judge import judge
 from captionlab.grading.observation import (
-    Unsupported,
     Observation,
     ProbeResult,
+    Unsupported,
     decode,
     encode,
     from_lines,

@@ -8,9 +8,17 @@ import os
 import nbformat
 import pytest
 
-from captionlab.grading.pipeline import SubmissionFile, NothingToGrade, find_submissions, grade_submission, read_submission
-from captionlab.grading.submission import MAX_BYTES, UnreadableSubmission
-from captionlab.instructor.report import write_reports
+from captionlab.grading.pipeline import Grader
+from captionlab.grading.reader import (
+    MAX_BYTES,
+    NoSubmissions,
+    SubmissionFile,
+    UnreadableSubmission,
+    answered_labs,
+    find_submissions,
+    read_submission,
+)
+from captionlab.instructor import class_record, export
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def test_only_definitions_are_taken_from_cells_that_do_not_answer(submit):
 def test_the_last_of_two_definitions_counts_and_it_is_said(submit):
     submission = submit("def add(a, b): return 1", "def add(a, b): return 2")
     assert submission.defining("add").origin == "cell 2"
-    assert submission.notes == ["add is defined in cell 1 and again in cell 2: the last counts"]
+    assert submission.notes == ["add is defined in cell 1 and again in cell 2: the last definition counts"]
 
 
 @pytest.mark.parametrize(
@@ -87,14 +95,14 @@ def test_a_huge_file_is_not_read(read, tmp_path):
     path = tmp_path / "toy.ipynb"
     with path.open("wb") as file:
         file.truncate(10**9)  # sparse: takes no room
-    with pytest.raises(UnreadableSubmission, match=rf"1000 MB; at most {MAX_BYTES // 10**6} MB"):
+    with pytest.raises(UnreadableSubmission, match=rf"1000 MB; the limit is {MAX_BYTES // 10**6} MB"):
         read(path)
 
 
 def test_links_and_other_files_are_refused(read, tmp_path):
     (tmp_path / "other.py").write_text("def add(a, b): return a + b")
     (tmp_path / "link.py").symlink_to(tmp_path / "other.py")
-    with pytest.raises(UnreadableSubmission, match="is a link"):
+    with pytest.raises(UnreadableSubmission, match="is a symbolic link"):
         read(tmp_path / "link.py")
     (tmp_path / "answers.txt").write_text("x")
     with pytest.raises(UnreadableSubmission, match="neither a notebook"):
@@ -126,12 +134,12 @@ def test_a_folder_with_notebook_and_module(read, tmp_path, notebook_text):
     submission = read(tmp_path)
     assert submission.defining("add").origin == "module answers.py"
     assert submission.defining("halves").origin == "cell 2"
-    assert any("what the module defines counts" in note for note in submission.notes)
-    assert any("scratch.py was not read" in note for note in submission.notes)
+    assert any("definitions in the module take precedence" in note for note in submission.notes)
+    assert any("scratch.py was ignored: only toy.ipynb and answers.py are graded" in note for note in submission.notes)
 
 
 def test_an_empty_folder_says_so(read, tmp_path):
-    with pytest.raises(UnreadableSubmission, match="it holds: nothing"):
+    with pytest.raises(UnreadableSubmission, match="it contains: nothing"):
         read(tmp_path)
 
 
@@ -145,10 +153,10 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(read, tmp_path):
 @pytest.mark.parametrize(
     "code", ["x = " + "1+" * 20_000 + "1", "x = " + "(" * 5_000 + ")" * 5_000, "x = " + "-" * 100_000 + "1"]
 )
-def test_code_nested_beyond_reason_costs_no_more_than_itself(toy, tmp_path, notebook_text, sandbox, code):
+def test_code_nested_beyond_reason_costs_no_more_than_itself(grader, tmp_path, notebook_text, code):
     (tmp_path / "toy.ipynb").write_text(notebook_text(code, "def add(a, b):\n    return a + b"))
-    graded = grade_submission(SubmissionFile("someone", tmp_path), toy, sandbox, b"secret")
-    assert graded.verdicts[0].outcome == "right"
+    report = grader.grade_file(SubmissionFile("someone", tmp_path))
+    assert report.verdicts[0].outcome == "right"
 
 
 def test_a_notebook_of_many_cells_is_read_in_time_linear_in_them(submit):
@@ -176,18 +184,51 @@ def test_several_folders_are_a_student_each_whatever_their_files_are_called(toy,
     assert [one.student for one in found] == ["ada", "bob", "mia"]
 
 
-def test_a_report_among_the_submissions_is_none(toy, tmp_path):
+@pytest.mark.parametrize("report", ["grades", "grades/toy", "grades/lab1_vgg16", "toy"])
+def test_a_report_among_the_submissions_is_none(toy, tmp_path, report):
     (tmp_path / "ada.py").write_text("")
-    (tmp_path / "grades").mkdir()
-    (tmp_path / "grades" / "verdicts.json").write_text("[]")
+    (tmp_path / report).mkdir(parents=True)
+    (tmp_path / report / "verdicts.json").write_text("[]")
     assert [one.student for one in find_submissions([tmp_path], toy)] == ["ada"]
 
 
+@pytest.mark.parametrize("folder", ["bob", "bob/toy"])
+def test_a_submission_that_looks_like_a_report_is_graded(toy, tmp_path, folder):
+    (tmp_path / "ada.py").write_text("")
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "verdicts.json").write_text("[]")
+    (tmp_path / folder / "answers.py").write_text("")
+    assert [one.student for one in find_submissions([tmp_path], toy)] == ["ada", "bob"]
+
+
+def test_the_labs_that_a_submission_answers(toy, tmp_path, notebook_text):
+    from captionlab.grading.exercise import Lab
+
+    other = Lab("other", "Another lab", package="x")
+    other.exercise("x:helper", points=1, minutes=1)(lambda helper, rng: iter(()))
+    path = tmp_path / "toy.ipynb"
+    path.write_text(notebook_text("def add(a, b): return 1", "def helper(): return 1"))
+    assert answered_labs(path, [toy, other]) == [toy, other]
+    stated = json.loads(path.read_text())
+    stated["metadata"]["captionlab"] = {"lab": "toy"}
+    path.write_text(json.dumps(stated))
+    assert answered_labs(path, [toy, other]) == [toy]
+    stated["cells"] = []
+    path.write_text(json.dumps(stated))
+    assert answered_labs(path, [toy, other]) == [toy]
+    path.write_text(notebook_text("x = 1"))
+    assert answered_labs(path, [toy, other]) == []
+
+
 def test_nothing_to_grade_is_an_error(toy, tmp_path):
-    with pytest.raises(NothingToGrade, match="no submissions in"):
-        find_submissions([tmp_path / "absent"], toy)
-    with pytest.raises(NothingToGrade, match="no submissions in"):
+    with pytest.raises(NoSubmissions, match="no submissions in"):
         find_submissions([tmp_path], toy)
+
+
+def test_a_path_that_is_missing_among_others_is_an_error(toy, tmp_path):
+    (tmp_path / "ada.py").write_text("")
+    with pytest.raises(NoSubmissions, match="absent not found: expected notebooks, modules or folders"):
+        find_submissions([tmp_path / "ada.py", tmp_path / "absent"], toy)
 
 
 BAD = {
@@ -208,8 +249,9 @@ def test_a_good_student_beside_a_bad_submission(toy, sandbox, tmp_path, notebook
         text = text if isinstance(text, bytes) else (text if student == "good" else notebook_text(text)).encode()
         (tmp_path / "in" / student / "toy.ipynb").write_bytes(text)
     (tmp_path / "in" / os.fsdecode(b"zo\xff\x1b[31m" + "漢".encode() * 60)).mkdir()
-    graded = [grade_submission(one, toy, sandbox, b"s") for one in find_submissions([tmp_path / "in"], toy)]
-    write_reports(tmp_path / "out", toy, graded)
+    grader = Grader(toy, secret=b"s", make_sandbox=lambda lab, limits: sandbox)
+    reports = grader.grade_all(find_submissions([tmp_path / "in"], toy))
+    export(class_record(toy, reports), tmp_path / "out")
     assert len(list((tmp_path / "out" / "feedback").iterdir())) == 3
-    assert {one.student: one.score for one in graded}["good"] == 2
-    assert all("\x1b" not in one.student for one in graded)
+    assert {one.student: one.score for one in reports}["good"] == 2
+    assert all("\x1b" not in one.student for one in reports)

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from captionlab.exercises import load_lab
 from captionlab.grading import pipeline as pipeline
 from captionlab.grading.observation import observe
+from captionlab.grading.reader import SubmissionFile, UnreadableSubmission
 
 
 def slow_probe(implementation, rng):
@@ -28,18 +28,20 @@ def test_probes_of_two_threads_do_not_share_their_random_numbers():
         assert list(pool.map(values, range(20))) == alone
 
 
-def test_submissions_are_read_one_after_the_other(monkeypatch, tmp_path):
+def test_submissions_are_read_one_after_the_other(toy, monkeypatch, tmp_path):
     reading, together = [], []
 
-    def read(handed, lab):
-        reading.append(handed)
+    def read(file, lab):
+        reading.append(file)
         together.append(len(reading))
         time.sleep(0.02)
-        reading.remove(handed)
-        raise pipeline.UnreadableSubmission("it is empty")
+        reading.remove(file)
+        raise UnreadableSubmission("it is empty")
 
     monkeypatch.setattr(pipeline, "read_submission", read)
-    found = [pipeline.SubmissionFile(f"student-{number}", tmp_path) for number in range(6)]
-    graded = pipeline.grade_class(found, load_lab("lab1"), None, jobs=3)
+    files = [SubmissionFile(f"student-{number}", tmp_path) for number in range(6)]
+    with pipeline.Grader(toy, jobs=3) as grader:
+        reports = grader.grade_all(files)
     assert together == [1] * 6
-    assert [one.problem for one in graded] == ["it is empty"] * 6
+    assert [report.problem for report in reports] == ["it is empty"] * 6
+    assert [report.student for report in reports] == [file.student for file in files]

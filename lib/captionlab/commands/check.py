@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,68 +12,167 @@ import click
 if TYPE_CHECKING:
     from captionlab.grading.exercise import Lab
 
+CODE_SUFFIXES = (".ipynb", ".py")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is checked: exercises of a lab (None: all) in a file or folder."""
+
+    lab: Lab
+    path: Path
+    exercises: tuple[str, ...] | None
+
 
 @click.command()
-@click.argument("lab")
+@click.argument("what", metavar="WHAT")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--exercise", "-e", "only", multiple=True, help="Check this exercise only; may be given again.")
-def check(lab: str, path: Path | None, only: tuple[str, ...]) -> None:
-    """Check your own work on LAB (such as lab1), on the public seed.
+@click.option("--exercise", "-e", "only", multiple=True, help="Check only this exercise; can be given several times.")
+def check(what: str, path: Path | None, only: tuple[str, ...]) -> None:
+    """Check your own work on the public seed.
 
-    PATH is your notebook, your module or their folder; by default what lies here or in labs/.
+    WHAT is an exercise (conv_output_size), a lab (lab1, 1, vgg) or your notebook, your module or the folder of both.
+
+    PATH is your notebook, module or folder if WHAT is an exercise or a lab; by default it is looked for in work/ and
+    in the current folder.
+    """
+    from captionlab.exercises import UnknownName
+    from captionlab.grading.reader import NoSubmissions
+    from captionlab.grading.sandbox import SandboxUnavailable
+
+    try:
+        all_right = [check_target(target) for target in find_targets(what, path, only)]
+    except (UnknownName, NoSubmissions, SandboxUnavailable) as error:
+        raise click.ClickException(str(error)) from None
+    if not all(all_right):
+        raise SystemExit(1)
+
+
+def check_target(target: Target) -> bool:
+    """Check one lab's work and print the verdicts.
+
+    Returns:
+        whether everything is right.
+
+    Raises:
+        SandboxUnavailable: no worker can be started.
     """
     from rich.console import Console
 
     from captionlab.commands.terminal import print_verdicts
-    from captionlab.exercises import UnknownName, find_exercise, load_lab
-    from captionlab.grading.judge import format_points
-    from captionlab.grading.pipeline import SubmissionFile, NothingToGrade, grade_submission
-    from captionlab.grading.sandbox import CannotGrade, Sandbox
-    from captionlab.workbook.kit import HIDDEN_SEEDS
+    from captionlab.grading.pipeline import Grader
+    from captionlab.grading.reader import SubmissionFile
+    from captionlab.grading.verdict import format_points
+    from captionlab.workbook.notebook_check import HIDDEN_SEEDS
 
+    with Grader(target.lab) as grader:
+        report = grader.grade_file(SubmissionFile("you", target.path), target.exercises)
+    if report.problem:
+        raise click.ClickException(report.problem)
+    click.echo(f"{target.lab.name}: {target.path}")
+    print_verdicts(Console(), report)
+    score = f"{format_points(report.score)} of {format_points(report.max_score)} points"
+    click.echo(f"{score} on the public seed. {HIDDEN_SEEDS}")
+    return all(verdict.outcome == "right" for verdict in report.verdicts)
+
+
+def find_targets(what: str, path: Path | None, only: tuple[str, ...]) -> list[Target]:
+    """What the arguments of ``captionlab check`` mean.
+
+    Raises:
+        UnknownName: no such exercise or lab.
+        NoSubmissions: there is no work to check.
+    """
+    from captionlab.exercises import UnknownName, find_exercise, load_lab
+
+    if path is None and _is_path(what):
+        return _targets_in(Path(what), only)
     try:
-        chosen = load_lab(lab)
-        names = [find_exercise(name, chosen).name for name in only]
-        handed = _own_work(path, chosen)
-    except (UnknownName, NothingToGrade) as error:
-        raise click.ClickException(str(error)) from None
-    try:
-        with Sandbox(chosen) as sandbox:
-            graded = grade_submission(SubmissionFile("you", handed), chosen, sandbox, secret=None, only=names or None)
-    except CannotGrade as error:
-        raise click.ClickException(str(error)) from None
-    if graded.problem:
-        raise click.ClickException(graded.problem)
-    print_verdicts(Console(), graded)
-    click.echo(
-        f"{format_points(graded.score)} of {format_points(graded.max_score)} points on the public seed. {HIDDEN_SEEDS}"
-    )
-    if any(verdict.outcome != "right" for verdict in graded.verdicts):
-        raise SystemExit(1)
+        exercise = find_exercise(what)
+    except UnknownName as no_exercise:
+        try:
+            lab = load_lab(what)
+        except UnknownName as no_lab:
+            if path is None and Path(what).exists():
+                return _targets_in(Path(what), only)
+            raise UnknownName(_suggestions(what, no_exercise, no_lab)) from None
+    else:
+        lab = load_lab(exercise.lab)
+        only = (exercise.name, *only)
+    names = tuple(find_exercise(name, lab).name for name in only)
+    return [Target(lab, _own_work(path, lab), names or None)]
+
+
+def _is_path(what: str) -> bool:
+    """Whether the text can only be a path, not the name of an exercise or a lab."""
+    return Path(what).suffix in CODE_SUFFIXES or what in (".", "..") or os.sep in what
+
+
+def _suggestions(what: str, no_exercise: Exception, no_lab: Exception) -> str:
+    from difflib import get_close_matches
+
+    from captionlab.exercises import LABS, load_lab
+
+    if "could be" in str(no_lab):
+        return str(no_lab)
+    names = [*LABS, *(name for lab in LABS for name in load_lab(lab).exercises)]
+    nearest = get_close_matches(what, names, n=3, cutoff=0.4)
+    guess = f"did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
+    return f"there is no exercise, lab or file {what!r}; {guess}`captionlab labs` lists labs and exercises"
+
+
+def _targets_in(path: Path, only: tuple[str, ...]) -> list[Target]:
+    """The labs that a notebook, module or folder answers."""
+    from captionlab.exercises import LABS, find_exercise, load_lab
+    from captionlab.grading.reader import NoSubmissions, answered_labs
+
+    if not path.exists():
+        raise NoSubmissions(f"{path} not found: expected a notebook (.ipynb), a module (.py) or a folder")
+    labs = [load_lab(name) for name in LABS]
+    if only:
+        wanted = {find_exercise(name).lab for name in only}
+        labs = [lab for lab in labs if lab.name in wanted]
+    targets = []
+    for lab in answered_labs(path, labs):
+        names = tuple(name for name in lab.exercises if name in only)
+        targets.append(Target(lab, _with_module(path, lab), names or None))
+    if not targets:
+        raise NoSubmissions(f"{path} answers no exercise of {', '.join(lab.name for lab in labs)}")
+    return targets
 
 
 def _own_work(path: Path | None, lab: Lab) -> Path:
-    """The notebook to check; with the module that lies beside it, their folder."""
-    from captionlab.grading.pipeline import NothingToGrade
+    """Where the work on a lab is: at ``path``, or where `captionlab start` puts it."""
+    from captionlab.grading.reader import NoSubmissions
 
-    usual = [Path(f"{lab.name}.ipynb"), Path("labs", lab.name, f"{lab.name}.ipynb")]
-    candidates = [path] if path else usual
-    for candidate in candidates:
-        if candidate.exists():
-            beside = lab.module_filename and candidate.suffix == ".ipynb" and (candidate.parent / lab.module_filename).is_file()
-            return candidate.parent if beside else candidate
-    listed = " or ".join(map(str, candidates))
-    raise NothingToGrade(f"there is no {listed}" + ("" if path else "; name your notebook: captionlab check LAB PATH"))
+    if path:
+        if not path.exists():
+            raise NoSubmissions(f"{path} not found: expected a notebook (.ipynb), a module (.py) or a folder")
+        return _with_module(path, lab)
+    usual = [folder / f"{lab.name}.ipynb" for folder in (Path("work", lab.name), Path(lab.name), Path("."))]
+    for notebook in usual:
+        if notebook.exists():
+            return _with_module(notebook, lab)
+    raise NoSubmissions(
+        f"none of {', '.join(map(str, usual))} found; get the notebook with `captionlab start {lab.name}`, or name "
+        f"yours: captionlab check {lab.name} PATH"
+    )
+
+
+def _with_module(path: Path, lab: Lab) -> Path:
+    """The path; for a notebook with the lab's module next to it, the folder of both."""
+    has_module = lab.module_filename is not None and (path.parent / lab.module_filename).is_file()
+    return path.parent if path.suffix == ".ipynb" and has_module else path
 
 
 @click.command()
 def labs() -> None:
-    """List the labs and their exercises, with points, difficulty and minutes."""
+    """List the labs and their exercises with points, difficulty, importance and minutes."""
     from rich.console import Console
     from rich.table import Table
 
     from captionlab.exercises import LABS, load_lab
-    from captionlab.grading.judge import format_points
+    from captionlab.grading.verdict import format_points
 
     for name in LABS:
         lab = load_lab(name)

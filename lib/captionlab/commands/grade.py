@@ -3,84 +3,112 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from captionlab.instructor.exporters import EXPORTERS
+
 if TYPE_CHECKING:
-    from captionlab.grading.exercise import Lab
-    from captionlab.grading.pipeline import GradeReport, SubmissionFile
-    from captionlab.grading.sandbox import Limits
+    from captionlab.grading.pipeline import Grader, GradeReport
+    from captionlab.grading.reader import SubmissionFile
 
-
-WALL = "Seconds an exercise may take, half of them of processor time."
+JOBS = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default="number of cores",
+    help="Submissions graded at the same time.",
+)
+WALL = "Seconds one exercise may take, and half as many of CPU time."
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--lab", "lab_prefix", required=True, help="The lab, such as lab1.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("grades"), show_default=True)
-@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="the number of cores")
+@click.option("--lab", "lab_name", required=True, help="The lab, such as lab1.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("grades"),
+    show_default=True,
+    help="Reports go to OUT/<lab>/.",
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(list(EXPORTERS)),
+    help="What to write besides verdicts.json; can be given several times.  [default: all]",
+)
+@JOBS
 @click.option("--wall", type=click.FloatRange(1), default=20.0, show_default=True, help=WALL)
-@click.option("--memory", type=click.FloatRange(0.1), default=1.0, show_default=True, help="GiB an exercise may take.")
-def grade(paths: tuple[Path, ...], lab_prefix: str, out: Path, jobs: int, wall: float, memory: float) -> None:
+@click.option("--memory", type=click.FloatRange(0.1), default=1.0, show_default=True, help="GiB one exercise may use.")
+def grade(
+    paths: tuple[Path, ...],
+    lab_name: str,
+    out: Path,
+    formats: tuple[str, ...],
+    jobs: int,
+    wall: float,
+    memory: float,
+) -> None:
     """Grade submissions of a lab.
 
-    PATHS are notebooks or modules (a student each, named after the file), folders named after a student,
-    or folders of those. Writes grades.csv, verdicts.json and a feedback page a student to --out.
+    PATHS are notebooks or modules (one per student, named after the file), folders named after a student, or folders
+    of those. Writes grades.csv, verdicts.json and one feedback page per student.
     """
     from captionlab.exercises import UnknownName, load_lab
-    from captionlab.grading.pipeline import NothingToGrade, course_secret, find_submissions
-    from captionlab.grading.sandbox import CannotGrade, Limits
+    from captionlab.grading.pipeline import Grader
+    from captionlab.grading.reader import NoSubmissions, find_submissions
+    from captionlab.grading.sandbox import Limits, SandboxUnavailable
+    from captionlab.grading.secret import UnusableSecret, course_secret
 
-    for path in paths:
-        if not path.exists():
-            click.echo(f"there is no {path}; the others are graded", err=True)
     try:
-        lab = load_lab(lab_prefix)
-        found = find_submissions(paths, lab)
+        lab = load_lab(lab_name)
+        files = find_submissions(paths, lab)
         secret = course_secret()
-    except (UnknownName, NothingToGrade) as error:
+    except (UnknownName, NoSubmissions, UnusableSecret) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename} cannot be read: {error.strerror}") from None
     limits = Limits(wall_seconds=wall, cpu_seconds=wall / 2, memory_bytes=int(memory * 2**30))
     try:
-        graded = grade_and_report(found, lab, secret, out, jobs, limits)
-    except CannotGrade as error:
+        with Grader(lab, secret=secret, limits=limits, jobs=min(jobs, len(files))) as grader:
+            reports = grade_and_export(grader, files, out, formats)
+    except SandboxUnavailable as error:
         raise click.ClickException(str(error)) from None
-    if all(one.problem for one in graded):
-        raise click.ClickException("no submission could be read; the reasons stand above and in verdicts.json")
+    if all(report.problem for report in reports):
+        raise click.ClickException("no submission could be read; see the reasons above or in verdicts.json")
 
 
-def grade_and_report(
-    found: list[SubmissionFile], lab: Lab, secret: bytes, out: Path, jobs: int, limits: Limits
+def grade_and_export(
+    grader: Grader, files: Sequence[SubmissionFile], out: Path, formats: Sequence[str] = ()
 ) -> list[GradeReport]:
-    """Grade with a progress bar, print the table and what could not be read, write the reports."""
+    """Grade with a progress bar, write the reports to ``out/<lab>/``, print the tables and what could not be read."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from captionlab.commands.terminal import class_table, exercise_table
-    from captionlab.grading.pipeline import grade_class
+    from captionlab.common.progress import progress_bar
     from captionlab.grading.sandbox import ISOLATION
-    from captionlab.instructor.report import write_reports
+    from captionlab.instructor import class_record, export
 
-    console = Console()
-    columns = TextColumn("grading {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(lab.name, total=len(found))
-        graded = grade_class(found, lab, secret, jobs, limits, lambda one: bar.advance(task))
+    lab, folder = grader.lab, out / grader.lab.name
+    with progress_bar(f"grading {lab.name}", len(files), unit="submissions") as progress:
+        reports = grader.grade_all(files, lambda report: progress.advance())
     try:
-        write_reports(out, lab, graded)
+        # verdicts.json is always written: it marks the folder as a report, not a submission.
+        written = export(class_record(lab, reports), folder, dict.fromkeys(["json", *(formats or EXPORTERS)]))
     except OSError as error:
-        raise click.ClickException(f"the reports cannot be written to {out}: {error.strerror}") from None
-    console.print(class_table(lab, graded), exercise_table(lab, graded))
-    for one in graded:
-        for line in ([one.problem] if one.problem else []) + one.notes:
-            console.print(f"{one.student}: {line}", markup=False, highlight=False)
-    console.print(
-        f"{out}/grades.csv, {out}/verdicts.json, {out}/feedback/<student>.html", markup=False, highlight=False
-    )
+        raise click.ClickException(f"the reports cannot be written to {folder}: {error.strerror}") from None
+    console = Console()
+    console.print(class_table(lab, reports), exercise_table(lab, reports))
+    for report in reports:
+        for line in ([report.problem] if report.problem else []) + report.notes:
+            console.print(f"{report.student}: {line}", markup=False, highlight=False)
+    shown = sorted({str(path) for path in written if path.parent == folder})
+    pages = [f"{folder / 'feedback'}/<student>.html"] if len(shown) < len(written) else []
+    console.print(f"wrote {', '.join([*shown, *pages])}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"({ISOLATION})", style="dim", markup=False, highlight=False)
-    return graded
+    return reports

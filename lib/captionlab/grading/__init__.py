@@ -1,1 +1,18 @@
-"""Exercises, probes, observations, the judge and the sandbox; knows nothing of the subject taught."""
+"""Exercises, probes, the judge, the sandbox, and the path from a submission to a verdict. Knows no subject."""
+
+from captionlab.common.lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "credit": ["CheckResults", "CreditPolicy", "all_or_nothing", "beyond_free_credit"],
+        "exercise": ["Exercise", "Lab", "grading_seed", "public_seed"],
+        "observation": ["ProbeResult", "observe"],
+        "pipeline": ["GradeReport", "Grader", "check_implementation"],
+        "reader": ["NoSubmissions", "SubmissionFile", "UnreadableSubmission", "find_submissions", "read_submission"],
+        "sandbox": ["Limits", "Sandbox", "SandboxUnavailable"],
+        "secret": ["UnusableSecret", "course_secret"],
+        "submission": ["Submission"],
+        "verdict": ["Difference", "Verdict", "format_points"],
+    },
+)

@@ -1,7 +1,7 @@
 """Observations: the plain values a probe yields, and how they travel between processes.
 
 A plain value is None, a bool, an int, a float, a string, a list of plain values, a NumPy array of
-numbers, or :class:`Unsupported`, which stands for anything else and holds only the name of its type.
+numbers, or :class:`Unsupported`, which stands for anything else and keeps only the name of its type.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DTYPES = frozenset(
 
 @dataclass(frozen=True)
 class Unsupported:
-    """A value of a type that observations do not have; only the type's name is kept."""
+    """A value that observations cannot hold; only the name of its type is kept."""
 
     type_name: str
 
@@ -43,24 +43,30 @@ class Observation:
 
 @dataclass(frozen=True)
 class ExceptionInfo:
-    """The exception that ended a probe: its type, its message and the line of the submission it left from."""
+    """The exception that ended a probe.
+
+    Attributes:
+        type_name, message: of the exception.
+        location: the line of the submission that raised it.
+        missing_name: for a NameError, the name that is not defined.
+    """
 
     type_name: str
     message: str
-    where: str = ""
-    missing_name: str = ""  # of a NameError: the name that was not there
+    location: str = ""
+    missing_name: str = ""
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """All that a probe saw of one implementation on one seed."""
+    """What a probe observed of one implementation on one seed, and the exception that ended it, if one did."""
 
     observations: tuple[Observation, ...]
-    raised: ExceptionInfo | None = None
+    exception: ExceptionInfo | None = None
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """Copy ``value`` into a plain value: tuples become lists, tensors become arrays, scalars Python numbers."""
+    """A copy of ``value`` as a plain value: tuples become lists, tensors arrays, scalars Python numbers."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -96,9 +102,10 @@ def _plain_tensor(tensor: Any, torch: Any) -> Any:
     return _plain_array(tensor.detach().cpu().resolve_conj().resolve_neg().numpy().copy())
 
 
-# Of what a process has once. Probes seed and draw from torch's and numpy's generators: two at a time would mix their
-# numbers. Reading a submission changes the warnings filters, and ast.parse of Python 3.11 before 3.11.8 counts its
-# depth for all threads together (cpython issue 106905): a right submission would now and then "not be readable".
+# Protects what a process has only once. Probes seed and use the global generators of torch and NumPy: two at a time
+# would mix their numbers. Reading a submission changes the warning filters, and ast.parse of Python before 3.11.8
+# counts its recursion depth for all threads together (CPython issue 106905): valid submissions would sometimes be
+# unreadable.
 GLOBAL_LOCK = threading.RLock()
 
 
@@ -106,6 +113,11 @@ def observe(probe: Callable, implementation: Any, seed: int) -> ProbeResult:
     """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``; other threads wait.
 
     Observations are taken one by one, so an exception costs those that follow, not those before.
+
+    Args:
+        probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs.
+        implementation: what it calls.
+        seed: of the ``numpy.random.Generator`` it draws inputs from.
     """
     seen: list[Observation] = []
     raised = None
@@ -114,25 +126,25 @@ def observe(probe: Callable, implementation: Any, seed: int) -> ProbeResult:
             for label, value in probe(implementation, np.random.default_rng(seed)):
                 seen.append(Observation(str(label), plain(value)))
     except KeyboardInterrupt:
-        raise  # the student's own Ctrl-C
+        raise  # Ctrl-C in the student's notebook
     except BaseException as error:  # exit() must not end the process that observes
         raised = describe_exception(error)
     return ProbeResult(tuple(seen), raised)
 
 
 def describe_exception(error: BaseException) -> ExceptionInfo:
-    """Reduce an exception to plain text, with the last line of the submission that it passed through."""
-    where = ""
+    """An exception as plain text, with the last line of the submission that it passed through."""
+    location = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(("cell ", "<ipython-input", "module ")) or "ipykernel_" in frame.filename:
             place = frame.filename if frame.filename.startswith(("cell ", "module ")) else "your cell"
-            where = f"{place}, line {frame.lineno}" + (f": {frame.line}" if frame.line else "")
+            location = f"{place}, line {frame.lineno}" + (f": {frame.line}" if frame.line else "")
     try:
-        message = re.sub(r"\b0x[0-9a-f]{6,}", "0x…", str(error)[:500])  # addresses differ from run to run
+        message = re.sub(r"\b0x[0-9a-f]{6,}", "0x…", str(error)[:500])  # addresses differ between runs
     except Exception:  # a hostile __str__
-        message = "(its message cannot be read)"
+        message = "(unreadable message)"
     missing = str(getattr(error, "name", None) or "") if isinstance(error, NameError) else ""
-    return ExceptionInfo(type(error).__name__[:100], message, where[:300], missing[:100])
+    return ExceptionInfo(type(error).__name__[:100], message, location[:300], missing[:100])
 
 
 def encode(value: Any) -> Any:
@@ -149,11 +161,11 @@ def encode(value: Any) -> Any:
 
 
 def decode(data: Any, depth: int = 0) -> Any:
-    """The plain value that :func:`encode` made ``data`` from.
+    """The plain value from which :func:`encode` made ``data``.
 
     Raises:
-        ValueError: if ``data`` is not what :func:`encode` writes; it comes from a process that ran
-            student code and is trusted in nothing.
+        ValueError: if ``data`` is not what :func:`encode` writes. It comes from a process that ran student code and is
+            not trusted.
     """
     if data is None or isinstance(data, (bool, float)):
         return data
@@ -184,17 +196,17 @@ def _decode_array(data: dict) -> np.ndarray:
 
 
 def to_lines(observed: ProbeResult) -> Iterable[str]:
-    """JSON lines of what a probe saw, the last one saying that nothing is missing."""
+    """A probe's result as JSON lines; the last one marks the end."""
     for observation in observed.observations:
         yield json.dumps({"label": observation.label, "value": encode(observation.value)})
     yield json.dumps({"end": vars(observed.exception) if observed.exception else None})
 
 
 def from_lines(lines: Iterable[str]) -> ProbeResult | None:
-    """The :class:`ProbeResult` that :func:`to_lines` wrote, or None where the end is missing.
+    """The :class:`ProbeResult` that :func:`to_lines` wrote, or None if the end is missing.
 
     Raises:
-        ValueError: where a line is not one that :func:`to_lines` writes.
+        ValueError: if a line is not one that :func:`to_lines` writes.
     """
     seen: list[Observation] = []
     for line in lines:
@@ -212,10 +224,10 @@ def _decode_raised(record: Any) -> ExceptionInfo:
     if not isinstance(record, dict):
         raise ValueError("not an exception record")
     return ExceptionInfo(
-        *(sanitize(str(record.get(key, ""))) for key in ("type_name", "message", "where", "missing_name"))
+        *(sanitize(str(record.get(key, ""))) for key in ("type_name", "message", "location", "missing_name"))
     )
 
 
 def sanitize(text: str, limit: int = 500) -> str:
-    """Text that is safe to print and to write: control characters (terminal escapes) and lone surrogates replaced."""
+    """Text that is safe to print and write: control characters (terminal escapes) and lone surrogates are replaced."""
     return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text[:limit])

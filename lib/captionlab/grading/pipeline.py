@@ -1,51 +1,43 @@
-"""Many submissions: finding them, grading each, losing none."""
+"""From submissions to verdicts: the one path that all commands, nbgrader and pytest take.
+
+A :class:`Grader` reads a submission, lets the sandbox observe each exercise and the judge compare what was observed
+with the reference::
+
+    with Grader(load_lab("lab1"), secret=course_secret()) as grader:
+        reports = grader.grade_all(find_submissions([Path("submitted")], grader.lab))
+
+In a notebook, :func:`check_implementation` does the last two steps on the student's own function.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
-from captionlab.grading.exercise import Exercise, Lab, grading_seed
-from captionlab.grading.judge import Verdict
-from captionlab.grading.observation import GLOBAL_LOCK, sanitize
-from captionlab.grading.sandbox import CannotGrade, Limits, Sandbox, grade_exercise
-from captionlab.grading.submission import (
-    Submission,
-    UnreadableSubmission,
-    is_notebook_of,
-    read_module,
-    read_notebook,
-)
-
-SECRET_FILE = Path(".captionlab") / "secret"
-SECRET_VARIABLE = "CAPTIONLAB_SECRET"
-REPORT_MARK = "verdicts.json"  # a folder that holds it is a report of ours, no submission
-SKIPPED = {"__pycache__", "__MACOSX"}
-
-
-class NothingToGrade(Exception):
-    """No submission where one was named; the message says what was looked for."""
-
-
-@dataclass(frozen=True)
-class SubmissionFile:
-    """Where one student's submission lies: a folder with the lab's files, or a single file."""
-
-    student: str
-    path: Path
+from captionlab.grading.exercise import Exercise, Lab, grading_seed, public_seed
+from captionlab.grading.expectation import expect
+from captionlab.grading.judge import add_example, judge
+from captionlab.grading.observation import GLOBAL_LOCK, ProbeResult, observe, sanitize
+from captionlab.grading.reader import SubmissionFile, UnreadableSubmission, read_submission
+from captionlab.grading.sandbox import Limits, Sandbox, SandboxUnavailable
+from captionlab.grading.submission import Submission
+from captionlab.grading.verdict import Verdict
 
 
 @dataclass
 class GradeReport:
     """One student's verdicts on a lab.
 
-    ``notes`` are remarks for the reader; ``problem`` says why nothing could be read, where that is so.
+    Attributes:
+        student: name or id.
+        lab: the lab's name.
+        verdicts: one per exercise, in the order of the lab.
+        notes: remarks for student and instructor.
+        problem: why nothing could be read, or None.
     """
 
     student: str
@@ -56,199 +48,197 @@ class GradeReport:
 
     @property
     def score(self) -> float:
+        """Points earned."""
         return round(sum(verdict.points for verdict in self.verdicts), 2)
 
     @property
     def max_score(self) -> float:
+        """Points that could be earned."""
         return sum(verdict.max_points for verdict in self.verdicts)
 
 
-def course_secret(folder: Path = Path(".")) -> bytes:
-    """The secret that grading seeds are drawn from: of the environment, or of a file made on first use."""
-    given = os.environ.get(SECRET_VARIABLE)
-    if given:
-        return given.encode()
-    path = folder / SECRET_FILE
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):  # another run was first
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
-    secret = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not secret:
-        raise NothingToGrade(f"the secret in {path} is empty; delete the file and a new one is made")
-    return secret.encode()
+class Grader:
+    """Grades submissions of one lab. Close it, or use it as a context manager, to end its worker processes."""
 
+    def __init__(
+        self,
+        lab: Lab,
+        *,
+        secret: bytes | None = None,
+        limits: Limits | None = None,
+        jobs: int = 1,
+        make_sandbox: Callable[[Lab, Limits | None], Sandbox] = Sandbox,
+    ) -> None:
+        """Create a grader; its workers start when they are first needed.
 
-def find_submissions(paths: Iterable[Path], lab: Lab) -> list[SubmissionFile]:
-    """The submissions that ``paths`` hold, in a fixed order.
+        Args:
+            lab: whose exercises are graded.
+            secret: each student is graded on their own hidden seeds derived from it; None grades on the public seeds,
+                as students check themselves.
+            limits: what one exercise of one submission may use.
+            jobs: submissions graded at the same time, each by its own worker.
+            make_sandbox: creates a worker.
+        """
+        self.lab = lab
+        self.secret = secret
+        self._all_sandboxes = [make_sandbox(lab, limits) for _ in range(max(1, jobs))]
+        self._free_sandboxes: SimpleQueue[Sandbox] = SimpleQueue()
+        for sandbox in self._all_sandboxes:
+            self._free_sandboxes.put(sandbox)
 
-    A path is a notebook or module (named after its file), a student's folder, or a folder of either. Of
-    several folders (as a shell's ``submitted/*`` gives) each is a student's.
+    def __enter__(self) -> Grader:
+        return self
 
-    Raises:
-        NothingToGrade: no submission at all.
-    """
-    paths = list(paths)
-    folders = [path for path in paths if path.is_dir()]
-    found: list[SubmissionFile] = []
-    for path in paths:
-        if path in folders:
-            found += [SubmissionFile(path.resolve().name, path)] if len(folders) > 1 else _in_folder(path, lab)
-        elif path.exists():
-            found.append(SubmissionFile(path.stem, path))
-    if not found:
-        listed = ", ".join(map(str, paths))
-        raise NothingToGrade(
-            f"no submissions in {listed}: expected folders <student>/ or notebooks (.ipynb) or modules (.py)"
-        )
-    return _distinct(found)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-
-def _in_folder(folder: Path, lab: Lab) -> list[SubmissionFile]:
-    own = [folder / f"{lab.name}.ipynb", folder / f"{lab.name}.py", folder / lab.name]
-    if lab.module_filename:
-        own.append(folder / lab.module_filename)
-    if any(path.exists() for path in own):
-        return [SubmissionFile(folder.resolve().name, folder)]
-    entries = sorted(path for path in folder.iterdir() if path.name not in SKIPPED and not path.name.startswith("."))
-    return [
-        SubmissionFile(path.name if path.is_dir() else path.stem, path)
-        for path in entries
-        if (path.is_dir() and not (path / REPORT_MARK).exists()) or path.suffix in (".ipynb", ".py")
-    ]
-
-
-def _distinct(found: list[SubmissionFile]) -> list[SubmissionFile]:
-    """Give a second submission of the same name a name of its own: none is lost."""
-    taken: dict[str, int] = {}
-    distinct = []
-    for handed in found:
-        student = sanitize(handed.student)
-        taken[student] = count = taken.get(student, 0) + 1
-        distinct.append(SubmissionFile(student if count == 1 else f"{student} ({count})", handed.path))
-    return distinct
-
-
-def read_submission(handed: SubmissionFile, lab: Lab) -> Submission:
-    """Read a student's notebook and module.
-
-    Raises:
-        UnreadableSubmission: nothing in it can be graded.
-    """
-    submission = Submission(handed.student)
-    if not handed.path.is_dir():
-        files = [handed.path]
-    else:
-        folder = handed.path / lab.name if (handed.path / lab.name).is_dir() else handed.path
-        files = _lab_files(folder, lab, submission)
-    for path in files:
-        read_file(path, lab, submission)
-    return submission
-
-
-def read_file(path: Path, lab: Lab, submission: Submission) -> None:
-    """Add a notebook's or a module's code to a submission.
-
-    Raises:
-        UnreadableSubmission: nothing in it can be graded.
-    """
-    if path.is_symlink():
-        raise UnreadableSubmission(f"{path.name} is a link; hand in the file itself")
-    if path.suffix == ".ipynb":
-        read_notebook(path, lab, submission)
-    elif path.suffix == ".py":
-        read_module(path, submission)
-    else:
-        raise UnreadableSubmission(f"{path.name} is neither a notebook (.ipynb) nor a module (.py)")
-
-
-def _lab_files(folder: Path, lab: Lab, submission: Submission) -> list[Path]:
-    """A student's notebook, then the module: read last, the module wins."""
-    notebooks = sorted(folder.glob("*.ipynb"))
-    modules = sorted(folder.glob("*.py"))
-    notebook = _choose(notebooks, f"{lab.name}.ipynb", lab)
-    module = _choose(modules, lab.module_filename or f"{lab.name}.py", lab)
-    files = [path for path in (notebook, module) if path]
-    if not files:
-        there = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
-        raise UnreadableSubmission(f"no notebook and no module in the folder; it holds: {there}")
-    for path in (*notebooks, *modules):
-        if path not in files:
-            submission.notes.append(f"{path.name} was not read: {' and '.join(file.name for file in files)} counted")
-    if notebook and module:
-        submission.notes.append(f"both {notebook.name} and {module.name} are there: what the module defines counts")
-    return files
-
-
-def _choose(files: list[Path], name: str, lab: Lab) -> Path | None:
-    named = [path for path in files if path.name == name]
-    stated = [path for path in files if path.suffix == ".ipynb" and is_notebook_of(path, lab)]
-    return next(iter([*named, *stated, *files]), None)
-
-
-def grade_submission(
-    handed: SubmissionFile, lab: Lab, sandbox: Sandbox, secret: bytes | None, only: list[str] | None = None
-) -> GradeReport:
-    """Grade one submission; where it cannot be read, every exercise is missing and the reason is said.
-
-    Without a ``secret`` the public seeds are used: that is the student's own check. ``only`` names the
-    exercises to grade where not all are wanted.
-    """
-    exercises = [one for one in lab.exercises.values() if only is None or one.name in only]
-    try:
-        with GLOBAL_LOCK:
-            submission = read_submission(handed, lab)
-    except Exception as error:  # whatever is in a submission, it stops no other
-        expected = isinstance(error, (UnreadableSubmission, OSError)) and str(error)
-        problem = sanitize(str(error) if expected else f"it cannot be read ({type(error).__name__}: {error})")
-        verdicts = [Verdict(one.name, 0.0, one.points, "missing", problem) for one in exercises]
-        return GradeReport(handed.student, lab.name, verdicts, problem=problem)
-    verdicts = [
-        grade_safely(sandbox, one, submission, grading_seed(secret, one, handed.student) if secret else None)
-        for one in exercises
-    ]
-    return GradeReport(handed.student, lab.name, verdicts, [sanitize(note) for note in submission.notes])
-
-
-def grade_safely(sandbox: Sandbox, exercise: Exercise, submission: Submission, seed: int | None) -> Verdict:
-    """The verdict on one exercise, whatever happens: a fault of ours costs one verdict, not the class."""
-    try:
-        return grade_exercise(sandbox, exercise, submission, seed)
-    except CannotGrade:
-        raise
-    except Exception as error:
-        message = f"it could not be judged ({type(error).__name__}: {sanitize(str(error), 200)}); mark it by hand"
-        return Verdict(exercise.name, 0.0, exercise.points, "crashed", message)
-
-
-def grade_class(
-    found: list[SubmissionFile],
-    lab: Lab,
-    secret: bytes | None,
-    jobs: int = 1,
-    limits: Limits | None = None,
-    progress: Callable[[GradeReport], None] = lambda graded: None,
-) -> list[GradeReport]:
-    """Grade many submissions with ``jobs`` workers; the results are in the order of ``found``."""
-    sandboxes: SimpleQueue[Sandbox] = SimpleQueue()
-    made = [Sandbox(lab, limits) for _ in range(max(1, min(jobs, len(found))))]
-    for sandbox in made:
-        sandboxes.put(sandbox)
-
-    def grade(handed: SubmissionFile) -> GradeReport:
-        sandbox = sandboxes.get()
-        try:
-            graded = grade_submission(handed, lab, sandbox, secret)
-        finally:
-            sandboxes.put(sandbox)
-        progress(graded)
-        return graded
-
-    try:
-        with ThreadPoolExecutor(len(made)) as pool:
-            return list(pool.map(grade, found))
-    finally:
-        for sandbox in made:
+    def close(self) -> None:
+        """End the worker processes."""
+        for sandbox in self._all_sandboxes:
             sandbox.close()
+
+    def seed(self, exercise: Exercise, student: str) -> int:
+        """The seed on which a student's exercise is graded."""
+        return grading_seed(self.secret, exercise, student) if self.secret else public_seed(exercise)
+
+    def grade_all(
+        self, files: Sequence[SubmissionFile], progress: Callable[[GradeReport], None] = lambda report: None
+    ) -> list[GradeReport]:
+        """Grade many submissions.
+
+        Args:
+            files: where they are.
+            progress: called with each report when it is finished, one call at a time.
+
+        Returns:
+            the reports, in the order of ``files``.
+
+        Raises:
+            SandboxUnavailable: no worker can be started.
+        """
+        lock = threading.Lock()
+
+        def grade(file: SubmissionFile) -> GradeReport:
+            report = self.grade_file(file)
+            with lock:
+                progress(report)
+            return report
+
+        with ThreadPoolExecutor(len(self._all_sandboxes)) as pool:
+            return list(pool.map(grade, files))
+
+    def grade_file(self, file: SubmissionFile, only: Collection[str] | None = None) -> GradeReport:
+        """Read a submission and grade it; if it cannot be read, every exercise is missing and the report says why.
+
+        Args:
+            file: where it is.
+            only: names of the exercises to grade; by default all.
+        """
+        try:
+            with GLOBAL_LOCK:
+                submission = read_submission(file, self.lab)
+        except Exception as error:  # whatever is wrong with a submission, the others are graded
+            is_expected = isinstance(error, (UnreadableSubmission, OSError)) and str(error)
+            problem = sanitize(str(error) if is_expected else f"it cannot be read ({type(error).__name__}: {error})")
+            verdicts = [_no_points(exercise, "missing", problem) for exercise in self._chosen(only)]
+            return GradeReport(file.student, self.lab.name, verdicts, problem=problem)
+        return self.grade(submission, only)
+
+    def grade(self, submission: Submission, only: Collection[str] | None = None) -> GradeReport:
+        """Grade a submission that has been read (``only`` as for :meth:`grade_file`)."""
+        with self._sandbox() as sandbox:
+            verdicts = [self._safe_verdict(exercise, submission, sandbox) for exercise in self._chosen(only)]
+        return GradeReport(submission.student, self.lab.name, verdicts, [sanitize(note) for note in submission.notes])
+
+    def _chosen(self, only: Collection[str] | None) -> list[Exercise]:
+        return [exercise for exercise in self.lab.exercises.values() if only is None or exercise.name in only]
+
+    @contextmanager
+    def _sandbox(self) -> Iterator[Sandbox]:
+        """A sandbox that no other thread uses meanwhile."""
+        sandbox = self._free_sandboxes.get()
+        try:
+            yield sandbox
+        finally:
+            self._free_sandboxes.put(sandbox)
+
+    def _safe_verdict(self, exercise: Exercise, submission: Submission, sandbox: Sandbox) -> Verdict:
+        """The verdict on one exercise, whatever happens: an error in the grader costs one verdict, not the class."""
+        try:
+            return self._verdict(exercise, submission, sandbox)
+        except SandboxUnavailable:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {sanitize(str(error), 200)}"
+            return _no_points(exercise, "crashed", f"it could not be graded ({reason}); grade it by hand")
+
+    def _verdict(self, exercise: Exercise, submission: Submission, sandbox: Sandbox) -> Verdict:
+        """The verdict on one exercise: points from the student's seed, an example from the public seed."""
+        if submission.defining(exercise.name) is None:
+            return _no_points(exercise, "missing", f"{exercise.name} is not defined in the submission")
+        rejected = submission.rejection_reason(exercise.name)
+        if rejected:
+            return _no_points(exercise, "refused", rejected)
+        seed, shown_seed = self.seed(exercise, submission.student), public_seed(exercise)
+        status, result = sandbox.run(exercise, submission, seed)
+        if result is None:
+            return _unfinished(exercise, status, sandbox.limits)
+        verdict = _undefined_or_blocked(exercise, result) or judge(expect(exercise, seed), result)
+        if verdict.outcome in ("right", "missing", "refused"):
+            return verdict
+        if result.exception and result.exception.missing_name:
+            reason = submission.explain_missing(result.exception.missing_name)
+            verdict = replace(verdict, message=f"{verdict.message}; {reason}")
+        # A run of its own: what the code remembers of the hidden seed must not show in the example.
+        shown = result if seed == shown_seed else sandbox.run(exercise, submission, shown_seed)[1]
+        return _with_example(verdict, exercise, shown)
+
+
+def check_implementation(exercise: Exercise, implementation: Callable) -> Verdict:
+    """The verdict on a function or class of this process, on the public seed: the check of a notebook."""
+    result = observe(exercise.probe, implementation, public_seed(exercise))
+    verdict = judge(expect(exercise, public_seed(exercise)), result)
+    return verdict if verdict.outcome in ("right", "missing") else add_example(verdict, exercise, result)
+
+
+def _no_points(exercise: Exercise, outcome: str, message: str) -> Verdict:
+    return Verdict(exercise.name, 0.0, exercise.points, outcome, message)
+
+
+def _unfinished(exercise: Exercise, status: str, limits: Limits) -> Verdict:
+    """The verdict on a run that did not come to its end."""
+    if status == "timeout":
+        message = (
+            f"stopped after {limits.wall_seconds:g} s, or {limits.cpu_seconds:g} s of CPU time: "
+            "look for a loop that does not end"
+        )
+        return _no_points(exercise, "timeout", message)
+    if status == "out of memory":
+        message = f"stopped: it used more than {limits.memory_bytes / 2**30:g} GiB of memory"
+        return _no_points(exercise, "out of memory", message)
+    return _no_points(exercise, "crashed", f"the check did not finish: {status}")
+
+
+def _undefined_or_blocked(exercise: Exercise, result: ProbeResult) -> Verdict | None:
+    """The verdict on an answer whose definition failed, or that imports what it may not."""
+    exception = result.exception
+    if exception and exception.type_name == "Undefined":
+        reason = f": {exception.message}" if exception.message else ""
+        return _no_points(exercise, "missing", f"the definition of {exercise.name} failed{reason}")
+    if exception and exception.type_name == "BlockedImportError":
+        message = "it imports a module of captionlab that contains solutions; write the solution yourself"
+        return _no_points(exercise, "refused", message)
+    return None
+
+
+def _with_example(verdict: Verdict, exercise: Exercise, shown: ProbeResult | None) -> Verdict:
+    """Add the first difference on the public seed; an answer that is right there is told so."""
+    if shown is None:
+        return verdict
+    verdict = add_example(verdict, exercise, shown)
+    if verdict.example is None:
+        message = (
+            "right on the public seed but wrong on the hidden one: the answer works only for the cases you can see"
+        )
+        verdict = replace(verdict, message=f"{verdict.message}; {message}")
+    return verdict

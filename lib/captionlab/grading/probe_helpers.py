@@ -7,7 +7,11 @@ from typing import Any
 
 
 def outcome_of(function: Callable, *args: Any, **kwargs: Any) -> Any:
-    """What the call returns, or ``"raises ValueError"`` where it raises: an error can be the right answer."""
+    """The value of the call, or a text such as ``"raises ValueError"``: an error can be the right answer.
+
+    >>> outcome_of(int, "7"), outcome_of(int, "seven")
+    (7, 'raises ValueError')
+    """
     try:
         return function(*args, **kwargs)
     except NotImplementedError:

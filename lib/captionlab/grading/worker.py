@@ -1,8 +1,8 @@
-"""The process that runs student code, and in which nothing of the answer is.
+"""The process that runs student code; it contains no solution.
 
-``python -m captionlab.grading.worker MODULE`` loads torch and the lab's probes, never a reference, and then
-serves requests, one JSON line each on standard input, one JSON line back on standard output. Each request
-is run in a fork of its own, so no student's code meets another's, and this parent never runs any of it.
+``python -m captionlab.grading.worker PACKAGE`` loads torch and the probes of the lab in PACKAGE, never a reference, and
+then serves requests: one JSON line each on standard input, one JSON line back on standard output. Each request runs in
+a separate fork, so no student's code meets another's, and the parent never runs any of it.
 """
 
 from __future__ import annotations
@@ -27,29 +27,35 @@ import sys
 import tempfile
 import time
 import types
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from typing import NoReturn
 
 import psutil
 
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import ExceptionInfo, ProbeResult, describe_exception, observe, to_lines
+from captionlab.grading.submission import ProgramPart
 
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
 
 
 def is_blocked(module: str) -> bool:
-    """Whether graded code may not import a module: all of the library but this room, as references live there."""
+    """Whether graded code may not import a module: all of the library except this package, as it has the references."""
     return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
 
 
 class BlockedImportError(ImportError):
-    """Student code asked for a part of the library that holds answers; the name is known to the grader."""
+    """Student code tried to import a part of the library that contains solutions; the pipeline knows this name."""
 
 
 class ImportBlocker(importlib.abc.MetaPathFinder):
-    """Refuses imports of the rooms that hold the references."""
+    """Refuses imports of the packages that contain the references."""
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
         if is_blocked(fullname):
             raise BlockedImportError(f"{fullname} is not available to graded code")
         return None
@@ -76,12 +82,12 @@ def main() -> None:
 
 
 def serve(exercise: Exercise, request: dict) -> dict:
-    """Run one request in a fork and watch over it; the reply holds what the fork wrote, unparsed."""
+    """Run one request in a fork and enforce its limits; the reply contains what the fork wrote, unparsed."""
     with tempfile.TemporaryDirectory(prefix="captionlab-", ignore_cleanup_errors=True) as folder:
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
-            _child(exercise, request, write_end, folder)
+            _run_child(exercise, request, write_end, folder)
         os.close(write_end)
         try:
             status, written = _watch(child, read_end, request["limits"])
@@ -92,7 +98,7 @@ def serve(exercise: Exercise, request: dict) -> dict:
 
 
 def _end_all_children() -> None:
-    """Whatever a fork left behind has become this process's child: end it before the next request."""
+    """End what a fork left running, which is now a child of this process, before the next request."""
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             process.kill()
@@ -102,7 +108,7 @@ def _end_all_children() -> None:
 
 
 def _watch(child: int, read_end: int, limits: dict) -> tuple[str, bytes]:
-    """Read what the fork writes until it ends or breaks a limit; then nothing of it is left running."""
+    """Read what the fork writes until it ends or exceeds a limit; then end it and what it started."""
     deadline = time.monotonic() + limits["wall_seconds"]
     written, status = bytearray(), ""
     process = psutil.Process(child)
@@ -113,16 +119,16 @@ def _watch(child: int, read_end: int, limits: dict) -> tuple[str, bytes]:
             written += part
             if not part:
                 break
-        status = _broken_limit(process, at_start, limits, deadline, len(written))
+        status = _exceeded_limit(process, at_start, limits, deadline, len(written))
     _kill(process)
     _, how = os.waitpid(child, 0)
     if not status and os.WIFSIGNALED(how):
         number = signal.Signals(os.WTERMSIG(how))
-        status = "timeout" if number is signal.SIGXCPU else f"died of {number.name}"
-    return status or f"ended with exit status {os.waitstatus_to_exitcode(how)}", bytes(written)
+        status = "timeout" if number is signal.SIGXCPU else f"killed by {number.name}"
+    return status or f"it exited with status {os.waitstatus_to_exitcode(how)}", bytes(written)
 
 
-def _broken_limit(process: psutil.Process, at_start: int, limits: dict, deadline: float, written: int) -> str:
+def _exceeded_limit(process: psutil.Process, at_start: int, limits: dict, deadline: float, written: int) -> str:
     if time.monotonic() > deadline:
         return "timeout"
     if written > limits["output_bytes"]:
@@ -137,13 +143,13 @@ def _broken_limit(process: psutil.Process, at_start: int, limits: dict, deadline
             return "out of memory"
         if sum(sum(member.cpu_times()[:2]) for member in family) > limits["cpu_seconds"]:
             return "timeout"
-    except psutil.Error:  # ended between two looks
+    except psutil.Error:  # it ended meanwhile
         pass
     return ""
 
 
 def _own_memory(process: psutil.Process) -> int:
-    """Bytes a descendant holds for itself, without the libraries it shares, as far as that can be seen."""
+    """Bytes a descendant holds for itself, without the libraries it shares, if the system tells."""
     try:
         return process.memory_full_info().uss
     except psutil.AccessDenied:
@@ -162,14 +168,14 @@ def _kill(process: psutil.Process) -> None:
             member.kill()
 
 
-def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> None:
-    """The fork: confine itself, load the submission, run the probe, write observations; never returns."""
+def _run_child(exercise: Exercise, request: dict, write_end: int, folder: str) -> NoReturn:
+    """In the fork: confine it, load the submission, run the probe, write the observations."""
     try:
         _confine(exercise, request["limits"], write_end, folder)
         _seed_generators()
         out = os.fdopen(write_end, "w", encoding="utf-8")
-        namespace, trouble = load_program(request["program"])
-        for line in to_lines(run_probe(exercise, namespace, trouble, request["seed"])):
+        namespace, failure = load_program(request["program"])
+        for line in to_lines(run_probe(exercise, namespace, failure, request["seed"])):
             print(line, file=out)
         out.flush()
     except BaseException:  # nothing may return into the serving loop
@@ -178,7 +184,7 @@ def _child(exercise: Exercise, request: dict, write_end: int, folder: str) -> No
 
 
 def _seed_generators() -> None:
-    """The same submission draws the same numbers again."""
+    """Make a submission draw the same random numbers in every run."""
     import numpy as np
     import torch
 
@@ -189,8 +195,8 @@ def _seed_generators() -> None:
 
 def _confine(exercise: Exercise, limits: dict, write_end: int, folder: str) -> None:
     os.setsid()
-    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the parent, should student code kill that
-    exercise.misconceptions.clear()  # a fork's copy: hints are the judge's business
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the parent if student code kills that
+    exercise.misconceptions.clear()  # the fork's copy; only the judge needs them
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -212,22 +218,22 @@ def _confine(exercise: Exercise, limits: dict, write_end: int, folder: str) -> N
 
 
 def _prctl(option: int, value: int) -> None:
-    """Ask the kernel for a property of this process, where it is Linux."""
+    """Set a property of this process, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)
 
 
-def load_program(program: list[dict]) -> tuple[dict, str]:
-    """Run the statements taken from a submission, each on its own so that one failure costs one statement.
+def load_program(program: list[ProgramPart]) -> tuple[dict, str]:
+    """Run the statements taken from a submission one by one, so that a failure costs one statement.
 
     Returns:
-        the namespace they leave, and why the statement that binds the answer failed, if it did.
+        the namespace they leave, and why the statement that binds the answer failed, or an empty string.
     """
     module = types.ModuleType("submission")
     namespace = module.__dict__
-    sys.modules["submission"] = module  # where dataclasses and the like look a class's module up
+    sys.modules["submission"] = module  # where dataclasses and others look up a class's module
     namespace["__builtins__"] = builtins
-    trouble, flags = "", 0
+    failure, flags = "", 0
     for chunk in program:
         filename = chunk["origin"]
         linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
@@ -240,9 +246,9 @@ def load_program(program: list[dict]) -> tuple[dict, str]:
                 exec(code, namespace)
             except BaseException as error:
                 if at in chunk["binds"]:
-                    raised = describe_exception(error)
-                    trouble = f"{filename}, line {statement.lineno}: {raised.type_name}: {raised.message}"
-    return namespace, trouble
+                    info = describe_exception(error)
+                    failure = f"{filename}, line {statement.lineno}: {info.type_name}: {info.message}"
+    return namespace, failure
 
 
 def _future_flags(tree: ast.Module) -> int:
@@ -258,10 +264,10 @@ def _future_flags(tree: ast.Module) -> int:
     return functools.reduce(operator.or_, (getattr(one, "compiler_flag", 0) for one in features), 0)
 
 
-def run_probe(exercise: Exercise, namespace: dict, trouble: str, seed: int) -> ProbeResult:
-    """Observe what the submission has under the exercise's name."""
+def run_probe(exercise: Exercise, namespace: dict, failure: str, seed: int) -> ProbeResult:
+    """Observe what the submission defines under the exercise's name."""
     if exercise.name not in namespace:
-        return ProbeResult((), ExceptionInfo("Undefined", trouble))
+        return ProbeResult((), ExceptionInfo("Undefined", failure))
     return observe(exercise.probe, namespace[exercise.name], seed)
 
 

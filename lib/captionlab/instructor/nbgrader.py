@@ -1,7 +1,7 @@
-"""nbgrader takes its points from our judge: the student's kernel is not started to grade.
+"""nbgrader takes its points from our grader; no student's kernel is started.
 
-``nbgrader_config.py`` puts :class:`RestoreCells` and :class:`JudgeCells` among the steps of ``nbgrader autograde``, and
-:data:`EXCHANGE` in the place of nbgrader's own ways from instructors to students and back.
+``nbgrader_config.py`` puts :class:`RestoreCells` and :class:`GradeCells` among the steps of ``nbgrader autograde``, and
+replaces nbgrader's exchange between instructors and students with :data:`EXCHANGE`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import (
+    Exchange,
     ExchangeCollect,
     ExchangeFetchAssignment,
     ExchangeReleaseAssignment,
@@ -33,40 +34,39 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade, is_solution
 
 from captionlab.exercises import load_lab
-from captionlab.grading.exercise import grading_seed
-from captionlab.grading.judge import Verdict, format_points
-from captionlab.grading.pipeline import GradeReport, course_secret, grade_safely, read_file
-from captionlab.grading.sandbox import Sandbox
-from captionlab.grading.submission import Submission, UnreadableSubmission, add_cells
+from captionlab.grading.pipeline import Grader, GradeReport
+from captionlab.grading.reader import read_notebook_and_module
+from captionlab.grading.secret import course_secret
+from captionlab.grading.verdict import Verdict, format_points
 
-CHECK_SUFFIX = "-check"  # of a check cell's grade id; what stands before it is the exercise
+CHECK_SUFFIX = "-check"  # of a check cell's grade id; before it is the name of the exercise
 
 
 class RestoreCells(OverwriteCells):
-    """Puts back test cells that a submission changed, and those it deleted."""
+    """Restores check cells that a student changed or deleted."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         self.add_missing_cells = True
         return super().preprocess(nb, resources)
 
     def add_missing_grade_cells(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Add each missing graded cell behind the nearest earlier cell of the release that is still there.
+        """Add each missing graded cell after the nearest earlier cell of the release that is still there.
 
-        nbgrader's own version stops at a submission that also lost the cell before.
+        nbgrader's own version fails on a submission that also lost the cell before.
         """
         source = self.gradebook.find_notebook(self.notebook_id, self.assignment_id)
         solutions = {cell.name for cell in source.solution_cells}
         max_scores = {cell.name: cell.max_score for cell in source.grade_cells}
-        behind = 0
+        insert_at = 0
         for cell in source.source_cells:
-            there = [at for at, one in enumerate(nb.cells) if _grade_id(one) == cell.name]
-            if there:
-                behind = there[-1] + 1
+            found = [at for at, one in enumerate(nb.cells) if _grade_id(one) == cell.name]
+            if found:
+                insert_at = found[-1] + 1
             elif cell.name in max_scores:
                 self.log.warning("Missing graded cell %s: added", cell.name)
                 added = self.missing_cell_transform(cell, max_scores[cell.name], is_solution=cell.name in solutions)
-                nb.cells.insert(behind, added)
-                behind += 1
+                nb.cells.insert(insert_at, added)
+                insert_at += 1
         return nb, resources
 
 
@@ -74,13 +74,13 @@ def _grade_id(cell: NotebookNode) -> str | None:
     return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
-class JudgeCells(NbGraderPreprocessor):
-    """Grades a notebook with our judge and writes each verdict as the output of its check cell."""
+class GradeCells(NbGraderPreprocessor):
+    """Grades a notebook and writes each verdict as the output of its check cell."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         lab_name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
-        graded = grade_notebook(nb, lab_name, student, self._submitted(lab_name, student))
-        verdicts = {verdict.exercise: verdict for verdict in graded.verdicts}
+        report = grade_notebook(nb, lab_name, student, self._submitted_folder(lab_name, student))
+        verdicts = {verdict.exercise: verdict for verdict in report.verdicts}
         for cell in nb.cells:
             if cell.cell_type != "code":
                 continue
@@ -88,45 +88,41 @@ class JudgeCells(NbGraderPreprocessor):
             if is_grade(cell) and not is_solution(cell):
                 name = cell.metadata.nbgrader["grade_id"].removesuffix(CHECK_SUFFIX)
                 if name not in verdicts:
-                    raise ValueError(f"{lab_name} has no exercise {name!r}: build and generate the assignment again")
+                    raise ValueError(
+                        f"{lab_name} has no exercise {name!r}: build the lab and generate the assignment again"
+                    )
                 cell.outputs = _outputs(verdicts[name])
-        for note in graded.notes:
+        for note in report.notes:
             self.log.warning("%s: %s", student, note)
         return nb, resources
 
-    def _submitted(self, lab_name: str, student: str) -> Path:
-        """The folder the student handed in: modules are not copied from there."""
+    def _submitted_folder(self, lab_name: str, student: str) -> Path:
+        """The folder that the student submitted; nbgrader does not copy modules from it."""
         course = CourseDirectory(parent=self)
         return Path(course.format_path(course.submitted_directory, student, lab_name))
 
 
 def grade_notebook(nb: NotebookNode, lab_name: str, student: str, folder: Path) -> GradeReport:
-    """Grade a notebook that is already read, and the lab's module in ``folder``, with the course's secret."""
-    lab, secret = load_lab(lab_name), course_secret(Path("."))
-    submission = Submission(student)
-    add_cells(nb, submission)
-    if lab.module_filename and not (folder / lab.module_filename).exists():
-        submission.notes.append(f"there is no {lab.module_filename} beside the notebook")
-    elif lab.module_filename:
-        try:
-            read_file(folder / lab.module_filename, lab, submission)
-        except UnreadableSubmission as error:
-            submission.notes.append(str(error))
-    sandbox = _sandbox(lab.name)
-    verdicts = [
-        grade_safely(sandbox, one, submission, grading_seed(secret, one, student)) for one in lab.exercises.values()
-    ]
-    return GradeReport(student, lab.name, verdicts, submission.notes)
+    """Grade a notebook on the student's hidden seeds.
+
+    Args:
+        nb: the notebook, as nbgrader has read it.
+        lab_name: name of the lab, which is nbgrader's assignment.
+        student: nbgrader's student id.
+        folder: what the student submitted; the lab's module is read from there, if the lab has one.
+    """
+    grader = _grader(lab_name)
+    return grader.grade(read_notebook_and_module(nb, folder, student, grader.lab))
 
 
 @lru_cache(maxsize=1)
-def _sandbox(lab_name: str) -> Sandbox:
+def _grader(lab_name: str) -> Grader:
     """One worker serves all students of an autograde run; it ends with the process."""
-    return Sandbox(load_lab(lab_name))
+    return Grader(load_lab(lab_name), secret=course_secret())
 
 
 def _outputs(verdict: Verdict) -> list[NotebookNode]:
-    """What nbgrader reads the points from (the result), and what the student reads."""
+    """What the student reads, and the result from which nbgrader takes the points."""
     lines = [f"{verdict.outcome}: {verdict.message}", *verdict.help_lines()]
     text = new_output("stream", name="stdout", text="\n".join(lines) + "\n")
     points = new_output("execute_result", data={"text/plain": format_points(verdict.points)}, execution_count=None)
@@ -135,7 +131,7 @@ def _outputs(verdict: Verdict) -> list[NotebookNode]:
 
 SANITIZE_STEPS = [ClearOutput, DeduplicateIds, OverwriteKernelspec, RestoreCells, CheckCellMetadata]
 AUTOGRADE_STEPS = [
-    JudgeCells,
+    GradeCells,
     ClearMetadataPreprocessor,
     LimitOutput,
     SaveAutoGrades,
@@ -144,8 +140,8 @@ AUTOGRADE_STEPS = [
 ]
 
 
-class _WithModules:
-    """Carries modules along: ``*.py`` is ignored on the way from solutions/ to labs/ only."""
+class _WithModules(Exchange):
+    """Keeps the students' modules: ``*.py`` is ignored only when a release is generated from ``solutions/``."""
 
     def start(self) -> None:
         ignored = self.coursedir.ignore

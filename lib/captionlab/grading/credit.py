@@ -1,0 +1,62 @@
+"""Partial credit: the share of an exercise's points that a partly right answer earns.
+
+A policy is any function of :class:`CheckResults`. A lab sets the default of its exercises, an exercise its own::
+
+    lab = Lab("lab1_vgg16", title="VGG16", package=__name__, credit=all_or_nothing)
+
+    @lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10, credit=beyond_free_credit)
+    def probe_conv_output_size(conv_output_size, rng): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CheckResults:
+    """How an answer did on the checks of an exercise.
+
+    Attributes:
+        labels: the checks, in the order of the probe.
+        correct: for each check, whether the answer is right.
+        free: how many checks an answer without any work gets right (None, a constant, its first argument, the code
+            that a find-the-bug exercise starts from).
+    """
+
+    labels: tuple[str, ...]
+    correct: tuple[bool, ...]
+    free: int
+
+    @property
+    def total(self) -> int:
+        """Number of checks."""
+        return len(self.labels)
+
+    @property
+    def num_correct(self) -> int:
+        """Number of checks that are right."""
+        return sum(self.correct)
+
+
+CreditPolicy = Callable[[CheckResults], float]
+
+
+def beyond_free_credit(results: CheckResults) -> float:
+    """Share of the checks that are right, not counting as many as an answer without any work gets right.
+
+    >>> beyond_free_credit(CheckResults(("a", "b", "c", "d"), (True, True, True, False), free=2))
+    0.5
+    """
+    earned = max(0, results.num_correct - results.free)
+    return earned / max(1, results.total - results.free)
+
+
+def all_or_nothing(results: CheckResults) -> float:
+    """No partial credit.
+
+    >>> all_or_nothing(CheckResults(("a", "b"), (True, False), free=0))
+    0.0
+    """
+    return 0.0

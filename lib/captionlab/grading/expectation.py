@@ -1,0 +1,69 @@
+"""What an exercise's probe observes of the right implementation, of the misconceptions and of trivial answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any
+
+from captionlab.grading.comparison import compare, matches
+from captionlab.grading.exercise import Exercise
+from captionlab.grading.observation import Observation, ProbeResult, observe
+
+TRIVIAL_ANSWERS: tuple[Callable, ...] = (
+    lambda *args, **kwargs: None,
+    lambda *args, **kwargs: 0,
+    lambda *args, **kwargs: 1,
+    lambda *args, **kwargs: True,
+    lambda *args, **kwargs: (args or tuple(kwargs.values()))[0],
+)
+
+
+class Expectation:
+    """Results of an exercise's probe on one seed; each is computed when it is first needed."""
+
+    def __init__(self, exercise: Exercise, seed: int) -> None:
+        self.exercise = exercise
+        self.seed = seed
+
+    def _observe(self, implementation: Any) -> ProbeResult:
+        return observe(self.exercise.probe, implementation, self.seed)
+
+    @cached_property
+    def reference(self) -> ProbeResult:
+        """Of the right implementation.
+
+        Raises:
+            RuntimeError: if it fails its own probe, a mistake in the exercise.
+        """
+        result = self._observe(self.exercise.load_reference())
+        if result.exception or not result.observations:
+            raise RuntimeError(f"the reference of {self.exercise.name} fails its own probe: {result.exception}")
+        return result
+
+    @cached_property
+    def misconceptions(self) -> dict[str, ProbeResult]:
+        """Of each misconception, by its name."""
+        known = self.exercise.misconceptions
+        return {name: self._observe(known[name].implementation) for name in known}
+
+    @cached_property
+    def free_credit(self) -> int:
+        """Number of observations that the best answer without any work gets right."""
+        answers = [self._observe(trivial) for trivial in TRIVIAL_ANSWERS]
+        if self.exercise.starter:
+            answers.append(self.misconceptions[self.exercise.starter])
+        answers.append(self._best_constant())
+        return max(len(matches(self.exercise, self.reference, answer)) for answer in answers)
+
+    def _best_constant(self) -> ProbeResult:
+        """The best constant answer: the most frequent expected value, given everywhere."""
+        expected = self.reference.observations
+        best = max(expected, key=lambda one: sum(compare(self.exercise, one, other) is None for other in expected))
+        return ProbeResult(tuple(Observation(one.label, best.value) for one in expected))
+
+
+@lru_cache(maxsize=512)
+def expect(exercise: Exercise, seed: int) -> Expectation:
+    """The expectation of an exercise on a seed; cached, as the public seed serves every student."""
+    return Expectation(exercise, seed)

@@ -1,0 +1,106 @@
+"""The record of a graded class: plain data with a version, from which every exporter makes its files.
+
+It holds what instructors and students may read, no hidden seed and no hidden value. Fields are only added while
+:data:`RECORD_VERSION` stays the same; it grows when a field is removed, renamed or gets another meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from captionlab.grading.exercise import Lab
+from captionlab.grading.pipeline import GradeReport
+from captionlab.grading.verdict import Verdict
+
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExerciseRecord:
+    """An exercise of the lab.
+
+    Attributes:
+        name: such as ``"conv_output_size"``; unique within the lab.
+        max_points: of a right answer.
+    """
+
+    name: str
+    max_points: float
+
+
+@dataclass(frozen=True)
+class StudentRecord:
+    """How one student did.
+
+    Attributes:
+        student_id: name of the submitted file or folder; unique within the class.
+        score, max_score: points earned for code, and points possible.
+        problem: why the submission could not be read at all, or None.
+        notes: remarks, such as cells that are not valid Python.
+        verdicts: one per exercise, in the order of the class record's exercises (see
+            :class:`~captionlab.grading.verdict.Verdict`).
+    """
+
+    student_id: str
+    score: float
+    max_score: float
+    problem: str | None
+    notes: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """Everything that grading one lab of a class gives.
+
+    Attributes:
+        version: :data:`RECORD_VERSION`.
+        lab, title: name and title of the lab.
+        max_points: of all automatically graded exercises; written answers are not included.
+        exercises: in the order of the lab's text.
+        students: in the order in which the submissions were found.
+    """
+
+    version: int
+    lab: str
+    title: str
+    max_points: float
+    exercises: tuple[ExerciseRecord, ...]
+    students: tuple[StudentRecord, ...]
+
+
+def class_record(lab: Lab, reports: Sequence[GradeReport]) -> ClassRecord:
+    """The record of a class.
+
+    Args:
+        lab: what was graded.
+        reports: one per student, with a verdict on every exercise of the lab.
+
+    Raises:
+        ValueError: a report does not have a verdict on each exercise.
+    """
+    names = list(lab.exercises)
+    for report in reports:
+        graded = [verdict.exercise for verdict in report.verdicts]
+        if graded != names:
+            raise ValueError(f"the report on {report.student} has verdicts on {graded}, expected {names}")
+    return ClassRecord(
+        version=RECORD_VERSION,
+        lab=lab.name,
+        title=lab.title,
+        max_points=lab.max_points,
+        exercises=tuple(ExerciseRecord(one.name, one.points) for one in lab.exercises.values()),
+        students=tuple(map(_student_record, reports)),
+    )
+
+
+def _student_record(report: GradeReport) -> StudentRecord:
+    return StudentRecord(
+        student_id=report.student,
+        score=report.score,
+        max_score=report.max_score,
+        problem=report.problem,
+        notes=tuple(report.notes),
+        verdicts=tuple(report.verdicts),
+    )
