@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import check_all_points, check_careless, check_misconceptions, check_reference
+from alternatives import check_all_points, check_alternatives, check_careless, check_misconceptions, check_reference
 from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
@@ -31,8 +31,13 @@ def alternative(function):
     return function
 
 
-def test_every_exercise_has_an_alternative():
-    assert {function.__name__.partition("__")[0] for function in ALTERNATIVES} == set(LAB.exercises)
+@every_exercise
+def test_every_exercise_has_an_alternative(exercise):
+    check_alternatives(exercise, ALTERNATIVES)
+
+
+def test_alternatives_are_answers_to_exercises():
+    assert {function.__name__.partition("__")[0] for function in ALTERNATIVES} <= set(LAB.exercises)
 
 
 @every_exercise

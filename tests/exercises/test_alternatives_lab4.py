@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import check_all_points, check_careless, check_misconceptions, check_reference, check_starter
+from alternatives import (
+    check_all_points,
+    check_alternatives,
+    check_careless,
+    check_misconceptions,
+    check_reference,
+    check_starter,
+)
 from alternatives_lab4 import ALTERNATIVES, LAB, alternative, alternatives
 from nltk.translate.bleu_score import corpus_bleu
 from torch import nn
@@ -38,8 +45,13 @@ def test_the_module_has_them_in_this_order_too():
     assert definitions == list(LAB.exercises)
 
 
-def test_every_exercise_has_an_alternative():
-    assert {function.__name__.partition("__")[0] for function in ALTERNATIVES} == set(LAB.exercises)
+@every_exercise
+def test_every_exercise_has_an_alternative(exercise):
+    check_alternatives(exercise, ALTERNATIVES)
+
+
+def test_alternatives_are_answers_to_exercises():
+    assert {function.__name__.partition("__")[0] for function in ALTERNATIVES} <= set(LAB.exercises)
 
 
 @every_exercise
