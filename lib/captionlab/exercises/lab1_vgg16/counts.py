@@ -127,8 +127,8 @@ lab.misconceptions(
         "You let a layer's stride act on that layer's own kernel. A kernel reaches over values of the layer before; "
         "its stride spreads only what comes after.",
         {
-            "field += (kernel - 1) * step": "step *= stride",
-            "        step *= stride": "        field += (kernel - 1) * step",
+            "step *= stride": "",
+            "in layers:": "in layers:\n        step *= stride",
         },
     ),
     wrong_direction=(
