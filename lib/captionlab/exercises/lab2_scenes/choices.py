@@ -256,19 +256,19 @@ def fitted_on_each(train, test, components):
 
 @lab.misconception(
     "pca_project",
-    hint="The directions are the training images' own, but the test images are centerd by their own mean. Subtract the "
+    hint="The directions are the training images' own, but the test images are centered by their own mean. Subtract the "
     "mean of the training images from both.",
 )
-def test_centerd_by_itself(train, test, components):
+def test_centered_by_itself(train, test, components):
     pca = PCA(components, svd_solver="full").fit(train)
     return pca.transform(train), (test - test.mean(axis=0)) @ pca.components_.T
 
 
 @lab.misconception(
     "pca_project",
-    hint="Nothing is centerd, and your first direction points to the mean. Subtract the training images' mean first.",
+    hint="Nothing is centered, and your first direction points to the mean. Subtract the training images' mean first.",
 )
-def not_centerd(train, test, components):
+def not_centered(train, test, components):
     _, _, directions = np.linalg.svd(train, full_matrices=False)
     return train @ directions[:components].T, test @ directions[:components].T
 
