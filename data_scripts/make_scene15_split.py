@@ -29,7 +29,7 @@ def split_of(archive: Path) -> str:
             part, kind, number = match.groups()
             numbers.setdefault((kind, part), set()).add(int(number))
     classes = {}
-    for public in sorted(scene15.PUBLIC, key=scene15.class_name):
+    for public in sorted(scene15.PUBLIC_FOLDERS, key=scene15.class_name):
         kind = scene15.class_name(public)
         train, test = numbers.get((kind, "train"), set()), numbers.get((kind, "test"), set())
         total = len(train) + len(test)

@@ -54,7 +54,7 @@ class Host:
     files: dict[str, bytes] = field(default_factory=dict)
     etag: str | None = '"first"'
     ranges: bool = True
-    heeds_if_range: bool = True
+    respects_if_range: bool = True
     faults: list = field(default_factory=list)
     requests: list[dict[str, str | None]] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     def whole_or_rest(self, body):
         host: Host = self.server.host
         wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
-        fits = not host.heeds_if_range or condition in (None, host.etag)
+        fits = not host.respects_if_range or condition in (None, host.etag)
         if not (wanted and host.ranges and fits):
             return self.reply(200, body)
         start = int(wanted.removeprefix("bytes=").removesuffix("-"))

@@ -15,7 +15,7 @@ from captionlab.datasets.download import Retry
 
 @pytest.fixture
 def patience():
-    return Retry(attempts=4, first_wait=0.01, longest_wait=0.05, connect=2.0, read=0.3)
+    return Retry(attempts=4, initial_delay=0.01, max_delay=0.05, connect_timeout=2.0, read_timeout=0.3)
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def tiny(host, tiny_zip, monkeypatch):
         name="tiny.zip",
         urls=(f"{host.url}/tiny.zip",),
         size=len(tiny_zip),
-        exact=True,
+        exact_size=True,
         checksum=f"sha256:{hashlib.sha256(tiny_zip).hexdigest()}",
-        limit=10_000_000,
+        max_unpacked_size=10_000_000,
     )
     return register(monkeypatch, archive)
 
@@ -80,17 +80,17 @@ def register(monkeypatch, *archives, **changes):
     entry = {
         "name": "tiny",
         "title": "Tiny",
-        "what": "noise",
+        "summary": "noise",
         "folder": "tiny_data",
-        "inside": "tiny",
-        "entries": ("train/a", "val/b"),
+        "archive_root": "tiny",
+        "required_paths": ("train/a", "val/b"),
         "archives": archives,
         "layout": (),
-        "home": "",
+        "homepage": "",
         "terms": "Free.",
         "papers": (),
-        "mirrored": "",
-        "counts": counts,
+        "mirror_note": "",
+        "image_counts": counts,
     }
     dataset = Dataset(**{**entry, **changes})
     monkeypatch.setitem(catalog.DATASETS, "tiny", dataset)

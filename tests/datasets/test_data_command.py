@@ -1,4 +1,4 @@
-"""`captionlab data`: what a user sees, one line for every mistake, and the exit status."""
+"""`captionlab data`: output, one-line error messages and exit status."""
 
 import pytest
 from click.testing import CliRunner
@@ -45,18 +45,16 @@ def test_verify_says_what_is_wrong(tiny, run, tmp_path):
 
 
 @pytest.mark.parametrize("named", [["tiny"], []])
-def test_verify_counts_an_incomplete_data_set_as_wrong(tiny, run, tmp_path, named):
+def test_verify_reports_an_incomplete_data_set(tiny, run, tmp_path, named):
     root = tmp_path / "my data"
-    run("fetch", "tiny", "--root", str(root))
+    run("fetch", "tiny", "--data-root", str(root))
     remove(root / "tiny_data/train/a")
-    result = run("verify", *named, "--root", str(root))
+    result = run("verify", *named, "--data-root", str(root))
     assert result.exit_code == 1
     assert "incomplete: there is no train/a" in result.output
-    assert (
-        f"tiny: not as it should be; replace with: captionlab data fetch tiny --force --root '{root}'" in result.stderr
-    )
-    assert run("fetch", "tiny", "--force", "--root", str(root)).exit_code == 0
-    assert run("verify", "--root", str(root)).exit_code == 0
+    assert f"problems in tiny; replace with: captionlab data fetch tiny --force --data-root '{root}'" in result.stderr
+    assert run("fetch", "tiny", "--force", "--data-root", str(root)).exit_code == 0
+    assert run("verify", "--data-root", str(root)).exit_code == 0
 
 
 def test_verify_names_all_that_are_wrong(tiny, enlist, run, tmp_path):
@@ -65,7 +63,7 @@ def test_verify_names_all_that_are_wrong(tiny, enlist, run, tmp_path):
     (tmp_path / "data/coco").mkdir()
     result = run("verify")
     assert result.exit_code == 1
-    assert "coco, tiny: not as it should be; replace with: captionlab data fetch coco tiny --force" in result.stderr
+    assert "problems in coco, tiny; replace with: captionlab data fetch coco tiny --force" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -75,11 +73,11 @@ def test_verify_names_all_that_are_wrong(tiny, enlist, run, tmp_path):
         (["fetch", "tiny", "nope"], "no data set is called 'nope'"),
         (["verify", "nope"], "no data set is called 'nope'"),
         (["verify", "coco"], "captionlab data fetch coco"),
-        (["verify"], "no data set is in"),
-        (["fetch", "tiny", "--mirror", "/no/such/folder"], "no folder here"),
+        (["verify"], "there is no data set in"),
+        (["fetch", "tiny", "--mirror", "/no/such/folder"], "which is not a folder"),
     ],
 )
-def test_mistakes_are_told_in_a_line(tiny, run, arguments, message, host):
+def test_mistakes_get_one_line(tiny, run, arguments, message, host):
     result = run(*arguments)
     assert result.exit_code == 1
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error")]
@@ -91,7 +89,7 @@ def test_stopped_by_the_user(tiny, run, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "_build", stop)
+    monkeypatch.setattr(store, "_install", stop)
     result = run("fetch", "tiny")
     assert result.exit_code == 1
     assert "stopped; run the same command again" in result.stderr

@@ -11,7 +11,7 @@ from sklearn.svm import LinearSVC
 
 from captionlab.datasets import drawn_bees_ants
 from captionlab.datasets.folders import list_images
-from captionlab.vision.embedded import PREPARATION, tiny_vgg
+from captionlab.vision.embedded import PREPROCESSING, tiny_vgg
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def test_unknown_class(label):
 
 
 @pytest.mark.parametrize("wrong", [{"train": 1}, {"test": 0}, {"size": 8}])
-def test_nothing_to_draw(wrong):
-    with pytest.raises(ValueError, match="give 1 or more"):
+def test_invalid_sizes_are_refused(wrong):
+    with pytest.raises(ValueError, match="at least 1 image per class and at least 16 pixels"):
         drawn_bees_ants.make_split(0, **wrong)
 
 
@@ -93,7 +93,7 @@ def test_pretrained_features_beat_pixels(split):
     @torch.inference_mode()
     def features(images):
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (PREPARATION.mean, PREPARATION.std))
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (PREPROCESSING.mean, PREPROCESSING.std))
         return network.features((x - mean) / std).flatten(1).numpy()
 
     pixels = score(train.reshape(len(train), -1) / 255, test.reshape(len(test), -1) / 255)

@@ -92,5 +92,5 @@ def test_errors_say_what_to_do():
         render("disc", rng, size=8)
     with pytest.raises(ValueError, match="fewer objects"):
         render_scene(rng, ["disc"] * 30)
-    with pytest.raises(ValueError, match="no object"):
+    with pytest.raises(ValueError, match="not an object"):
         render_scene(rng, ["background"])

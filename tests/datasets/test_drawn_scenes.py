@@ -10,7 +10,7 @@ from sklearn.svm import LinearSVC
 
 from captionlab.datasets import drawn_scenes, scene15
 from captionlab.datasets.folders import list_images
-from captionlab.vision.embedded import PREPARATION, tiny_vgg
+from captionlab.vision.embedded import PREPROCESSING, tiny_vgg
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def split():
 
 
 def test_classes_are_those_of_15_scene():
-    assert list(drawn_scenes.CLASSES) == sorted(scene15.class_name(name) for name in scene15.PUBLIC)
+    assert list(drawn_scenes.CLASSES) == sorted(scene15.class_name(name) for name in scene15.PUBLIC_FOLDERS)
 
 
 def test_shapes_types_and_balance(split):
@@ -60,8 +60,8 @@ def test_unknown_class(label):
 
 
 @pytest.mark.parametrize("wrong", [{"per_class_train": 0}, {"per_class_test": -1}, {"size": 8}])
-def test_nothing_to_draw(wrong):
-    with pytest.raises(ValueError, match="give 1 or more"):
+def test_invalid_sizes_are_refused(wrong):
+    with pytest.raises(ValueError, match="at least 1 image per class and at least 16 pixels"):
         drawn_scenes.make_split(0, **wrong)
 
 
@@ -90,7 +90,7 @@ def test_pretrained_features_beat_pixels(split):
     @torch.inference_mode()
     def features(images):
         x = torch.from_numpy(images)[:, None].expand(-1, 3, -1, -1).float() / 255
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (PREPARATION.mean, PREPARATION.std))
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (PREPROCESSING.mean, PREPROCESSING.std))
         return network.features((x - mean) / std).flatten(1).numpy()
 
     # A larger C takes ten times as long on pixels and helps nothing.

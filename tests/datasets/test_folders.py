@@ -1,4 +1,4 @@
-"""Folders of images: the listing is ImageFolder's, and what is no image is left out with a reason."""
+"""Folders of images: the listing is ImageFolder's, and unusable files are left out with a reason."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from captionlab.datasets.catalog import DATASETS
 from captionlab.datasets.errors import DataError, NotFetched
 from captionlab.datasets.folders import EXTENSIONS, list_images, read_split
 from captionlab.datasets.store import fetch
-from captionlab.datasets.verify import verify
+from captionlab.datasets.verification import verify
 
 
 @pytest.fixture
 def folder(tmp_path, make_picture):
-    """Two classes with good images, and one of every kind of file that is none."""
+    """Two classes with good images, and one of each kind of unusable file."""
     good = make_picture(0, size=64)
     files = {
         "cat/2.jpg": good,
@@ -23,7 +23,7 @@ def folder(tmp_path, make_picture):
         "ant/truncated.png": make_picture(4, kind="PNG")[:-100],
         "ant/empty.jpg": b"",
         "ant/text.jpg": b"this is no image",
-        "ant/notes": b"no ending",
+        "ant/notes": b"no extension",
         "ant/.DS_Store": b"hidden",
     }
     for name, body in files.items():
@@ -47,12 +47,12 @@ def test_images_and_what_is_left_out(folder):
     assert len(images) == 4
     reasons = {path.name: reason for path, reason in images.left_out}
     assert reasons.keys() == {"imageNotFound.gif", "truncated.jpg", "truncated.png", "empty.jpg", "text.jpg", "notes"}
-    assert "ending" in reasons["imageNotFound.gif"]
+    assert "extension" in reasons["imageNotFound.gif"]
     assert "truncated" in reasons["truncated.jpg"]
     assert reasons["truncated.png"].startswith("damaged")
     assert reasons["empty.jpg"] == "empty file"
     assert reasons["text.jpg"].startswith("not an image")
-    assert reasons["notes"].startswith("no ending")
+    assert reasons["notes"].startswith("no extension")
 
 
 def test_without_decoding(folder):
@@ -70,8 +70,8 @@ def test_same_listing_as_image_folder(folder):
     assert datasets.folder.IMG_EXTENSIONS == EXTENSIONS
 
 
-def test_folder_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match="is not there"):
+def test_missing_folder(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
         list_images(tmp_path / "nowhere")
     with pytest.raises(DataError, match="no subfolders"):
         list_images(tmp_path)
@@ -79,7 +79,7 @@ def test_folder_that_is_not_there(tmp_path):
 
 def test_class_without_images(folder):
     (folder / "ant/x.bmp").unlink()
-    with pytest.raises(DataError, match="no usable image of class ant; add images to it or remove its folder"):
+    with pytest.raises(DataError, match="no usable image of class ant; add images or remove its folder"):
         list_images(folder)
 
 
@@ -88,9 +88,9 @@ def test_read_split(tiny, patience, progress, tmp_path):
         read_split("tiny", "train")
     fetch("tiny", retry=patience, progress=progress)
     assert read_split("tiny", "train").counts() == {"a": 4, "b": 4}
-    with pytest.raises(DataError, match="no folder of images 'test'; it has: train, val"):
+    with pytest.raises(DataError, match="no folder of images 'test'; there are: train, val"):
         read_split("tiny", "test")
-    with pytest.raises(DataError, match="it has: none"):
+    with pytest.raises(DataError, match="there are: none"):
         read_split("coco", "train")
 
 
@@ -99,29 +99,29 @@ def test_read_split(tiny, patience, progress, tmp_path):
 
 def test_verify_folders(tiny, patience, progress):
     target = fetch("tiny", retry=patience, progress=progress)
-    findings = verify("tiny")
-    assert findings.problems == []
-    assert [(c.part, c.of, c.found) for c in findings.counts] == list(tiny.counts)
+    report = verify("tiny")
+    assert report.problems == []
+    assert [(count.split, count.items, count.found) for count in report.counts] == list(tiny.image_counts)
     path = target / "train/a/0.jpg"
     path.write_bytes(path.read_bytes()[:200])
     (target / "val/b/3.jpg").unlink()
     (target / "val/c").mkdir()
     (target / "val/c/1.jpg").write_bytes((target / "val/b/2.jpg").read_bytes())
     problems = "\n".join(verify("tiny").problems)
-    assert "train, a: 3 found, 4 expected" in problems
+    assert "train, a: found 3, expected 4" in problems
     assert "0.jpg: damaged" in problems
-    assert "val, b: 3 found, 4 expected" in problems
-    assert "val: class c does not belong here" in problems
+    assert "val, b: found 3, expected 4" in problems
+    assert "val: unexpected class c" in problems
     assert not any("damaged" in problem for problem in verify("tiny", quick=True).problems)
 
 
-def test_known_stray_is_no_problem(tiny, enlist, patience, progress):
-    enlist(*tiny.archives, strays=("train/a/stray.gif",))
+def test_known_junk_is_not_a_problem(tiny, enlist, patience, progress):
+    enlist(*tiny.archives, known_junk=("train/a/junk.gif",))
     target = fetch("tiny", retry=patience, progress=progress)
-    (target / "train/a/stray.gif").write_bytes(b"GIF89a")
-    findings = verify("tiny")
-    assert [path.name for path, _ in findings.left_out] == ["stray.gif"]
-    assert findings.problems == []
+    (target / "train/a/junk.gif").write_bytes(b"GIF89a")
+    report = verify("tiny")
+    assert [path.name for path, _ in report.left_out] == ["junk.gif"]
+    assert report.problems == []
 
 
 def test_verify_captions_of_flickr8k(tmp_path, make_picture):
@@ -132,13 +132,13 @@ def test_verify_captions_of_flickr8k(tmp_path, make_picture):
     (folder / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
     (folder / "Flickr_8k.trainImages.txt").write_text("1.jpg\n2.jpg\n")
     (folder / "Flickr_8k.devImages.txt").write_text("")
-    findings = verify("flickr8k", tmp_path)
-    found = {(count.part, count.of): count.found for count in findings.counts}
+    report = verify("flickr8k", tmp_path)
+    found = {(count.split, count.items): count.found for count in report.counts}
     assert found["train", "images listed"] == 2
     assert found["train", "images with 5 captions"] == 1
     assert found["train", "readable images"] == 1
-    assert any(problem.endswith("2.jpg: missing") for problem in findings.problems)
-    assert any("no test split" in note for note in findings.notes)
+    assert any(problem.endswith("2.jpg: missing") for problem in report.problems)
+    assert any("no test split" in note for note in report.notes)
 
 
 def test_verify_captions_of_coco(tmp_path, make_picture):
@@ -149,18 +149,18 @@ def test_verify_captions_of_coco(tmp_path, make_picture):
     annotations = ", ".join('{"image_id": 9, "caption": "a dog"}' for _ in range(5))
     (folder / "annotations/captions_train2014.json").write_text(f'{{"annotations": [{annotations}]}}')
     (folder / "annotations/captions_val2014.json").write_text("{}")
-    findings = verify("coco", tmp_path)
-    assert [count.found for count in findings.counts] == [1, 1]
-    assert any("is not COCO's captions" in problem for problem in findings.problems)
+    report = verify("coco", tmp_path)
+    assert [count.found for count in report.counts] == [1, 1]
+    assert any("does not contain COCO captions" in problem for problem in report.problems)
 
 
 def test_verify_flickr30k(tmp_path):
     folder = tmp_path / "flickr30k"
     folder.mkdir()
     for archive in DATASETS["flickr30k"].archives:
-        (folder / archive.into).write_bytes(b"PAR1....PAR1")
+        (folder / archive.extract_to).write_bytes(b"PAR1....PAR1")
     (folder / "train-0003.parquet").write_bytes(b"PAR1....")
     (folder / "train-0004.parquet").unlink()
     problems = "\n".join(verify("flickr30k", tmp_path).problems)
-    assert "train-0003.parquet: expected a whole .parquet file" in problems
+    assert "train-0003.parquet: expected a complete .parquet file" in problems
     assert "train-0004.parquet is missing" in problems

@@ -9,11 +9,11 @@ import pytest
 
 from captionlab.common.progress import NullProgress
 from captionlab.datasets import scene15
-from captionlab.datasets.catalog import get
+from captionlab.datasets.catalog import get_dataset
 from captionlab.datasets.folders import read_split
 from captionlab.datasets.paths import find_mirror
-from captionlab.datasets.store import RECORD, fetch
-from captionlab.datasets.verify import verify
+from captionlab.datasets.store import RECORD_FILE, fetch
+from captionlab.datasets.verification import verify
 
 pytestmark = pytest.mark.realdata
 
@@ -30,9 +30,9 @@ def real(tmp_path_factory):
 def test_everything_is_there_and_readable(real, name):
     findings = verify(name, real, quick=name == "flickr8k")
     assert findings.problems == []
-    record = (real / get(name).folder / RECORD).read_text("utf-8")
-    sums = find_mirror().sums
-    assert all(sums[archive.name] in record for archive in get(name).archives)
+    record = (real / get_dataset(name).folder / RECORD_FILE).read_text("utf-8")
+    sums = find_mirror().checksums
+    assert all(sums[archive.name] in record for archive in get_dataset(name).archives)
 
 
 def test_bees_and_ants(real):
@@ -48,7 +48,7 @@ def test_scenes(real):
     assert (len(train), len(test), len(train.classes)) == (1500, 2985, 15)
     for split, images in (("train", train), ("test", test)):
         listed = {(path.parent.name, path.name) for path in images.paths}
-        numbers = {name: parts[split] for name, parts in scene15.split().items()}
+        numbers = {name: parts[split] for name, parts in scene15.load_split().items()}
         assert listed == {(name, scene15.image_name(n)) for name, group in numbers.items() for n in group}
 
 

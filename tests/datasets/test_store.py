@@ -1,4 +1,4 @@
-"""Fetching whole data sets: from the host, from mirrors, two at once, killed half-way. Good data or a clear error."""
+"""Fetching data sets: from the host, from mirrors, concurrently, killed. Good data or a clear error."""
 
 import errno
 import hashlib
@@ -17,7 +17,7 @@ from captionlab.datasets import archives, scene15, store
 from captionlab.datasets.catalog import Archive
 from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, NotFetched, UnsafeArchive
-from captionlab.datasets.paths import data_root, read_sums
+from captionlab.datasets.paths import data_root, parse_checksums
 from captionlab.datasets.store import fetch, locate
 
 
@@ -34,7 +34,7 @@ def images(folder):
 
 
 def leftovers(root):
-    """What lies in the data root beside data sets, locks and parts of downloads."""
+    """What is in the data root except data sets, locks and downloads."""
     return [p.name for p in root.iterdir() if p.name.endswith((".stage", ".old"))]
 
 
@@ -47,7 +47,7 @@ def mirror(tmp_path, tiny_zip):
     return folder
 
 
-# --- from the public home ---------------------------------------------------------------------------------------------
+# --- from the public source -------------------------------------------------------------------------------------------
 
 
 def test_fetch_then_nothing_to_do(get, host, tmp_path):
@@ -64,15 +64,15 @@ def test_fetch_then_nothing_to_do(get, host, tmp_path):
 def test_locate_gives_the_command(tiny, tmp_path):
     with pytest.raises(NotFetched, match=r"captionlab data fetch tiny$"):
         locate("tiny")
-    with pytest.raises(NotFetched, match=r"captionlab data fetch tiny --root '.*a b' --mirror http://m$"):
+    with pytest.raises(NotFetched, match=r"captionlab data fetch tiny --data-root '.*a b' --mirror http://m$"):
         locate("tiny", tmp_path / "a b", "http://m")
-    with pytest.raises(DataError, match="no data set is called 'nope'; there are: hymenoptera, scene15"):
+    with pytest.raises(DataError, match=r"no data set is called 'nope' \(there are: hymenoptera, scene15"):
         locate("nope")
 
 
 def test_command_for_an_incomplete_data_set_replaces_it(get, tmp_path):
     remove(get() / "train/a")
-    with pytest.raises(NotFetched, match=r"incomplete in .*: captionlab data fetch tiny --force --root \S+$"):
+    with pytest.raises(NotFetched, match=r"incomplete in .*: captionlab data fetch tiny --force --data-root \S+$"):
         locate("tiny", tmp_path)
     with pytest.raises(DataError, match="--force"):
         get()
@@ -89,10 +89,10 @@ def test_keep_archive_and_force(get, host, tmp_path):
     assert leftovers(tmp_path) == []
 
 
-def test_second_home_when_the_first_lacks_it(tiny, enlist, host, get, progress):
+def test_second_source_if_the_first_lacks_the_file(tiny, enlist, host, get, progress):
     enlist(replace(tiny.archives[0], urls=(f"{host.url}/gone.zip", *tiny.archives[0].urls)))
     assert images(get()) == 16
-    assert any("404" in note and "next home" in note for note in progress.warnings)
+    assert any("404" in line and "next source" in line for line in progress.warnings)
 
 
 def test_missing_everywhere(get, host):
@@ -101,32 +101,34 @@ def test_missing_everywhere(get, host):
         get()
 
 
-def test_unknown_checksum_is_said(tiny, enlist, get, progress):
+def test_unknown_checksum_is_reported(tiny, enlist, get, progress):
     enlist(replace(tiny.archives[0], checksum=None))
     get()
-    assert "tiny.zip: checksum not known for this source: size/structure checked" in progress.warnings
+    assert "tiny.zip: this source has no checksum; only size and structure were checked" in progress.warnings
 
 
-def test_page_in_place_of_the_archive(tiny, enlist, get, host, tmp_path):
-    """A captive portal answers 200 with a page; without a checksum the structure tells."""
-    enlist(replace(tiny.archives[0], checksum=None, exact=False))
+def test_web_page_instead_of_the_archive(tiny, enlist, get, host, tmp_path):
+    """A captive portal responds 200 with a page; without a checksum the structure shows it."""
+    enlist(replace(tiny.archives[0], checksum=None, exact_size=False))
     good, host.files["/tiny.zip"] = host.files["/tiny.zip"], b"<!DOCTYPE html> please log in"
-    with pytest.raises(DamagedFile, match=r"expected a whole \.zip file, found 29 bytes .* thrown away"):
+    with pytest.raises(DamagedFile, match=r"expected a complete \.zip file, found 29 bytes .* deleted"):
         get()
     host.files["/tiny.zip"] = good
     assert images(get()) == 16
 
 
-def test_file_that_is_no_zip_is_put_in_its_place(host, enlist, patience, progress, tmp_path):
+def test_file_that_is_not_a_zip_archive_is_copied(host, enlist, patience, progress, tmp_path):
     host.files["/p.parquet"] = b"PAR1....PAR1"
-    shard = Archive(name="p.parquet", urls=(f"{host.url}/p.parquet",), size=12, limit=99, into="x/train.parquet")
-    enlist(shard, inside="", entries=("x/train.parquet",))
+    shard = Archive(
+        name="p.parquet", urls=(f"{host.url}/p.parquet",), size=12, max_unpacked_size=99, extract_to="x/train.parquet"
+    )
+    enlist(shard, archive_root="", required_paths=("x/train.parquet",))
     folder = fetch("tiny", tmp_path, retry=patience, progress=progress)
     assert (folder / "x/train.parquet").read_bytes() == b"PAR1....PAR1"
 
 
-def test_archive_without_what_must_be_in_it(tiny, enlist, get, tmp_path):
-    enlist(*tiny.archives, entries=("train/a", "test/a"))
+def test_archive_without_a_required_path(tiny, enlist, get, tmp_path):
+    enlist(*tiny.archives, required_paths=("train/a", "test/a"))
     with pytest.raises(DamagedFile, match=r"there is no test/a, which Tiny must have"):
         get()
     assert not (tmp_path / "tiny_data").exists()
@@ -135,8 +137,8 @@ def test_archive_without_what_must_be_in_it(tiny, enlist, get, tmp_path):
 
 def test_unsafe_archive_leaves_nothing(enlist, host, patience, progress, tmp_path, make_zip):
     host.files["/tiny.zip"] = make_zip({"tiny/train/a/0.jpg": b"1", "../../evil": b"2"})
-    enlist(Archive(name="tiny.zip", urls=(f"{host.url}/tiny.zip",), size=1, limit=999))
-    with pytest.raises(UnsafeArchive, match="climbs out"):
+    enlist(Archive(name="tiny.zip", urls=(f"{host.url}/tiny.zip",), size=1, max_unpacked_size=999))
+    with pytest.raises(UnsafeArchive, match="leaves the folder"):
         fetch("tiny", tmp_path / "data", retry=patience, progress=progress)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
     assert [p for p in (tmp_path / "data").rglob("*") if p.is_file() and p.suffix != ".lock"] == []
@@ -155,10 +157,10 @@ def test_disk_full_while_unpacking(get, tmp_path, monkeypatch):
     assert images(get()) == 16
 
 
-def test_folder_in_the_way_is_not_touched(get, tmp_path):
+def test_other_folder_of_that_name_is_not_touched(get, tmp_path):
     (tmp_path / "tiny_data").mkdir()
     (tmp_path / "tiny_data/mine.txt").write_text("mine")
-    with pytest.raises(DataError, match=r"is there but is not Tiny \(it lacks train/a\); move it away"):
+    with pytest.raises(DataError, match=r"exists but is not Tiny \(it has no train/a\); move it away"):
         get()
     with pytest.raises(NotFetched, match="incomplete"):
         locate("tiny", tmp_path)
@@ -166,16 +168,16 @@ def test_folder_in_the_way_is_not_touched(get, tmp_path):
     assert images(get(force=True)) == 16
 
 
-def test_root_that_cannot_be_made(tiny, tmp_path):
+def test_root_that_cannot_be_created(tiny, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"making .* failed"):
+    with pytest.raises(DataError, match=r"creating .* failed"):
         fetch("tiny", tmp_path / "file" / "data", progress=store.NullProgress())
 
 
 # --- mirrors ----------------------------------------------------------------------------------------------------------
 
 
-def test_folder_mirror_is_used_where_it_lies(get, host, mirror, tmp_path):
+def test_folder_mirror_is_used_in_place(get, host, mirror, tmp_path):
     mirror.joinpath("tiny.zip").chmod(0o444)
     assert images(get(mirror=mirror)) == 16
     assert host.requests == []
@@ -188,28 +190,28 @@ def test_mirror_from_the_environment(get, host, mirror, monkeypatch):
     assert host.requests == []
 
 
-def test_mirror_copy_is_measured_by_the_mirror_alone(get, mirror, make_zip, make_picture, progress):
-    """Its copy differs from the public one, whose size and checksum say nothing about it."""
+def test_mirror_copy_is_verified_with_the_mirrors_checksum(get, mirror, make_zip, make_picture, progress):
+    """The copy differs from the public one, whose size and checksum do not apply to it."""
     other = make_zip({f"tiny/{part}/{kind}/1.jpg": make_picture(1) for part in ("train", "val") for kind in "ab"})
     (mirror / "tiny.zip").write_bytes(other)
-    with pytest.raises(DamagedFile, match=r"says the mirror's own SHA256SUMS; .* fetch without a mirror"):
+    with pytest.raises(DamagedFile, match=r"according to the mirror's SHA256SUMS; .* fetch without a mirror"):
         get(mirror=mirror)
     (mirror / "SHA256SUMS").write_text(f"{hashlib.sha256(other).hexdigest()}  tiny.zip\n")
     assert images(get(mirror=mirror)) == 4
     (mirror / "SHA256SUMS").unlink()
     get(mirror=mirror, force=True)
-    assert "tiny.zip: checksum not known for this source: size/structure checked" in progress.warnings
+    assert "tiny.zip: this source has no checksum; only size and structure were checked" in progress.warnings
 
 
 def test_mirror_that_lacks_it(get, host, mirror, progress):
     (mirror / "tiny.zip").unlink()
     assert images(get(mirror=mirror)) == 16
-    assert any("has no tiny.zip; taking it from its public home" in note for note in progress.warnings)
+    assert any("has no tiny.zip; downloading it from its public source" in line for line in progress.warnings)
     assert host.paths() == ["/tiny.zip"]
 
 
-def test_mirror_folder_that_is_not_there(get, tmp_path):
-    with pytest.raises(DataError, match=r"--mirror names .*nowhere, which is no folder here"):
+def test_missing_mirror_folder(get, tmp_path):
+    with pytest.raises(DataError, match=r"--mirror is .*nowhere, which is not a folder"):
         get(mirror=tmp_path / "nowhere")
 
 
@@ -219,25 +221,25 @@ def test_mirror_over_http(get, host, tiny_zip):
     assert images(get(mirror=f"{host.url}/m/")) == 16
     assert host.paths() == ["/m/SHA256SUMS", "/m/tiny.zip"]
     host.files["/m/SHA256SUMS"] = f"{'0' * 64}  tiny.zip\n".encode()
-    with pytest.raises(DamagedFile, match="should be 000000000000"):
+    with pytest.raises(DamagedFile, match="expected sha256 checksum 000000000000"):
         get(mirror=f"{host.url}/m", force=True)
 
 
 def test_mirror_over_http_that_lacks_it(get, host, progress):
     assert images(get(mirror=f"{host.url}/m")) == 16
     assert host.paths() == ["/m/SHA256SUMS", "/m/tiny.zip", "/tiny.zip"]
-    assert any("has no tiny.zip" in note for note in progress.warnings)
+    assert any("has no tiny.zip" in line for line in progress.warnings)
 
 
 def test_mirror_over_http_that_is_down(get, patience, progress):
     get(mirror="http://127.0.0.1:9", retry=replace(patience, attempts=1))
-    assert any("the mirror cannot be reached, taking the public homes" in note for note in progress.warnings)
+    assert any("the mirror cannot be reached, using the public sources" in line for line in progress.warnings)
 
 
-def test_read_sums():
+def test_parse_checksums():
     digest = "0123456789abcdef" * 4
     text = f"{digest}  a.zip\n{digest.upper()} *./b/c.zip\nnot a sum\n\n{digest[:-1]}  short.zip\n"
-    assert read_sums(text) == {"a.zip": f"sha256:{digest}", "b/c.zip": f"sha256:{digest}"}
+    assert parse_checksums(text) == {"a.zip": f"sha256:{digest}", "b/c.zip": f"sha256:{digest}"}
 
 
 def test_data_root(monkeypatch, tmp_path):
@@ -249,10 +251,10 @@ def test_data_root(monkeypatch, tmp_path):
         assert data_root() == tmp_path / "cache/captionlab/data"
 
 
-# --- two at once, and killed ------------------------------------------------------------------------------------------
+# --- concurrent and killed --------------------------------------------------------------------------------------------
 
 
-def test_two_fetches_at_once_download_once(get, host):
+def test_concurrent_fetches_download_once(get, host):
     host.faults = [lambda handler, body: (time.sleep(0.2), handler.reply(200, body))]
     found, threads = [], []
     for _ in range(3):
@@ -264,16 +266,16 @@ def test_two_fetches_at_once_download_once(get, host):
     assert host.paths() == ["/tiny.zip"]
 
 
-def test_second_fetch_does_not_wait_for_ever(get, host, progress):
+def test_second_fetch_waits_until_its_timeout(get, host, progress):
     host.faults = [lambda handler, body: (time.sleep(0.4), handler.reply(200, body))]
     first = threading.Thread(target=lambda: get(retry=None))
     first.start()
     while not host.requests:
         time.sleep(0.01)
-    with pytest.raises(DataError, match=r"another fetch of tiny .* was still under way after 0 s"):
-        get(wait=0.05)
+    with pytest.raises(DataError, match=r"another process was still fetching tiny .* after 0 s"):
+        get(lock_timeout=0.05)
     first.join()
-    assert any("waiting for it" in note for note in progress.warnings)
+    assert any("waiting for it" in line for line in progress.warnings)
 
 
 CHILD = """
@@ -282,10 +284,10 @@ from captionlab.datasets import archives, catalog, disk, store
 from captionlab.datasets.catalog import Archive, Dataset
 
 root, url, where = sys.argv[1:]
-archive = Archive(name="tiny.zip", urls=(url,), size=1, limit=10_000_000)
+archive = Archive(name="tiny.zip", urls=(url,), size=1, max_unpacked_size=10_000_000)
 catalog.DATASETS["tiny"] = Dataset(
-    name="tiny", title="Tiny", what="", folder="tiny_data", inside="tiny", entries=("train/a", "val/b"),
-    archives=(archive,), layout=(), home="", terms="", papers=(), mirrored="",
+    name="tiny", title="Tiny", summary="", folder="tiny_data", archive_root="tiny", required_paths=("train/a", "val/b"),
+    archives=(archive,), layout=(), homepage="", terms="", papers=(), mirror_note="",
 )
 calls = 0
 def slow(*arguments):
@@ -299,9 +301,9 @@ def slow(*arguments):
 if where == "write":
     keep, archives.write = archives.write, slow
 elif where == "before":
-    keep, store._swap_in = store._swap_in, slow
-elif where == "between":  # the old one stands aside, the new one is not in its place yet
-    keep, calls_of = store.os.replace, []
+    keep, store._move_into_place = store._move_into_place, slow
+elif where == "between":  # the old one has been moved away, the new one is not there yet
+    keep = store.os.replace
     def replace(source, target):
         if str(target).endswith("tiny_data"):
             slow()
@@ -329,24 +331,24 @@ def test_killed(get, host, tmp_path, where):
 
 
 def test_split_of_15_scene():
-    split = scene15.split()
+    split = scene15.load_split()
     assert len(split) == 15
     assert sum(len(parts["train"]) for parts in split.values()) == 1500
     assert sum(len(parts["test"]) for parts in split.values()) == 2985
     assert all(not set(parts["train"]) & set(parts["test"]) for parts in split.values())
-    assert {scene15.class_name(public) for public in scene15.PUBLIC} == set(split)
+    assert {scene15.class_name(public) for public in scene15.PUBLIC_FOLDERS} == set(split)
     assert scene15.class_name("CALsuburb") == "suburb"
     assert scene15.class_name("MITinsidecity") == "insidecity"
     assert scene15.class_name("store") == "store"
 
 
 def test_public_15_scene_is_split(tmp_path, make_zip, progress, monkeypatch):
-    """On the first few images of every part, for speed; the real list is checked above."""
-    few = {name: {part: numbers[:3] for part, numbers in parts.items()} for name, parts in scene15.split().items()}
-    monkeypatch.setattr(scene15, "split", lambda: few)
+    """With the first few images of each part, for speed; the real list is checked above."""
+    few = {name: {part: numbers[:3] for part, numbers in parts.items()} for name, parts in scene15.load_split().items()}
+    monkeypatch.setattr(scene15, "load_split", lambda: few)
     members = {
         f"scene_categories/{public}/{scene15.image_name(number)}": f"{public} {number}".encode()
-        for public in scene15.PUBLIC
+        for public in scene15.PUBLIC_FOLDERS
         for numbers in few[scene15.class_name(public)].values()
         for number in numbers
     }
@@ -360,19 +362,19 @@ def test_public_15_scene_is_split(tmp_path, make_zip, progress, monkeypatch):
             assert found == [scene15.image_name(number) for number in numbers]
     first = few["coast"]["train"][0]
     assert (folder / f"train/coast/{scene15.image_name(first)}").read_text() == f"MITcoast {first}"
-    assert sorted(p.name for p in folder.iterdir()) == [store.RECORD, "test", "train"]
+    assert sorted(p.name for p in folder.iterdir()) == [store.RECORD_FILE, "test", "train"]
 
 
 def test_public_15_scene_with_missing_images(tmp_path):
-    """Here without a folder around the classes', as some copies have it."""
+    """Without a folder around those of the classes, as in some copies."""
     stage = tmp_path / "stage"
-    for public in scene15.PUBLIC:
+    for public in scene15.PUBLIC_FOLDERS:
         (stage / public).mkdir(parents=True)
-    with pytest.raises(DamagedFile, match=r"lacks 4485 of 4485 images, the first CALsuburb/image_"):
-        scene15.arrange(stage)
+    with pytest.raises(DamagedFile, match=r"4485 of 4485 images are missing .* the first is CALsuburb/image_"):
+        scene15.arrange_folders(stage)
 
 
 def test_neither_layout_of_15_scene(tmp_path):
     (tmp_path / "kitchen").mkdir()
-    with pytest.raises(DamagedFile, match="holds kitchen; expected 15-Scene/train"):
-        scene15.arrange(tmp_path)
+    with pytest.raises(DamagedFile, match="contains kitchen; expected 15-Scene/train"):
+        scene15.arrange_folders(tmp_path)

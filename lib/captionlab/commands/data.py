@@ -2,127 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-ROOT = click.option(
-    "--root", metavar="FOLDER", help="Folder of all data sets.  [default: CAPTIONLAB_DATA, else the cache folder]"
+from captionlab.commands.running import user_errors
+
+if TYPE_CHECKING:
+    from captionlab.datasets.verification import VerificationReport
+
+DATA_ROOT = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of all data sets.  [default: CAPTIONLAB_DATA, or else the cache folder]",
 )
-SHOWN = 20  # lines of a list of faults that are shown
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """A failure of the data becomes a line on the error stream and exit status 1, never a traceback."""
-    from captionlab.datasets.errors import DataError
-
-    try:
-        yield
-    except DataError as error:
-        raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt as error:
-        raise click.ClickException(
-            "stopped; run the same command again, a download goes on where it stopped"
-        ) from error
+MAX_LINES = 20  # of each list of problems
 
 
 @click.group()
 def data() -> None:
-    """Fetch and check the real data sets (the labs also run without them, on embedded data)."""
+    """Fetch and verify the real data sets.
+
+    The labs also run without them, on small embedded data.
+    """
 
 
 @data.command(name="list")
-@ROOT
-def list_(root: str | None) -> None:
-    """Show the data sets, their sizes, and which of them are here."""
+@DATA_ROOT
+def list_(data_root: Path | None) -> None:
+    """List the data sets and which of them have been fetched."""
     from rich.console import Console
     from rich.table import Table
 
+    from captionlab.common.progress import format_size
+    from captionlab.datasets import paths
     from captionlab.datasets.catalog import DATASETS
-    from captionlab.datasets.disk import readable
-    from captionlab.datasets.paths import data_root
-    from captionlab.datasets.store import is_whole
+    from captionlab.datasets.store import is_complete
 
-    folder = data_root(root)
-    table = Table("name", "what", "download", "here", title=f"Data sets in {folder}", title_justify="left")
+    folder = paths.data_root(data_root)
+    table = Table("name", "contents", "download", "fetched", title=f"Data sets in {folder}", title_justify="left")
     for dataset in DATASETS.values():
         target = folder / dataset.folder
-        here = f"yes: {dataset.folder}" if is_whole(dataset, target) else "incomplete" if target.exists() else "no"
-        table.add_row(dataset.name, f"{dataset.title}: {dataset.what}", readable(dataset.size), here)
+        state = f"yes: {dataset.folder}" if is_complete(dataset, target) else "incomplete" if target.exists() else "no"
+        table.add_row(dataset.name, f"{dataset.title}: {dataset.summary}", format_size(dataset.size), state)
     Console().print(table)
 
 
 @data.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@ROOT
+@DATA_ROOT
 @click.option(
     "--mirror",
     metavar="FOLDER|URL",
-    help="Copy of the archives, asked before their public homes.  [default: CAPTIONLAB_MIRROR]",
+    help="Copies of the archives, tried before their public sources.  [default: CAPTIONLAB_MIRROR]",
 )
-@click.option("--keep-archive", is_flag=True, help="Keep the downloaded archives below FOLDER/.downloads.")
-@click.option("--force", is_flag=True, help="Fetch anew and replace what is there.")
-def fetch(names: tuple[str, ...], root: str | None, mirror: str | None, keep_archive: bool, force: bool) -> None:
-    """Download, check and unpack data sets; run it again after a failure and it goes on."""
-    from captionlab.datasets import store
-    from captionlab.datasets.catalog import get
+@click.option("--keep-archive", is_flag=True, help="Keep the downloaded archives in .downloads in the data folder.")
+@click.option("--force", is_flag=True, help="Fetch again and replace what is there.")
+def fetch(names: tuple[str, ...], data_root: Path | None, mirror: str | None, keep_archive: bool, force: bool) -> None:
+    """Download, verify and unpack data sets.
 
-    with _one_line():
-        for dataset in [get(name) for name in names]:  # all names looked up before the first download
-            click.echo(f"{dataset.title}. {dataset.terms}", err=True)
-            click.echo(store.fetch(dataset.name, root, mirror, keep_archive=keep_archive, force=force))
+    Run the same command again after a failure: downloads resume where they stopped.
+    """
+    from captionlab.datasets import store
+    from captionlab.datasets.catalog import get_dataset
+
+    with user_errors():
+        try:
+            for dataset in [get_dataset(name) for name in names]:  # wrong names are found before the first download
+                click.echo(f"{dataset.title}. {dataset.terms}", err=True)
+                click.echo(store.fetch(dataset.name, data_root, mirror, keep_archive=keep_archive, force=force))
+        except KeyboardInterrupt:
+            raise click.ClickException("stopped; run the same command again to resume the download") from None
 
 
 @data.command()
 @click.argument("name", required=False)
-@ROOT
-@click.option("--quick", is_flag=True, help="Decode no image; look at names and numbers only.")
-def verify(name: str | None, root: str | None, quick: bool) -> None:
-    """Check the data set NAME, or all that are here: numbers, captions, unreadable images."""
-    from captionlab.datasets.catalog import DATASETS, get
-    from captionlab.datasets.paths import data_root
+@DATA_ROOT
+@click.option("--quick", is_flag=True, help="Do not decode images; check names and numbers only.")
+def verify(name: str | None, data_root: Path | None, quick: bool) -> None:
+    """Verify the data set NAME, or all that have been fetched.
+
+    Checks the numbers of images and captions, and whether every image can be decoded.
+    """
+    from captionlab.datasets import paths
+    from captionlab.datasets.catalog import DATASETS, get_dataset
     from captionlab.datasets.store import fetch_command
 
-    with _one_line():
-        folder = data_root(root)
-        here = [dataset.name for dataset in DATASETS.values() if (folder / dataset.folder).exists()]
-        if name is None and not here:
-            raise click.ClickException(f"no data set is in {folder}; fetch one with: {fetch_command(['NAME'], root)}")
-        wrong = [each for each in ([get(name).name] if name else here) if not _verify_one(each, root, quick)]
-    if wrong:
-        raise click.ClickException(
-            f"{', '.join(wrong)}: not as it should be; replace with: {fetch_command(wrong, root, force=True)}"
-        )
+    with user_errors():
+        folder = paths.data_root(data_root)
+        names = [get_dataset(name).name] if name else []
+        names = names or [dataset.name for dataset in DATASETS.values() if (folder / dataset.folder).exists()]
+        if not names:
+            command = fetch_command(["NAME"], data_root)
+            raise click.ClickException(f"there is no data set in {folder}; fetch one with: {command}")
+        failed = [each for each in names if not _verify_one(each, data_root, quick)]
+        if failed:
+            command = fetch_command(failed, data_root, force=True)
+            raise click.ClickException(f"problems in {', '.join(failed)}; replace with: {command}")
 
 
-def _verify_one(name: str, root: str | None, quick: bool) -> bool:
-    """Print what is found of one data set; whether it is good."""
+def _verify_one(name: str, data_root: Path | None, quick: bool) -> bool:
+    """Verify a data set and print the result; returns whether it is good."""
     from captionlab.common.progress import make_progress
-    from captionlab.datasets import verify as checks
-    from captionlab.datasets.catalog import get
-    from captionlab.datasets.paths import data_root
-    from captionlab.datasets.store import lacking
+    from captionlab.datasets import paths, verification
+    from captionlab.datasets.catalog import get_dataset
+    from captionlab.datasets.store import missing_entries
 
-    dataset = get(name)
-    target = data_root(root) / dataset.folder
-    if target.exists() and (missing := lacking(dataset, target)):
+    dataset = get_dataset(name)
+    target = paths.data_root(data_root) / dataset.folder
+    if target.exists() and (missing := missing_entries(dataset, target)):
         click.echo(f"{name} in {target}\n  incomplete: there is no {missing[0]}")
         return False
-    findings = checks.verify(name, root, quick=quick, progress=make_progress())
-    click.echo(f"{name} in {findings.folder}")
-    for count in findings.counts:
-        mark = "" if count.is_right else f"  WRONG, expected {count.expected}"
-        click.echo(f"  {count.part:<12}{count.of:<32}{count.found:>7}{mark}")
-    for path, reason in findings.left_out[:SHOWN]:
-        click.echo(f"  left out: {path.relative_to(findings.folder)} ({reason})")
-    for note in findings.notes:
+    report = verification.verify(name, data_root, quick=quick, progress=make_progress())
+    click.echo(f"{name} in {report.folder}")
+    _print_report(report)
+    return not report.problems
+
+
+def _print_report(report: VerificationReport) -> None:
+    for count in report.counts:
+        mark = "" if count.is_correct else f"  WRONG, expected {count.expected}"
+        click.echo(f"  {count.split:<12}{count.items:<32}{count.found:>7}{mark}")
+    for note in report.notes:
         click.echo(f"  note: {note}")
-    for problem in findings.problems[:SHOWN]:
-        click.echo(f"  problem: {problem}")
-    for lines, what in ((findings.left_out, "files left out"), (findings.problems, "problems")):
-        if len(lines) > SHOWN:
-            click.echo(f"  ... and {len(lines) - SHOWN} more {what}")
-    click.echo(f"  {'good' if not findings.problems else f'{len(findings.problems)} problems'}")
-    return not findings.problems
+    left_out = [f"left out: {path.relative_to(report.folder)} ({reason})" for path, reason in report.left_out]
+    problems = [f"problem: {problem}" for problem in report.problems]
+    for lines, kind in ((left_out, "files left out"), (problems, "problems")):
+        for line in lines[:MAX_LINES]:
+            click.echo(f"  {line}")
+        if len(lines) > MAX_LINES:
+            click.echo(f"  ... and {len(lines) - MAX_LINES} more {kind}")
+    click.echo(f"  {f'{len(report.problems)} problems' if report.problems else 'good'}")

@@ -1,4 +1,4 @@
-"""Room on the disk, checksums, and failures of the file system said in one line."""
+"""Disk space, checksums, and file system errors as one-line messages."""
 
 from __future__ import annotations
 
@@ -11,81 +11,74 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from captionlab.common.progress import format_size
 from captionlab.datasets.errors import DamagedFile, DataError
 
-SPARE = 64 * 1024**2  # bytes left free beside what is written: a disk filled to the brim hurts everything else
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-def readable(size: float) -> str:
-    """A size in bytes as people read it, in decimal units: 17796669 is "17.8 MB"."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("unreachable")
+CHUNK = 1 << 20  # bytes read and written at a time
+RESERVE = 64 * 1024**2  # bytes that are left free, since other programs fail on a full disk
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def require_space(folder: Path, size: int, purpose: str) -> None:
-    """Raise DataError unless `size` bytes, and a little to spare, are free where `folder` is.
+    """Raise DataError unless `size` bytes plus a reserve are free on the disk of `folder`.
 
     Args:
-        folder: a folder that exists.
-        size: bytes that will be written.
-        purpose: what for, as in "to download flowers.zip".
+        folder: an existing folder.
+        size: number of bytes that will be written.
+        purpose: completes the message, such as "to download flowers.zip".
     """
     free = shutil.disk_usage(folder).free
-    if free < size + SPARE:
+    if free < size + RESERVE:
         raise DataError(
-            f"not enough room {purpose}: {readable(size + SPARE)} needed, {readable(free)} free in {folder}; "
-            "free some, or choose another disk with --root"
+            f"not enough disk space {purpose}: {format_size(size + RESERVE)} needed, {format_size(free)} free in "
+            f"{folder}; free some space, or set CAPTIONLAB_DATA to a folder on another disk"
         )
 
 
 def write(stream: BinaryIO, chunk: bytes) -> None:
-    """Write all of `chunk`; the one place where bytes of data sets reach the disk."""
+    """Write all of `chunk`; all bytes of data sets are written here."""
     stream.write(chunk)
 
 
 @contextmanager
-def said_plainly(doing: str) -> Iterator[None]:
-    """Turn an OSError inside the block into a DataError that names what was being done.
+def as_data_error(action: str) -> Iterator[None]:
+    """Turn an OSError inside the block into a DataError.
 
     Args:
-        doing: as in "writing flowers.zip".
+        action: what the block does, such as "writing flowers.zip".
     """
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in _DISK_FULL:
             raise DataError(
-                f"the disk is full ({doing}); free some room, or choose another disk with --root, and run the same "
-                "command again: a download goes on where it stopped"
+                f"{action} failed: the disk is full; free some space, or set CAPTIONLAB_DATA to a folder on another "
+                "disk, and run the same command again: downloads resume where they stopped"
             ) from error
-        where = f": {error.filename}" if error.filename else ""
-        raise DataError(f"{doing} failed: {error.strerror or error}{where}") from error
+        path = f": {error.filename}" if error.filename else ""
+        raise DataError(f"{action} failed: {error.strerror or error}{path}") from error
 
 
-def check_sum(path: Path, checksum: str, origin: str) -> None:
-    """Raise DamagedFile unless the file has this checksum.
+def verify_checksum(path: Path, checksum: str, origin: str) -> None:
+    """Raise DamagedFile unless the file has the given checksum.
 
     Args:
         path: the file.
-        checksum: algorithm and hexadecimal digest, as in "sha256:9f86..." or "md5:...".
-        origin: where the file came from, for the message.
+        checksum: algorithm and hexadecimal digest, such as "sha256:9f86..." or "md5:...".
+        origin: where the file is from, for the message.
     """
     algorithm, _, expected = checksum.partition(":")
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, algorithm).hexdigest()
     if found != expected.lower():
         raise DamagedFile(
-            f"{origin}: the {algorithm} checksum should be {_short(expected)} and is {_short(found)} "
-            f"({readable(path.stat().st_size)})"
+            f"{origin}: expected {algorithm} checksum {_abbreviate(expected)}, found {_abbreviate(found)} "
+            f"({format_size(path.stat().st_size)})"
         )
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, if it is there; what cannot be removed is left."""
+    """Remove a file, or a folder with its contents; ignores what does not exist or cannot be removed."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -95,6 +88,5 @@ def remove(path: Path) -> None:
             return
 
 
-def _short(digest: str) -> str:
-    """Enough of a digest to tell two apart by eye."""
+def _abbreviate(digest: str) -> str:
     return f"{digest[:12]}..."

@@ -1,8 +1,8 @@
-"""Downloading one file over HTTP: it resumes, tries again, and is right or is not there.
+"""Downloading a file over HTTP with resumption, retries and verification.
 
-A download is written to `<target>.part`; beside it `<target>.part.json` keeps which URL it is from and which version
-of the file (ETag, Last-Modified). The next try asks for the rest with Range and If-Range, so that the halves of two
-versions are never glued together (RFC 9110, sections 13.1.5 and 14). The file gets its name when it is whole.
+A download is written to `<target>.part`. Beside it, `<target>.part.json` records the URL and the version of the file
+(ETag, Last-Modified). The next attempt requests the rest with Range and If-Range, so that parts of two versions are
+never combined (RFC 9110, sections 13.1.5 and 14). The file is renamed to `<target>` once it is complete and verified.
 """
 
 from __future__ import annotations
@@ -17,58 +17,65 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from captionlab.common.progress import NullProgress, Progress
-from captionlab.datasets.disk import check_sum, readable, remove, require_space, said_plainly, write
+from captionlab.common.progress import NullProgress, Progress, format_size
+from captionlab.datasets.disk import as_data_error, remove, require_space, verify_checksum, write
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
 
-RESUMES = "check the network, or name a mirror (--mirror); the same command, run again, goes on where it stopped"
-_MISSING = {401, 403, 404, 410}
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_RESUME_HINT = "check the network, or use a mirror (--mirror); the same command, run again, resumes where it stopped"
+_MISSING_STATUS = {401, 403, 404, 410}
+_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
 @dataclass(frozen=True)
 class Retry:
-    """How patient a download is. All times in seconds.
+    """When a download is retried and when it is given up. All times are in seconds.
 
     Attributes:
-        attempts: tries in a row without a new byte before giving up.
-        first_wait: pause after the first failure; it doubles with each further one.
-        longest_wait: the longest pause, also where the server asks for a longer one (Retry-After).
-        connect: the longest wait for a connection.
-        read: the longest silence of a server that is sending.
+        attempts: number of consecutive attempts that received no new byte before giving up.
+        initial_delay: pause after the first failure; it doubles with every further one.
+        max_delay: longest pause, even if the server asks for a longer one (Retry-After).
+        connect_timeout: longest time to connect.
+        read_timeout: longest time without receiving data.
     """
 
     attempts: int = 6
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
-    connect: float = 15.0
-    read: float = 60.0
+    initial_delay: float = 1.0
+    max_delay: float = 60.0
+    connect_timeout: float = 15.0
+    read_timeout: float = 60.0
 
 
-class _Again(Exception):
-    """The try failed, the next one may succeed; `wait` is the pause the server asked for, in seconds."""
+class _RetryableError(Exception):
+    """An attempt failed, and another may succeed.
 
-    def __init__(self, why: str, wait: float | None = None) -> None:
-        super().__init__(why)
-        self.wait = wait
+    Attributes:
+        delay: the pause in seconds that the server asked for, if any.
+    """
+
+    def __init__(self, reason: str, delay: float | None = None) -> None:
+        super().__init__(reason)
+        self.delay = delay
 
 
-class _Part:
-    """The part of a file that has arrived, and what is known of the whole."""
+class _PartialFile:
+    """The part of a file that has been received, and the recorded version of the file."""
 
     def __init__(self, target: Path, url: str) -> None:
         self.path = target.with_name(target.name + ".part")
-        self._note = target.with_name(target.name + ".part.json")
+        self._metadata_path = target.with_name(target.name + ".part.json")
         self.url = url
-        self.known: dict = {}
+        self.metadata: dict[str, Any] = {}
         try:
-            self.known = json.loads(self._note.read_text("utf-8"))
+            recorded = json.loads(self._metadata_path.read_text("utf-8"))
         except (OSError, ValueError):
-            self.known = {}
-        if not isinstance(self.known, dict) or self.known.get("url") != url:
+            recorded = None
+        if isinstance(recorded, dict) and recorded.get("url") == url:
+            self.metadata = recorded
+        else:
             self.discard()
 
     @property
@@ -77,28 +84,29 @@ class _Part:
 
     @property
     def validator(self) -> str | None:
-        """What If-Range may carry: a strong ETag, else the date of the last change."""
-        etag = self.known.get("etag")
-        return etag if etag and not etag.startswith("W/") else self.known.get("modified")
+        """A value for If-Range: a strong ETag, or else the modification date."""
+        etag = self.metadata.get("etag")
+        return etag if etag and not etag.startswith("W/") else self.metadata.get("modified")
 
-    def remember(self, response: httpx.Response, total: int | None) -> None:
+    def record(self, response: httpx.Response, total: int | None) -> None:
+        """Record the version of the file that the response is from."""
         headers = response.headers
-        self.known = {
+        self.metadata = {
             "url": self.url,
             "etag": headers.get("etag"),
             "modified": headers.get("last-modified"),
             "total": total,
         }
-        self._note.write_text(json.dumps(self.known), "utf-8")
+        self._metadata_path.write_text(json.dumps(self.metadata), "utf-8")
 
     def discard(self) -> None:
-        self.known = {}
+        self.metadata = {}
         remove(self.path)
-        remove(self._note)
+        remove(self._metadata_path)
 
-    def finish(self, target: Path) -> None:
+    def move_to(self, target: Path) -> None:
         os.replace(self.path, target)
-        remove(self._note)
+        remove(self._metadata_path)
 
 
 def download(
@@ -110,187 +118,196 @@ def download(
     retry: Retry | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Download a file, going on where an earlier call stopped.
+    """Download a file, or the rest of it if an earlier call was interrupted.
 
     Args:
         url: http or https; redirects are followed.
-        target: the file to make; if it is there and its checksum is right, nothing is asked of the server.
-        checksum: "sha256:<hex>" or "md5:<hex>"; None if nobody published one.
-        size: exact bytes, if known.
-        retry: patience; by default six tries, from 1 s to 60 s apart.
+        target: where the file is written; an existing file is kept if its checksum is correct.
+        checksum: "sha256:<hex>" or "md5:<hex>"; None if unknown.
+        size: exact number of bytes; None if unknown.
+        retry: by default six attempts, 1 s to 60 s apart.
         progress: counts bytes.
 
     Returns:
         `target`.
 
     Raises:
-        MissingAtSource: the server says there is no such file.
-        Unreachable: no answer, or none to the end, after every try; what has arrived is kept.
-        DamagedFile: wrong size or checksum; the file is thrown away.
-        DataError: the disk is full, or the address is none.
+        MissingAtSource: if the server does not have the file.
+        Unreachable: if no attempt succeeded; what has been received is kept.
+        DamagedFile: if the size or checksum is wrong; the file is deleted.
+        DataError: if the disk is full or the URL is invalid.
     """
     retry, progress = retry or Retry(), progress or NullProgress()
-    with said_plainly(f"writing {target.name}"):
+    with as_data_error(f"writing {target.name}"):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and _is_right(target, checksum, url):
+        if target.exists() and _is_valid(target, checksum, url):
             return target
-        part = _Part(target, url)
-        timeout = httpx.Timeout(retry.read, connect=retry.connect)
+        partial = _PartialFile(target, url)
+        timeout = httpx.Timeout(retry.read_timeout, connect=retry.connect_timeout)
         with httpx.Client(
-            follow_redirects=True, timeout=timeout, headers={"User-Agent": "captionlab"}, verify=_authorities()
+            follow_redirects=True, timeout=timeout, headers={"User-Agent": "captionlab"}, verify=_ssl_context()
         ) as client:
-            _persist(client, part, checksum, size, retry, progress)
-        _accept(part, checksum, size)
-        part.finish(target)
+            _download_with_retries(client, partial, checksum, size, retry, progress)
+        _verify(partial, checksum, size)
+        partial.move_to(target)
     return target
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
-    """The certificates to trust; reading them takes a quarter of a second, so once a process."""
+def _ssl_context() -> ssl.SSLContext:
+    """The trusted certificates; reading them takes a quarter of a second, so they are shared."""
     return httpx.create_ssl_context()
 
 
-def _is_right(target: Path, checksum: str | None, origin: str) -> bool:
-    """Whether a file from an earlier call can be used; a damaged one is thrown away."""
+def _is_valid(target: Path, checksum: str | None, origin: str) -> bool:
+    """Whether an existing file has the expected checksum, if there is one; otherwise it is deleted."""
     try:
         if checksum:
-            check_sum(target, checksum, origin)
+            verify_checksum(target, checksum, origin)
     except DamagedFile:
         remove(target)
         return False
     return True
 
 
-def _persist(
-    client: httpx.Client, part: _Part, checksum: str | None, size: int | None, retry: Retry, progress: Progress
+def _download_with_retries(
+    client: httpx.Client,
+    partial: _PartialFile,
+    checksum: str | None,
+    size: int | None,
+    retry: Retry,
+    progress: Progress,
 ) -> None:
-    """Try until the part is the whole; give up after `retry.attempts` tries in a row that brought nothing new."""
-    failures, most = 0, part.size
+    """Send requests until the file is complete or `retry.attempts` consecutive ones brought nothing new."""
+    failures, largest = 0, partial.size
     while True:
         try:
-            return _receive(client, part, checksum, size, progress)
-        except _Again as trouble:
-            # Compared with the most there ever was: a server that always breaks off at the same byte is given up.
-            failures = 1 if part.size > most else failures + 1
-            most = max(most, part.size)
+            return _request_rest(client, partial, checksum, size, progress)
+        except _RetryableError as error:
+            # Compared with the largest size so far: a server that always fails at the same byte is given up.
+            failures = 1 if partial.size > largest else failures + 1
+            largest = max(largest, partial.size)
             if failures >= retry.attempts:
                 raise Unreachable(
-                    f"{part.url}: {trouble}; gave up after {failures} tries with {readable(part.size)} here; {RESUMES}"
-                ) from trouble
-            wait = retry.first_wait * 2 ** (failures - 1) if trouble.wait is None else trouble.wait
-            wait = min(wait, retry.longest_wait)
-            progress.warn(f"{part.url}: {trouble}; trying again in {wait:.0f} s")
-            time.sleep(wait)
+                    f"{partial.url}: {error}; gave up after {failures} attempts, with {format_size(partial.size)} "
+                    f"received; {_RESUME_HINT}"
+                ) from error
+            delay = retry.initial_delay * 2 ** (failures - 1) if error.delay is None else error.delay
+            delay = min(delay, retry.max_delay)
+            progress.warn(f"{partial.url}: {error}; retrying in {delay:.0f} s")
+            time.sleep(delay)
         finally:
             progress.stop()
 
 
-def _receive(client: httpx.Client, part: _Part, checksum: str | None, size: int | None, progress: Progress) -> None:
-    """One request; returns when the part is the whole."""
-    headers = {"Accept-Encoding": "identity"}  # bytes as they lie on the server, or Range would not fit
-    if part.size and not (part.validator or checksum):
-        part.discard()  # nothing could tell whether the rest belongs to the same version
-    if part.size:
-        headers["Range"] = f"bytes={part.size}-"
-        if part.validator:
-            headers["If-Range"] = part.validator
+def _request_rest(
+    client: httpx.Client, partial: _PartialFile, checksum: str | None, size: int | None, progress: Progress
+) -> None:
+    """Send one request; returns when the file is complete."""
+    headers = {"Accept-Encoding": "identity"}  # a compressed response would not match Range
+    if partial.size and not (partial.validator or checksum):
+        partial.discard()  # nothing could tell whether the rest is of the same version
+    if partial.size:
+        headers["Range"] = f"bytes={partial.size}-"
+        if partial.validator:
+            headers["If-Range"] = partial.validator
     try:
-        with client.stream("GET", part.url, headers=headers) as response:
-            if not _is_whole_already(part, response):
-                start, total = _start(part, response)
-                _check_offer(part.url, start, total, size)
-                _store(part, response, start, total, progress)
+        with client.stream("GET", partial.url, headers=headers) as response:
+            if not _is_complete(partial, response):
+                start, total = _parse_range(partial, response)
+                _check_size(partial.url, total, size)
+                _append(partial, response, start, total, progress)
     except httpx.TimeoutException as error:
-        raise _Again("the server was silent for too long") from error
+        raise _RetryableError("the server did not respond in time") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as error:
-        raise DataError(f"{part.url}: {error}; the address must be one of a file, http:// or https://") from error
+        raise DataError(f"{partial.url}: {error}; expected the address of a file, http:// or https://") from error
     except httpx.TransportError as error:
-        raise _Again(f"the connection failed or broke off ({error or type(error).__name__})") from error
+        raise _RetryableError(f"the connection failed ({error or type(error).__name__})") from error
 
 
-def _is_whole_already(part: _Part, response: httpx.Response) -> bool:
-    """Whether the server has nothing to add to the part; raises for every status but 200 and 206."""
+def _is_complete(partial: _PartialFile, response: httpx.Response) -> bool:
+    """Whether the server says that the file is complete; raises for statuses other than 200, 206 and 416."""
     status = response.status_code
     if status in (200, 206):
         return False
-    if status == 416 and part.size:
-        if response.headers.get("content-range") == f"bytes */{part.size}":
+    if status == 416 and partial.size:
+        if response.headers.get("content-range") == f"bytes */{partial.size}":
             return True
-        part.discard()
-        raise _Again("the part that is here does not fit the server's file", wait=0)
-    if status in _MISSING:
-        raise MissingAtSource(f"{part.url}: the server answers {status} {response.reason_phrase}, it has no such file")
-    if status in _PASSING:
-        raise _Again(f"the server answers {status} {response.reason_phrase}", _retry_after(response))
-    raise DataError(f"{part.url}: the server answers {status} {response.reason_phrase}; expected the file (200 or 206)")
+        partial.discard()
+        raise _RetryableError("the part received so far does not match the server's file", delay=0)
+    if status in _MISSING_STATUS:
+        raise MissingAtSource(f"{partial.url}: the server responds {status} {response.reason_phrase}")
+    if status in _TRANSIENT_STATUS:
+        raise _RetryableError(f"the server responds {status} {response.reason_phrase}", _retry_after(response))
+    raise DataError(f"{partial.url}: the server responds {status} {response.reason_phrase}; expected 200 or 206")
 
 
-def _start(part: _Part, response: httpx.Response) -> tuple[int, int | None]:
-    """The byte at which the answer starts, and the size of the whole file if the server says it."""
+def _parse_range(partial: _PartialFile, response: httpx.Response) -> tuple[int, int | None]:
+    """The position of the response's first byte, and the size of the file if the server gives it."""
     if response.status_code == 200:
         length = response.headers.get("content-length", "")
         return 0, int(length) if length.isdigit() else None
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
     start, total = (int(match[1]), match[2]) if match else (-1, "*")
-    etag, before = response.headers.get("etag"), part.known.get("etag")
-    changed = bool(etag and before and etag != before)  # some servers ignore If-Range
-    grown = total != "*" and part.known.get("total") not in (None, int(total))
-    if start != part.size or changed or grown:
-        part.discard()
-        raise _Again("the file has changed on the server since the first part of it", wait=0)
+    etag, previous = response.headers.get("etag"), partial.metadata.get("etag")
+    other_version = bool(etag and previous and etag != previous)  # some servers ignore If-Range
+    other_size = total != "*" and partial.metadata.get("total") not in (None, int(total))
+    if start != partial.size or other_version or other_size:
+        partial.discard()
+        raise _RetryableError("the file has changed on the server since its first part was received", delay=0)
     return start, None if total == "*" else int(total)
 
 
-def _check_offer(url: str, start: int, total: int | None, size: int | None) -> None:
-    """Refuse a file of the wrong size before it is downloaded, and one the disk has no room for later."""
+def _check_size(url: str, total: int | None, size: int | None) -> None:
+    """Refuse a file of the wrong size before it is downloaded."""
     if size is not None and total is not None and total != size:
         raise DamagedFile(
-            f"{url}: the server offers {total} bytes, the catalog expects {size}; the file was changed or the "
-            "address now leads elsewhere: use a mirror (--mirror), or update captionlab"
+            f"{url}: the file has {total} bytes, expected {size}; it was changed, or the address now leads elsewhere: "
+            "use a mirror (--mirror), or update captionlab"
         )
 
 
-def _store(part: _Part, response: httpx.Response, start: int, total: int | None, progress: Progress) -> None:
-    """Append the answer to the part, or write it anew when it starts at byte 0."""
+def _append(partial: _PartialFile, response: httpx.Response, start: int, total: int | None, progress: Progress) -> None:
+    """Append the response to the part, or replace the part if the response starts at byte 0."""
+    name = partial.path.stem
     if total is not None:
-        require_space(part.path.parent, total - start, f"to download {part.path.stem}")
-    if start == 0 and part.size:
-        progress.warn(f"{part.path.stem}: the server sends the file from its beginning; starting over")
+        require_space(partial.path.parent, total - start, f"to download {name}")
+    if start == 0 and partial.size:
+        progress.warn(f"{name}: the server cannot resume and sends the file from its beginning")
     if start == 0:
-        part.discard()
-        part.remember(response, total)
-    progress.start(f"downloading {part.path.stem}", total, completed=start, unit="bytes")
-    with part.path.open("ab") as out:
-        # Without a chunk size: httpx would hold back what has arrived of a chunk and drop it if the connection breaks.
+        partial.discard()
+        partial.record(response, total)
+    progress.start(f"downloading {name}", total, completed=start, unit="bytes")
+    with partial.path.open("ab") as out:
+        # Without a chunk size: httpx would hold back an incomplete chunk and lose it if the connection fails.
         for chunk in response.iter_raw():
             write(out, chunk)
             progress.advance(len(chunk))
-    if total is not None and part.size < total:
-        raise _Again(f"{part.size} of {total} bytes arrived")
+    if total is not None and partial.size < total:
+        raise _RetryableError(f"received {partial.size} of {total} bytes")
 
 
-def _accept(part: _Part, checksum: str | None, size: int | None) -> None:
-    """Throw the part away unless its size and checksum are right."""
+def _verify(partial: _PartialFile, checksum: str | None, size: int | None) -> None:
+    """Delete the part and raise if its size or checksum is wrong."""
     try:
-        if size is not None and part.size != size:
-            raise DamagedFile(f"{part.url}: {part.size} bytes arrived, {size} were expected")
+        if size is not None and partial.size != size:
+            raise DamagedFile(f"{partial.url}: received {partial.size} bytes, expected {size}")
         if checksum:
-            check_sum(part.path, checksum, part.url)
+            verify_checksum(partial.path, checksum, partial.url)
     except DamagedFile as error:
-        part.discard()
-        raise DamagedFile(f"{error}; the file was thrown away, run the same command again") from error
+        partial.discard()
+        raise DamagedFile(f"{error}; the file was deleted, run the same command again") from error
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """The pause a server asks for, in seconds: Retry-After as a number or as a date."""
+    """The pause in seconds that the server asks for in Retry-After, as a number or a date."""
     value = response.headers.get("retry-after", "").strip()
     if value.isdigit():
         return float(value)
     try:
-        moment = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(value)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())

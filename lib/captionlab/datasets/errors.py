@@ -1,24 +1,24 @@
-"""What can go wrong between a data set's home and its folder, each said in one line."""
+"""What can go wrong between a data set's source and its folder; each message is one line."""
 
 
 class DataError(Exception):
-    """Data cannot be fetched, unpacked or read; the message says what was found, what was expected and what to do."""
+    """Data cannot be downloaded, unpacked or read; the message says what was found and expected, and what to do."""
 
 
 class MissingAtSource(DataError):
-    """The source answers, but has no such file (HTTP 401, 403, 404, 410); trying again will not help."""
+    """The source responds but does not have the file (HTTP 401, 403, 404, 410); retrying does not help."""
 
 
 class Unreachable(DataError):
-    """The source did not answer, or not to the end, after every try."""
+    """The source did not respond, or not completely, in any attempt."""
 
 
 class DamagedFile(DataError):
-    """A file is not what its source promised: its size, checksum or structure is wrong."""
+    """A file has the wrong size, checksum or structure."""
 
 
 class UnsafeArchive(DataError):
-    """An archive that must not be unpacked: it leaves its folder, holds links, or grows beyond its limit."""
+    """An archive that must not be unpacked: it would write outside its folder, holds links, or exceeds its limit."""
 
 
 class NotFetched(DataError):

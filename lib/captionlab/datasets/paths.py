@@ -1,4 +1,4 @@
-"""Where data lies on this machine, and the mirror it may be taken from."""
+"""Where the data sets are on this machine, and the mirror they may be downloaded from."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from captionlab.datasets.errors import DataError
 
 ROOT_VARIABLE = "CAPTIONLAB_DATA"
 MIRROR_VARIABLE = "CAPTIONLAB_MIRROR"
-SUMS = "SHA256SUMS"
+CHECKSUM_FILE = "SHA256SUMS"
 
 
 def data_root(root: str | Path | None = None) -> Path:
-    """The folder of all data sets: `root`, else CAPTIONLAB_DATA, else the platform's cache folder.
+    """The folder of all data sets: `root`, or else CAPTIONLAB_DATA, or else the platform's cache folder.
 
-    The folder need not exist. On Linux the last is ~/.cache/captionlab/data, or below XDG_CACHE_HOME.
+    The folder need not exist. On Linux the cache folder is ~/.cache/captionlab/data, or below XDG_CACHE_HOME.
     """
     if root is None:
         root = os.environ.get(ROOT_VARIABLE) or None
@@ -30,40 +30,40 @@ def data_root(root: str | Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A copy of the archives, in a folder or below a URL, with checksums of its own if it has a SHA256SUMS.
+    """A folder or URL with copies of the archives.
 
     Attributes:
-        place: the folder, or the URL without a slash at its end.
-        sums: for each file of SHA256SUMS its checksum, "sha256:" and 64 hexadecimal digits. Read from a folder
-            at once; for a URL the one who downloads fills them in (`captionlab.datasets.sources`).
+        location: the folder, or the URL without a trailing slash.
+        checksums: maps the files listed in the mirror's SHA256SUMS to "sha256:<hex>". Those of a folder are read by
+            `find_mirror`, those of a URL by `captionlab.datasets.sources.load_checksums`.
     """
 
-    place: str
-    sums: dict[str, str] = field(default_factory=dict)
+    location: str
+    checksums: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_url(self) -> bool:
-        """Whether the mirror is asked over HTTP; otherwise it is a folder of this machine."""
-        return _is_url(self.place)
+        """Whether the mirror is a URL; otherwise it is a folder."""
+        return _is_url(self.location)
 
     def url(self, name: str) -> str:
-        """The URL of a file of a mirror that has one."""
-        return f"{self.place}/{quote(name)}"
+        """The URL of a file, if the mirror is a URL."""
+        return f"{self.location}/{quote(name)}"
 
     def path(self, name: str) -> Path:
-        """The path of a file of a mirror that is a folder."""
-        return Path(self.place) / name
+        """The path of a file, if the mirror is a folder."""
+        return Path(self.location) / name
 
 
 def find_mirror(mirror: str | Path | None = None) -> Mirror | None:
-    """The mirror to use: `mirror`, else CAPTIONLAB_MIRROR, else none.
+    """The mirror to use: `mirror`, or else CAPTIONLAB_MIRROR, or else none.
 
     Raises:
-        DataError: a folder was named that is not there.
+        DataError: if the mirror is a folder that does not exist.
     """
-    named_by = "--mirror"
+    option = "--mirror"
     if mirror is None:
-        mirror, named_by = os.environ.get(MIRROR_VARIABLE), MIRROR_VARIABLE
+        mirror, option = os.environ.get(MIRROR_VARIABLE), MIRROR_VARIABLE
     if not mirror:
         return None
     if _is_url(str(mirror)):
@@ -71,25 +71,26 @@ def find_mirror(mirror: str | Path | None = None) -> Mirror | None:
     folder = Path(mirror).expanduser().absolute()
     if not folder.is_dir():
         raise DataError(
-            f"{named_by} names {folder}, which is no folder here; name a folder or a URL (http:// or https://) "
-            "that holds the archives, or none to take the public ones"
+            f"{option} is {folder}, which is not a folder; expected a folder or a URL (http:// or https://) that holds "
+            "the archives. Without a mirror they are downloaded from their public sources"
         )
-    sums = folder / SUMS
-    return Mirror(str(folder), read_sums(sums.read_text("utf-8")) if sums.is_file() else {})
+    checksums = folder / CHECKSUM_FILE
+    return Mirror(str(folder), parse_checksums(checksums.read_text("utf-8")) if checksums.is_file() else {})
 
 
-def read_sums(text: str) -> dict[str, str]:
-    """The checksums in the output of `sha256sum`: file name to "sha256:<hex>".
+def parse_checksums(text: str) -> dict[str, str]:
+    """Parse the output of `sha256sum`.
 
-    Lines of any other form are passed over.
+    Returns:
+        Maps file names to "sha256:<hex>"; lines in another format are ignored.
     """
-    sums = {}
+    checksums = {}
     for line in text.splitlines():
         digest, _, name = line.strip().partition(" ")
         if len(digest) == 64 and set(digest.lower()) <= set("0123456789abcdef"):
-            sums[name.lstrip(" *").removeprefix("./")] = f"sha256:{digest.lower()}"
-    return sums
+            checksums[name.lstrip(" *").removeprefix("./")] = f"sha256:{digest.lower()}"
+    return checksums
 
 
-def _is_url(place: str) -> bool:
-    return place.startswith(("http://", "https://"))
+def _is_url(location: str) -> bool:
+    return location.startswith(("http://", "https://"))

@@ -1,9 +1,9 @@
-"""15-Scene: the public archive's folders, and the split that every copy of it is given.
+"""15-Scene: the public archive's folders, and the split that the course uses.
 
-The public archive (Lazebnik, Schmid and Ponce, CVPR 2006) holds one folder a class and no split. Papers train on 100
-images a class, drawn at random, and test on the rest; the course fixes one such draw, so that two students' accuracies
-can be compared. The draw is in `scene15_split.json`, which `data_scripts/make_scene15_split.py` makes from a split
-copy. Class names are the folders' names without the initials of the laboratory that took the pictures (CAL, MIT, PAR).
+The public archive (Lazebnik, Schmid and Ponce, CVPR 2006) has one folder per class and no split. Papers train on 100
+random images per class and test on the rest; the course fixes one such split, so that accuracies can be compared. It is
+in `scene15_split.json`, which `data_scripts/make_scene15_split.py` makes from a copy that is already split. Class names
+are the folder names without the initials of the laboratory that took the images (CAL, MIT, PAR).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile
 
 FOLDER = "15-Scene"
-PUBLIC = (
+PUBLIC_FOLDERS = (
     "CALsuburb",
     "MITcoast",
     "MITforest",
@@ -38,20 +38,29 @@ PUBLIC = (
 
 
 def class_name(public: str) -> str:
-    """A class's name from its folder's in the public archive: "CALsuburb" gives "suburb", "store" itself."""
+    """The name of a class, given its folder in the public archive.
+
+    >>> class_name("CALsuburb"), class_name("store")
+    ('suburb', 'store')
+    """
     return re.sub(r"^(CAL|MIT|PAR)(?=[a-z])", "", public).lower()
 
 
 def image_name(number: int) -> str:
-    """The file name of an image, in every copy: 7 gives "image_0007.jpg"."""
+    """The file name of an image, which is the same in every copy.
+
+    >>> image_name(7)
+    'image_0007.jpg'
+    """
     return f"image_{number:04d}.jpg"
 
 
 @cache
-def split() -> dict[str, dict[str, tuple[int, ...]]]:
-    """The course's split: class name, then "train" or "test", to the sorted numbers of the images.
+def load_split() -> dict[str, dict[str, tuple[int, ...]]]:
+    """The course's split: 100 training images per class (1,500) and 2,985 test images.
 
-    100 training images a class (1,500) and 2,985 test images.
+    Returns:
+        For each class name, the sorted numbers of the "train" and the "test" images.
     """
     recorded = json.loads((files("captionlab.datasets") / "scene15_split.json").read_text("utf-8"))
     return {
@@ -63,47 +72,47 @@ def split() -> dict[str, dict[str, tuple[int, ...]]]:
     }
 
 
-def arrange(stage: Path) -> None:
-    """Bring an unpacked copy, split or public, to `15-Scene/{train,test}/<class>/image_NNNN.jpg` in `stage`.
+def arrange_folders(stage: Path) -> None:
+    """Move the images of the public archive to `15-Scene/{train,test}/<class>/image_NNNN.jpg`.
 
     Args:
-        stage: where the archive was unpacked. A copy that is split already is left as it is.
+        stage: the folder in which the archive was unpacked. A copy that is already split is left unchanged.
 
     Raises:
-        DamagedFile: the archive holds neither layout, or images are missing from it.
+        DamagedFile: if the folder has neither layout, or images are missing.
     """
     final = stage / FOLDER
     if (final / "train").is_dir() and (final / "test").is_dir():
         return
-    home = _public_home(stage)
-    lacking = []
-    for public in PUBLIC:
+    source = _find_public_folders(stage)
+    missing = []
+    for public in PUBLIC_FOLDERS:
         name = class_name(public)
-        for part, numbers in split()[name].items():
+        for part, numbers in load_split()[name].items():
             folder = final / part / name
             folder.mkdir(parents=True)
             for number in numbers:
                 try:
-                    (home / public / image_name(number)).rename(folder / image_name(number))
+                    (source / public / image_name(number)).rename(folder / image_name(number))
                 except FileNotFoundError:
-                    lacking.append(f"{public}/{image_name(number)}")
-    if lacking:
+                    missing.append(f"{public}/{image_name(number)}")
+    if missing:
         raise DamagedFile(
-            f"the 15-Scene archive lacks {len(lacking)} of 4485 images, the first {lacking[0]}; run the same command "
-            "again with --force"
+            f"{len(missing)} of 4485 images are missing from the 15-Scene archive, the first is {missing[0]}; run the "
+            "same command again with --force"
         )
-    for rest in stage.iterdir():
-        if rest != final:
-            remove(rest)
+    for path in stage.iterdir():
+        if path != final:
+            remove(path)
 
 
-def _public_home(stage: Path) -> Path:
-    """The folder that holds the public archive's class folders: the stage, or a folder in it."""
+def _find_public_folders(stage: Path) -> Path:
+    """The folder that contains the public archive's class folders: the stage or a folder in it."""
     for folder in (stage, *sorted(p for p in stage.iterdir() if p.is_dir())):
-        if all((folder / public).is_dir() for public in PUBLIC):
+        if all((folder / public).is_dir() for public in PUBLIC_FOLDERS):
             return folder
     found = ", ".join(sorted(p.name for p in stage.iterdir())[:6]) or "nothing"
     raise DamagedFile(
-        f"the 15-Scene archive holds {found}; expected 15-Scene/train and 15-Scene/test, or the public archive's "
-        f"folders {PUBLIC[0]}, {PUBLIC[1]}, ...; take another copy"
+        f"the 15-Scene archive contains {found}; expected 15-Scene/train and 15-Scene/test, or the public archive's "
+        f"folders {PUBLIC_FOLDERS[0]}, {PUBLIC_FOLDERS[1]}, ...; use another copy"
     )

@@ -1,8 +1,7 @@
-"""Data sets on this machine: `locate` finds one, `fetch` brings one, whole or not at all.
+"""The data sets on this machine: `locate` finds one, `fetch` downloads and installs one.
 
-A data set is unpacked in a hidden folder beside its place and then renamed into it, which the file system does at one
-blow: whenever the work is broken off, even by kill -9, the data set is there as a whole or is not there. The next
-fetch clears away what was left.
+A data set is unpacked into a hidden folder beside its final place and then renamed, which is atomic. Whenever the
+process is stopped, even by kill -9, the data set is either complete or absent; the next fetch removes what is left.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from pathlib import Path
 
 from captionlab.common.progress import NullProgress, Progress, make_progress
 from captionlab.datasets import scene15
-from captionlab.datasets.archives import CHUNK, unpack
-from captionlab.datasets.catalog import Archive, Dataset, get
-from captionlab.datasets.disk import remove, require_space, said_plainly, write
+from captionlab.datasets.archives import unpack
+from captionlab.datasets.catalog import Archive, Dataset, get_dataset
+from captionlab.datasets.disk import CHUNK, as_data_error, remove, require_space, write
 from captionlab.datasets.download import Retry, download
 from captionlab.datasets.errors import DamagedFile, DataError, NotFetched, Unreachable, UnsafeArchive
 from captionlab.datasets.paths import Mirror, data_root, find_mirror
-from captionlab.datasets.sources import Errand, Obtained, with_sums
+from captionlab.datasets.sources import Downloader, LocalFile, load_checksums
 
-RECORD = ".captionlab.json"  # in a data set's folder: which files it was made from
-WAIT = 3600.0  # seconds a fetch waits for another one of the same data set
+RECORD_FILE = ".captionlab.json"  # in a data set's folder: the archives it was made from
+LOCK_TIMEOUT = 3600.0  # seconds to wait for another fetch of the same data set
 
 
 def locate(name: str, root: str | Path | None = None, mirror: str | Path | None = None) -> Path:
@@ -34,27 +33,27 @@ def locate(name: str, root: str | Path | None = None, mirror: str | Path | None 
 
     Args:
         name: as in the catalog, such as "hymenoptera".
-        root: the folder of all data sets; by default CAPTIONLAB_DATA, else the platform's cache folder.
-        mirror: named in the command that the error message gives.
+        root: the folder of all data sets; by default CAPTIONLAB_DATA, or else the platform's cache folder.
+        mirror: appears in the command that the error message suggests.
 
     Raises:
-        NotFetched: it is not there; the message gives the command that fetches it.
+        NotFetched: if it is missing or incomplete; the message gives the command that fetches it.
     """
-    dataset = get(name)
+    dataset = get_dataset(name)
     target = data_root(root) / dataset.folder
-    if is_whole(dataset, target):
+    if is_complete(dataset, target):
         return target
-    state, way = ("incomplete", "replace it") if target.exists() else ("not", "fetch it")
+    state, action = ("incomplete", "replace it") if target.exists() else ("not", "fetch it")
     command = fetch_command([name], root, mirror, force=target.exists())
-    raise NotFetched(f"{dataset.title} is {state} in {target}; {way} with: {command}")
+    raise NotFetched(f"{dataset.title} is {state} in {target}; {action} with: {command}")
 
 
 def fetch_command(
     names: Sequence[str], root: str | Path | None = None, mirror: str | Path | None = None, *, force: bool = False
 ) -> str:
-    """The command line that fetches data sets; with `force` it replaces what is there."""
-    given = [("--root", root), ("--mirror", mirror)]
-    options = [*(["--force"] if force else []), *(str(part) for pair in given if pair[1] for part in pair)]
+    """The command line that fetches data sets; with `force` it replaces existing ones."""
+    values = [("--data-root", root), ("--mirror", mirror)]
+    options = [*(["--force"] if force else []), *(str(part) for pair in values if pair[1] for part in pair)]
     return shlex.join(["captionlab", "data", "fetch", *names, *options])
 
 
@@ -65,53 +64,51 @@ def fetch(
     *,
     keep_archive: bool = False,
     force: bool = False,
-    wait: float = WAIT,
+    lock_timeout: float = LOCK_TIMEOUT,
     retry: Retry | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Bring a data set to its folder; does nothing if it is there.
+    """Download and install a data set, unless it is there already.
 
     Args:
         name: as in the catalog.
-        root: the folder of all data sets; by default CAPTIONLAB_DATA, else the platform's cache folder.
-        mirror: folder or URL that holds the archives, asked first; by default CAPTIONLAB_MIRROR, else none.
-        keep_archive: keep the downloaded archives, below `<root>/.downloads`.
-        force: fetch anew and put it in the place of what is there.
-        wait: seconds to wait while another fetch of the same data set is under way.
-        retry: patience of the downloads.
-        progress: by default what `make_progress` chooses.
+        root: the folder of all data sets; by default CAPTIONLAB_DATA, or else the platform's cache folder.
+        mirror: folder or URL with copies of the archives, tried first; by default CAPTIONLAB_MIRROR, or else none.
+        keep_archive: keep the downloaded archives in `<root>/.downloads`.
+        force: fetch again and replace the existing data set.
+        lock_timeout: seconds to wait while another process fetches the same data set.
+        retry: when downloads are retried.
+        progress: by default a bar in a terminal and log lines elsewhere.
 
     Returns:
-        the data set's folder.
+        The data set's folder.
 
     Raises:
-        DataError: with one line that says what went wrong and what to do.
+        DataError: the message is one line that says what went wrong and what to do.
     """
-    dataset, folder = get(name), data_root(root)
+    dataset, folder = get_dataset(name), data_root(root)
     target = folder / dataset.folder
     progress = progress if progress is not None else make_progress()
-    if is_whole(dataset, target) and not force:
+    if is_complete(dataset, target) and not force:
         return target
-    found = find_mirror(mirror)
-    with said_plainly(f"making {folder}"):
+    found_mirror = find_mirror(mirror)
+    with as_data_error(f"creating {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, dataset.name, wait, progress):
-        _tidy(folder, dataset)
-        if is_whole(dataset, target) and not force:
+    with _lock(folder, dataset.name, lock_timeout, progress):
+        _clean_up(folder, dataset)
+        if is_complete(dataset, target) and not force:
             return target
         if target.exists() and not force:
             raise DataError(
-                f"{target} is there but is not {dataset.title} (it lacks {lacking(dataset, target)[0]}); move it "
-                "away, or replace it with --force"
+                f"{target} exists but is not {dataset.title} (it has no {missing_entries(dataset, target)[0]}); move "
+                "it away, or replace it with --force"
             )
-        _obtain_and_build(dataset, folder, found, keep_archive, retry or Retry(), progress)
+        _fetch_and_install(dataset, folder, found_mirror, keep_archive, retry or Retry(), progress)
     return target
 
 
-def kept_file(mirror: Mirror, file: str) -> Path:
-    """A single file of a mirror at a URL, kept in ``weights`` below the folder of all data.
-
-    The mirror is asked if the file is not there yet.
+def cached_file(mirror: Mirror, file: str) -> Path:
+    """A single file of a mirror that is a URL, downloaded on first use to `weights` in the data folder.
 
     Raises:
         MissingAtSource, Unreachable, DamagedFile, DataError: see :func:`captionlab.datasets.download.download`.
@@ -121,63 +118,64 @@ def kept_file(mirror: Mirror, file: str) -> Path:
     if path.is_file():
         return path
     progress = make_progress()
-    # Less patient than for a data set: without the mirror there is still the embedded network.
-    retry = Retry(attempts=3, first_wait=0.5, connect=5.0, read=20.0)
-    with said_plainly(f"keeping {file}"):
+    # Given up earlier than a data set, because there is an alternative: the embedded network.
+    retry = Retry(attempts=3, initial_delay=0.5, connect_timeout=5.0, read_timeout=20.0)
+    with as_data_error(f"downloading {file}"):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, file, WAIT, progress):  # two at once would write into one download
+    with _lock(folder, file, LOCK_TIMEOUT, progress):  # two processes would write to the same partial file
         if path.is_file():
             return path
-        summed = with_sums(mirror, folder, retry, NullProgress())
-        if summed is None:
-            progress.warn(f"{mirror.place}: the mirror cannot be reached; going on without it")
-            raise Unreachable(f"{mirror.place}: the mirror cannot be reached")
-        with said_plainly(f"keeping {file}"):
-            return download(mirror.url(file), path, checksum=summed.sums.get(file), retry=retry, progress=progress)
+        available = load_checksums(mirror, folder, retry, NullProgress())
+        if available is None:
+            progress.warn(f"{mirror.location}: the mirror cannot be reached; continuing without it")
+            raise Unreachable(f"{mirror.location}: the mirror cannot be reached")
+        with as_data_error(f"downloading {file}"):
+            checksum = available.checksums.get(file)
+            return download(mirror.url(file), path, checksum=checksum, retry=retry, progress=progress)
 
 
-def _obtain_and_build(
+def is_complete(dataset: Dataset, target: Path) -> bool:
+    """Whether a folder holds the data set, judging by its required paths (`captionlab data verify` checks more)."""
+    return target.is_dir() and not missing_entries(dataset, target)
+
+
+def missing_entries(dataset: Dataset, target: Path) -> list[str]:
+    """Required paths of the data set that do not exist in a folder."""
+    return [path for path in dataset.required_paths if not (target / path).exists()]
+
+
+def _fetch_and_install(
     dataset: Dataset, folder: Path, mirror: Mirror | None, keep_archive: bool, retry: Retry, progress: Progress
 ) -> None:
-    """The work of a fetch, under the lock: all archives first, for those survive a failure, then the unpacking."""
+    """Download all archives, which are kept if anything fails, then install the data set; needs the lock."""
     downloads = folder / ".downloads" / dataset.name
-    with said_plainly(f"making {downloads}"):
+    with as_data_error(f"creating {downloads}"):
         downloads.mkdir(parents=True, exist_ok=True)
-    errand = Errand(downloads, with_sums(mirror, downloads, retry, progress), retry, progress)
-    obtained = [(archive, errand.obtain(archive)) for archive in dataset.archives]
-    _build(dataset, obtained, folder, progress)
+    downloader = Downloader(downloads, load_checksums(mirror, downloads, retry, progress), retry, progress)
+    files = [(archive, downloader.fetch(archive)) for archive in dataset.archives]
+    _install(dataset, files, folder, progress)
     if not keep_archive:
         remove(downloads)
 
 
-def is_whole(dataset: Dataset, target: Path) -> bool:
-    """Whether a folder holds the data set, as far as its entries tell (`captionlab data verify` looks closer)."""
-    return target.is_dir() and not lacking(dataset, target)
-
-
-def lacking(dataset: Dataset, target: Path) -> list[str]:
-    """Entries of the data set that a folder does not have."""
-    return [entry for entry in dataset.entries if not (target / entry).exists()]
-
-
 @contextmanager
-def _alone(folder: Path, name: str, wait: float, progress: Progress) -> Iterator[None]:
-    """Hold the lock of a data set or file; the system frees it when a process ends, however it ends."""
+def _lock(folder: Path, name: str, timeout: float, progress: Progress) -> Iterator[None]:
+    """Hold the lock of a data set or file; the operating system releases it when the process ends."""
     from filelock import FileLock, Timeout
 
     path = folder / f".{name}.lock"
     lock = FileLock(path)
-    with said_plainly(f"locking {path}"):
+    with as_data_error(f"locking {path}"):
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            progress.warn(f"another fetch of {name} is under way in {folder}; waiting for it")
+            progress.warn(f"another process is fetching {name} in {folder}; waiting for it")
             try:
-                lock.acquire(timeout=wait)
+                lock.acquire(timeout=timeout)
             except Timeout as error:
                 raise DataError(
-                    f"another fetch of {name} in {folder} was still under way after {wait:.0f} s; wait for it "
-                    "to end and run the same command again"
+                    f"another process was still fetching {name} in {folder} after {timeout:.0f} s; wait until it has "
+                    "finished and run the same command again"
                 ) from error
     try:
         yield
@@ -185,69 +183,70 @@ def _alone(folder: Path, name: str, wait: float, progress: Progress) -> Iterator
         lock.release()
 
 
-def _old(folder: Path, dataset: Dataset) -> Path:
-    """Where the data set lies for the moment in which a new one takes its place."""
+def _backup_path(folder: Path, dataset: Dataset) -> Path:
+    """Where an existing data set is moved while a new one replaces it."""
     return folder / f".{dataset.name}.old"
 
 
-def _tidy(folder: Path, dataset: Dataset) -> None:
-    """Clear away what a fetch that was killed has left; to be called under the lock."""
+def _clean_up(folder: Path, dataset: Dataset) -> None:
+    """Remove what an interrupted fetch has left; needs the lock."""
     for stage in folder.glob(f".{dataset.name}-*.stage"):
         remove(stage)
-    old, target = _old(folder, dataset), folder / dataset.folder
-    if old.exists() and not target.exists():
-        with said_plainly(f"restoring {target}"):
-            os.replace(old, target)
-    remove(old)
+    backup, target = _backup_path(folder, dataset), folder / dataset.folder
+    if backup.exists() and not target.exists():
+        with as_data_error(f"restoring {target}"):
+            os.replace(backup, target)
+    remove(backup)
 
 
-def _build(dataset: Dataset, obtained: list[tuple[Archive, Obtained]], folder: Path, progress: Progress) -> None:
-    """Unpack everything beside the data set's place and rename it there."""
-    with said_plainly(f"unpacking {dataset.title}"):
+def _install(dataset: Dataset, files: list[tuple[Archive, LocalFile]], folder: Path, progress: Progress) -> None:
+    """Unpack all archives beside the data set's final place and rename the result."""
+    with as_data_error(f"unpacking {dataset.title}"):
         stage = Path(tempfile.mkdtemp(prefix=f".{dataset.name}-", suffix=".stage", dir=folder))
         try:
-            stage.chmod(0o755)  # mkdtemp's folders are closed to others; a data folder may be shared
-            for archive, source in obtained:
-                _place(archive, source, stage, progress)
+            stage.chmod(0o755)  # mkdtemp makes private folders; the data folder may be shared
+            for archive, file in files:
+                _unpack_or_copy(archive, file, stage, progress)
             if dataset.name == "scene15":
-                scene15.arrange(stage)
-            made = stage / dataset.inside
-            if missing := lacking(dataset, made):
+                scene15.arrange_folders(stage)
+            unpacked = stage / dataset.archive_root
+            if missing := missing_entries(dataset, unpacked):
+                origins = ", ".join(file.origin for _, file in files)
                 raise DamagedFile(
-                    f"{', '.join(source.origin for _, source in obtained)}: unpacked, there is no {missing[0]}, which "
-                    f"{dataset.title} must have; take another copy"
+                    f"{origins}: after unpacking there is no {missing[0]}, which {dataset.title} must have; use "
+                    "another copy"
                 )
             record = {
                 "dataset": dataset.name,
-                "sources": [{"from": source.origin, "checksum": source.checksum} for _, source in obtained],
+                "sources": [{"from": file.origin, "checksum": file.checksum} for _, file in files],
             }
-            (made / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-            _swap_in(made, folder, dataset)
+            (unpacked / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+            _move_into_place(unpacked, folder, dataset)
         finally:
             remove(stage)
 
 
-def _place(archive: Archive, source: Obtained, stage: Path, progress: Progress) -> None:
-    """Unpack an archive into the stage, or put the file there."""
+def _unpack_or_copy(archive: Archive, file: LocalFile, stage: Path, progress: Progress) -> None:
+    """Unpack a zip archive into the stage, or link or copy another file there."""
+    target = stage / archive.extract_to
     try:
         if archive.is_zip:
-            unpack(source.path, stage / archive.into, limit=archive.limit, keep=archive.keep, progress=progress)
+            unpack(file.path, target, max_size=archive.max_unpacked_size, include=archive.include, progress=progress)
             return
     except UnsafeArchive as error:
-        source.discard()
-        raise UnsafeArchive(f"{source.origin}: {error}") from error
+        file.discard()
+        raise UnsafeArchive(f"{file.origin}: {error}") from error
     except DamagedFile as error:
-        source.discard()
-        raise DamagedFile(f"{source.origin}: {error}; run the same command again, or take another source") from error
-    target = stage / archive.into
+        file.discard()
+        raise DamagedFile(f"{file.origin}: {error}; run the same command again, or use another source") from error
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if source.borrowed:
-            raise OSError("a link would let changes here reach the mirror's file")
-        os.link(source.path, target)  # no second copy of gigabytes where the file system can do without
+        if file.in_mirror:
+            raise OSError("with a link, changes to the data set would change the mirror's file")
+        os.link(file.path, target)  # saves a second copy of gigabytes if the file system supports links
     except OSError:
-        require_space(stage, source.path.stat().st_size, f"to copy {archive.name}")
-        _copy(source.path, target, progress)
+        require_space(stage, file.path.stat().st_size, f"to copy {archive.name}")
+        _copy(file.path, target, progress)
 
 
 def _copy(source: Path, target: Path, progress: Progress) -> None:
@@ -261,10 +260,10 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
         progress.stop()
 
 
-def _swap_in(made: Path, folder: Path, dataset: Dataset) -> None:
-    """Give the finished folder its name; one that is in its place steps aside first and is removed last."""
-    target, old = folder / dataset.folder, _old(folder, dataset)
+def _move_into_place(unpacked: Path, folder: Path, dataset: Dataset) -> None:
+    """Rename the unpacked folder to its final name; an existing one is moved away first and removed last."""
+    target, backup = folder / dataset.folder, _backup_path(folder, dataset)
     if target.exists():
-        os.replace(target, old)
-    os.replace(made, target)
-    remove(old)
+        os.replace(target, backup)
+    os.replace(unpacked, target)
+    remove(backup)
