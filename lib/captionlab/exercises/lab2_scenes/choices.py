@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import LinearSVC
 
+from captionlab.exercises.drawing import draw
 from captionlab.exercises.lab2_scenes.classifier import scenes
-from captionlab.exercises.lab2_scenes.common import draw, lab
+from captionlab.exercises.lab2_scenes.common import lab
 
 
 def _hard_scenes(rng, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,84 +63,38 @@ def _unequal_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
     return features * rng.uniform(1, 3, (60, 1)), labels
 
 
-@lab.misconception(
+lab.misconceptions(
     "choose_C",
-    hint="You measure on the images that the classifier was trained on. It knows them by heart: measure each time on "
-    "the fold that was left out.",
+    training_accuracy=(
+        "You measure on the images that the classifier was trained on. It knows them by heart: measure each time on "
+        "the fold that was left out.",
+        {"cross_val_score(classifier, ": "classifier.fit(features, labels).score(", ", cv=splitter).mean()": ")"},
+    ),
+    ties_to_the_largest=(
+        "Among equally good values you choose the largest C. The smallest regularizes most, and is the one to take.",
+        {"min(C for C": "max(C for C"},
+    ),
+    ties_to_the_first=(
+        "Among equally good values you choose the one that was listed first: that is what argmax does. The smallest "
+        "is wanted, and the candidates come in any order.",
+        {"min(C for C": "next(C for C"},
+    ),
+    folds_not_shuffled=(
+        "Your folds are not shuffled: `cv=folds` cuts each class in the order of its files, and "
+        "neighboring files are often alike. Give cross_val_score a shuffled StratifiedKFold.",
+        {"cv=splitter": "cv=folds"},
+    ),
+    folds_not_stratified=(
+        "Your folds are cut without a look at the labels. Where images are listed class by class, a class can be "
+        "missing from the training folds altogether: use StratifiedKFold.",
+        {"cv=splitter": "cv=KFold(folds)"},
+        "from sklearn.model_selection import KFold",
+    ),
+    ignores_the_seed=(
+        "The shuffling is always the same: hand `seed` on to StratifiedKFold.",
+        {"random_state=seed": "random_state=0"},
+    ),
 )
-def training_accuracy(features, labels, candidates, folds=5, seed=0):
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(classifier.fit(features, labels).score(features, labels)))
-    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
-    return best, accuracies
-
-
-@lab.misconception(
-    "choose_C",
-    hint="Among equally good values you choose the largest C. The smallest regularizes most, and is the one to take.",
-)
-def ties_to_the_largest(features, labels, candidates, folds=5, seed=0):
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
-    return max(zip(accuracies, candidates, strict=True))[1], accuracies
-
-
-@lab.misconception(
-    "choose_C",
-    hint="Among equally good values you choose the one that was listed first: that is what argmax does. The smallest "
-    "is wanted, and the candidates come in any order.",
-)
-def ties_to_the_first(features, labels, candidates, folds=5, seed=0):
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
-    return candidates[int(np.argmax(accuracies))], accuracies
-
-
-@lab.misconception(
-    "choose_C",
-    hint="Your folds are not shuffled: `cv=folds` cuts each class in the order of its files, and "
-    "neighboring files are often alike. Give cross_val_score a shuffled StratifiedKFold.",
-)
-def folds_not_shuffled(features, labels, candidates, folds=5, seed=0):
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=folds).mean()))
-    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
-    return best, accuracies
-
-
-@lab.misconception(
-    "choose_C",
-    hint="Your folds are cut without a look at the labels. Where images are listed class by class, a class can be "
-    "missing from the training folds altogether: use StratifiedKFold.",
-)
-def folds_not_stratified(features, labels, candidates, folds=5, seed=0):
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=KFold(folds)).mean()))
-    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
-    return best, accuracies
-
-
-@lab.misconception("choose_C", hint="The shuffling is always the same: hand `seed` on to StratifiedKFold.")
-def ignores_the_seed(features, labels, candidates, folds=5, seed=0):
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
-    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
-    return best, accuracies
 
 
 @lab.misconception(
@@ -158,46 +112,23 @@ def one_split_only(features, labels, candidates, folds=5, seed=0):
     return best, accuracies
 
 
-@lab.misconception(
+lab.misconceptions(
     "choose_C",
-    hint="The features are not normalized in your cross-validation. Choose C for the classifier that you will use: "
-    "the whole pipeline.",
+    without_the_normalizer=(
+        "The features are not normalized in your cross-validation. Choose C for the classifier that you will use: "
+        "the whole pipeline.",
+        {"make_pipeline(Normalizer(), LinearSVC(": "(LinearSVC("},
+    ),
+    returns_the_place=(
+        "You return the place of the best C in the list. Return the value itself: candidates[place].",
+        {"best = min(": "best = accuracies.index(max(accuracies))  # min("},
+    ),
+    sorts_the_candidates=(
+        "The accuracies are in the order of the sorted candidates, so that they no longer belong to the list that the "
+        "caller has.",
+        {"accuracies = []": "accuracies, candidates = [], sorted(candidates)"},
+    ),
 )
-def without_the_normalizer(features, labels, candidates, folds=5, seed=0):
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    accuracies = []
-    for C in candidates:
-        classifier = LinearSVC(C=C, max_iter=10_000, random_state=0)
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
-    best = min(C for C, accuracy in zip(candidates, accuracies, strict=True) if accuracy == max(accuracies))
-    return best, accuracies
-
-
-@lab.misconception(
-    "choose_C", hint="You return the place of the best C in the list. Return the value itself: candidates[place]."
-)
-def returns_the_place(features, labels, candidates, folds=5, seed=0):
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    accuracies = []
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
-    return int(np.argmax(accuracies)), accuracies
-
-
-@lab.misconception(
-    "choose_C",
-    hint="The accuracies are in the order of the sorted candidates, so that they no longer belong to the list that the "
-    "caller has.",
-)
-def sorts_the_candidates(features, labels, candidates, folds=5, seed=0):
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    accuracies = []
-    candidates = sorted(candidates)
-    for C in candidates:
-        classifier = make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-        accuracies.append(float(cross_val_score(classifier, features, labels, cv=splitter).mean()))
-    return candidates[int(np.argmax(accuracies))], accuracies
 
 
 def _correlated(rng, count: int, directions: np.ndarray, center: np.ndarray) -> np.ndarray:
@@ -234,34 +165,24 @@ def probe_pca_project(pca_project, rng):
     yield label, [found, bool((train == before[0]).all() and (test == before[1]).all())]
 
 
-@lab.misconception(
+lab.misconceptions(
     "pca_project",
-    hint="Center and directions come from training and test images together. The test images must have no part in it: "
-    "they stand for images that you have not seen yet.",
+    fitted_on_both=(
+        "Center and directions come from training and test images together. The test images must have no part in it: "
+        "they stand for images that you have not seen yet.",
+        {"fit(train)": "fit(np.concatenate([train, test]))"},
+    ),
+    fitted_on_each=(
+        "The test images get directions of their own, so that the same number means something else in training and in "
+        "test. Fit once, on the training images; transform twice.",
+        {"transform(train), pca.transform(test)": "fit_transform(train), pca.fit_transform(test)"},
+    ),
+    test_centered_by_itself=(
+        "The directions are the training images' own, but the test images are centered by their own mean. Subtract the "
+        "mean of the training images from both.",
+        {"pca.transform(test)": "(test - test.mean(axis=0)) @ pca.components_.T"},
+    ),
 )
-def fitted_on_both(train, test, components):
-    pca = PCA(components, svd_solver="full").fit(np.concatenate([train, test]))
-    return pca.transform(train), pca.transform(test)
-
-
-@lab.misconception(
-    "pca_project",
-    hint="The test images get directions of their own, so that the same number means something else in training and in "
-    "test. Fit once, on the training images; transform twice.",
-)
-def fitted_on_each(train, test, components):
-    pca = PCA(components, svd_solver="full")
-    return pca.fit_transform(train), pca.fit_transform(test)
-
-
-@lab.misconception(
-    "pca_project",
-    hint="The directions are the training images' own, but the test images are centered by their own mean. Subtract the "
-    "mean of the training images from both.",
-)
-def test_centered_by_itself(train, test, components):
-    pca = PCA(components, svd_solver="full").fit(train)
-    return pca.transform(train), (test - test.mean(axis=0)) @ pca.components_.T
 
 
 @lab.misconception(
@@ -273,13 +194,13 @@ def not_centered(train, test, components):
     return train @ directions[:components].T, test @ directions[:components].T
 
 
-@lab.misconception(
+lab.misconceptions(
     "pca_project",
-    hint="You whiten: all directions come out with the same variance, so that noise counts as much as what matters.",
+    whitened=(
+        "You whiten: all directions come out with the same variance, so that noise counts as much as what matters.",
+        {'"full"': '"full", whiten=True'},
+    ),
 )
-def whitened(train, test, components):
-    pca = PCA(components, svd_solver="full", whiten=True).fit(train)
-    return pca.transform(train), pca.transform(test)
 
 
 @lab.misconception(
@@ -302,10 +223,13 @@ def least_variance_first(train, test, components):
     return (train - mean) @ vectors[:, :components], (test - mean) @ vectors[:, :components]
 
 
-@lab.misconception(
+lab.misconceptions(
     "pca_project",
-    hint="You go back to the full number of features at the end. The few projected ones are what the SVM is to get.",
+    projects_back=(
+        "You go back to the full number of features at the end. The few projected ones are what the SVM is to get.",
+        {
+            "pca.transform(train)": "pca.inverse_transform(pca.transform(train))",
+            "pca.transform(test)": "pca.inverse_transform(pca.transform(test))",
+        },
+    ),
 )
-def projects_back(train, test, components):
-    pca = PCA(components, svd_solver="full").fit(train)
-    return tuple(pca.inverse_transform(pca.transform(part)) for part in (train, test))

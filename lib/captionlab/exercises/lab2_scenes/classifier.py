@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, StandardScaler
-from sklearn.svm import SVC, LinearSVC
 
-from captionlab.exercises.lab2_scenes.common import draw, lab
+from captionlab.exercises.drawing import draw
+from captionlab.exercises.lab2_scenes.common import lab
 
 
 def scenes(rng, classes: int, count: int, dimensions: int, spread: float = 0.45) -> tuple[np.ndarray, np.ndarray]:
@@ -52,64 +49,45 @@ def probe_scene_classifier(scene_classifier, rng):
     yield "3 classes with names: the names predicted for 12 easy images", list(predicted)
 
 
-@lab.misconception(
+lab.misconceptions(
     "scene_classifier",
-    hint="The length of a row still counts. The pipeline's first step has to bring every row to length 1.",
+    without_normalization=(
+        "The length of a row still counts. The pipeline's first step has to bring every row to length 1.",
+        {"Normalizer(), ": ""},
+    ),
+    standardizes_columns=(
+        "You standardize the columns (StandardScaler). Wanted is a length of 1 for each row: an image's features are "
+        "compared with each other, not with those of other images.",
+        {"Normalizer()": "StandardScaler()"},
+        "from sklearn.preprocessing import StandardScaler",
+    ),
+    normalizes_by_l1=(
+        "Your rows are normalized by their L1 norm or their maximum; Normalizer's default is L2.",
+        {"Normalizer()": 'Normalizer("l1")'},
+    ),
+    one_against_one=(
+        "SVC trains a classifier for each pair of classes, whatever its kernel. LinearSVC trains one a class, against "
+        "all others, and is far faster on thousands of features.",
+        {"LinearSVC(C=C, max_iter=10_000, random_state=0)": 'SVC(C=C, kernel="linear", random_state=0)'},
+        "from sklearn.svm import SVC",
+    ),
+    radial_kernel=(
+        "Your SVM is not linear: SVC's default kernel is radial. Use LinearSVC.",
+        {"LinearSVC(C=C, max_iter=10_000, random_state=0)": "SVC(C=C, random_state=0)"},
+        "from sklearn.svm import SVC",
+    ),
+    ignores_C=(
+        "Your classifier is the same whatever C is: hand it on to LinearSVC.",
+        {"C=C, ": ""},
+    ),
+    inverts_C=(
+        "A larger C makes your classifier simpler. In scikit-learn C weighs the training errors: larger means less "
+        "regularization.",
+        {"C=C": "C=1 / C"},
+    ),
+    logistic_regression=(
+        "This is a logistic regression: linear too, but with another loss. The course compares SVMs: use LinearSVC.",
+        {"LinearSVC(C=C, max_iter=10_000, random_state=0)": "LogisticRegression(C=C, max_iter=10_000)"},
+        "from sklearn.linear_model import LogisticRegression",
+    ),
 )
-def without_normalization(C=1.0):
-    return make_pipeline(LinearSVC(C=C, max_iter=10_000, random_state=0))
-
-
-@lab.misconception(
-    "scene_classifier",
-    hint="You standardize the columns (StandardScaler). Wanted is a length of 1 for each row: an image's features are "
-    "compared with each other, not with those of other images.",
-)
-def standardizes_columns(C=1.0):
-    return make_pipeline(StandardScaler(), LinearSVC(C=C, max_iter=10_000, random_state=0))
-
-
-@lab.misconception(
-    "scene_classifier", hint="Your rows are normalized by their L1 norm or their maximum; Normalizer's default is L2."
-)
-def normalizes_by_l1(C=1.0):
-    return make_pipeline(Normalizer("l1"), LinearSVC(C=C, max_iter=10_000, random_state=0))
-
-
-@lab.misconception(
-    "scene_classifier",
-    hint="SVC trains a classifier for each pair of classes, whatever its kernel. LinearSVC trains one a class, against "
-    "all others, and is far faster on thousands of features.",
-)
-def one_against_one(C=1.0):
-    return make_pipeline(Normalizer(), SVC(C=C, kernel="linear", random_state=0))
-
-
-@lab.misconception(
-    "scene_classifier",
-    hint="Your SVM is not linear: SVC's default kernel is radial. Use LinearSVC.",
-)
-def radial_kernel(C=1.0):
-    return make_pipeline(Normalizer(), SVC(C=C, random_state=0))
-
-
-@lab.misconception("scene_classifier", hint="Your classifier is the same whatever C is: hand it on to LinearSVC.")
-def ignores_C(C=1.0):
-    return make_pipeline(Normalizer(), LinearSVC(max_iter=10_000, random_state=0))
-
-
-@lab.misconception(
-    "scene_classifier",
-    hint="A larger C makes your classifier simpler. In scikit-learn C weighs the training errors: larger means less "
-    "regularization.",
-)
-def inverts_C(C=1.0):
-    return make_pipeline(Normalizer(), LinearSVC(C=1 / C, max_iter=10_000, random_state=0))
-
-
-@lab.misconception(
-    "scene_classifier",
-    hint="This is a logistic regression: linear too, but with another loss. The course compares SVMs: use LinearSVC.",
-)
-def logistic_regression(C=1.0):
-    return make_pipeline(Normalizer(), LogisticRegression(C=C, max_iter=10_000))

@@ -5,16 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from captionlab.exercises.lab2_scenes.common import (
-    draw,
-    draw_different,
-    draw_tensor,
-    draw_weights,
-    lab,
-    modes,
-    needs_gradient,
-    torch_seed,
-)
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
+from captionlab.exercises.lab2_scenes.common import draw_weights, lab, modes, needs_gradient
 
 
 class _Log(list):
@@ -87,140 +79,57 @@ def probe_extract_features(extract_features, rng):
     yield label, [features, modes(model)]
 
 
-@lab.misconception(
+lab.misconceptions(
     "extract_features",
-    hint="The features change with the model's mode: in training mode dropout and batch normalization behave "
-    "differently. Switch to evaluation mode first.",
+    stays_in_training_mode=(
+        "The features change with the model's mode: in training mode dropout and batch normalization behave "
+        "differently. Switch to evaluation mode first.",
+        {"model.eval()": ""},
+    ),
+    leaves_it_in_evaluation_mode=(
+        "The features are right, but a model in training mode comes back in evaluation mode. Note its mode before, "
+        "and give it back after.",
+        {"for module, training in modes": ""},
+    ),
+    always_ends_in_training_mode=(
+        "You switch to training mode at the end, whatever the mode was. A model that came in evaluation mode has to "
+        "stay in it.",
+        {"for module, training in modes": "model.train()\n    for module, training in []"},
+    ),
+    restores_the_outermost_mode=(
+        "You give the whole model the mode of its outermost part. A part that was held in evaluation mode under a "
+        "model in training mode comes back in training mode: note the mode of every part.",
+        {"for module, training in modes": "model.train(modes[0][1])\n    for module, training in []"},
+    ),
+    keeps_gradients=(
+        "Your features still hang on the network's gradients, which keeps all intermediate maps in memory. Nothing is "
+        "trained here: switch their recording off.",
+        {"torch.no_grad()": "torch.enable_grad()"},
+    ),
+    detaches_afterwards=(
+        "You cut the gradients off when the work is done: the network still records every step for them while it "
+        "runs, for nothing. Switch that off around the forward pass.",
+        {"torch.no_grad()": "torch.enable_grad()", "model(batch).float()": "model(batch).float().detach()"},
+    ),
+    drops_the_last_batch=(
+        "You drop the last images where they do not fill a batch. Every image needs its row: the last batch may be "
+        "smaller.",
+        {"images.split(batch_size)": "images[: len(images) // batch_size * batch_size].split(batch_size)"},
+    ),
+    shuffles=(
+        "The rows are in another order than the images, so that no label fits any more. Shuffling is for training.",
+        {"images.split(batch_size)": "images[torch.randperm(len(images))].split(batch_size)"},
+    ),
+    takes_all_at_once=(
+        "All images go through the network at once. That is right in numbers, but thousands of images do not fit in "
+        "memory: take batch_size at a time.",
+        {"images.split(batch_size)": "[images]"},
+    ),
+    takes_one_at_a_time=(
+        "The images go through the network one by one, whatever batch_size says. One call for a batch is much faster.",
+        {"images.split(batch_size)": "images.split(1)"},
+    ),
 )
-def stays_in_training_mode(model, images, batch_size=32):
-    with torch.no_grad():
-        return torch.cat([model(batch) for batch in images.split(batch_size)]).float()
-
-
-@lab.misconception(
-    "extract_features",
-    hint="The features are right, but a model in training mode comes back in evaluation mode. Note its mode before, "
-    "and give it back after.",
-)
-def leaves_it_in_evaluation_mode(model, images, batch_size=32):
-    model.eval()
-    with torch.no_grad():
-        return torch.cat([model(batch) for batch in images.split(batch_size)]).float()
-
-
-@lab.misconception(
-    "extract_features",
-    hint="You switch to training mode at the end, whatever the mode was. A model that came in evaluation mode has to "
-    "stay in it.",
-)
-def always_ends_in_training_mode(model, images, batch_size=32):
-    model.eval()
-    with torch.no_grad():
-        features = torch.cat([model(batch) for batch in images.split(batch_size)]).float()
-    model.train()
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="You give the whole model the mode of its outermost part. A part that was held in evaluation mode under a "
-    "model in training mode comes back in training mode: note the mode of every part.",
-)
-def restores_the_outermost_mode(model, images, batch_size=32):
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
-        features = torch.cat([model(batch) for batch in images.split(batch_size)]).float()
-    model.train(was_training)
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="Your features still hang on the network's gradients, which keeps all intermediate maps in memory. Nothing is "
-    "trained here: switch their recording off.",
-)
-def keeps_gradients(model, images, batch_size=32):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    features = torch.cat([model(batch) for batch in images.split(batch_size)]).float()
-    for module, mode in modes.items():
-        module.training = mode
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="You cut the gradients off when the work is done: the network still records every step for them while it "
-    "runs, for nothing. Switch that off around the forward pass.",
-)
-def detaches_afterwards(model, images, batch_size=32):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    features = torch.cat([model(batch).detach() for batch in images.split(batch_size)]).float()
-    for module, mode in modes.items():
-        module.training = mode
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="You drop the last images where they do not fill a batch. Every image needs its row: the last batch may be "
-    "smaller.",
-)
-def drops_the_last_batch(model, images, batch_size=32):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with torch.no_grad():
-        batches = [images[at * batch_size : (at + 1) * batch_size] for at in range(len(images) // batch_size)]
-        features = torch.cat([model(batch) for batch in batches]).float()
-    for module, mode in modes.items():
-        module.training = mode
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="The rows are in another order than the images, so that no label fits any more. Shuffling is for training.",
-)
-def shuffles(model, images, batch_size=32):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with torch.no_grad():
-        order = torch.randperm(len(images))
-        features = torch.cat([model(images[batch]) for batch in order.split(batch_size)]).float()
-    for module, mode in modes.items():
-        module.training = mode
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="All images go through the network at once. That is right in numbers, but thousands of images do not fit in "
-    "memory: take batch_size at a time.",
-)
-def takes_all_at_once(model, images, batch_size=32):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with torch.no_grad():
-        features = model(images).float()
-    for module, mode in modes.items():
-        module.training = mode
-    return features
-
-
-@lab.misconception(
-    "extract_features",
-    hint="The images go through the network one by one, whatever batch_size says. One call for a batch is much faster.",
-)
-def takes_one_at_a_time(model, images, batch_size=32):
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with torch.no_grad():
-        features = torch.cat([model(image[None]) for image in images]).float()
-    for module, mode in modes.items():
-        module.training = mode
-    return features
 
 
 @lab.exercise("captionlab.transfer.features:l2_normalize", points=2, minutes=10, difficulty=2, importance=4)
@@ -237,48 +146,34 @@ def probe_l2_normalize(l2_normalize, rng):
     yield "2 rows, then what was given, as it is afterwards", [l2_normalize(given), given]
 
 
-@lab.misconception(
+lab.misconceptions(
     "l2_normalize",
-    hint="Your columns have length 1, not your rows. An image is a row: it is to be compared with others whatever its "
-    "contrast.",
+    normalizes_columns=(
+        "Your columns have length 1, not your rows. An image is a row: it is to be compared with others whatever its "
+        "contrast.",
+        {"dim=1, keepdim=True)  # (n, 1)": "dim=0, keepdim=True)"},
+    ),
+    one_length_for_all=(
+        "You divide all rows by the same number, the length of the whole matrix. Every row needs its own.",
+        {"vector_norm(features, dim=1, keepdim=True)": "vector_norm(features)"},
+    ),
+    uses_l1=(
+        "Your rows sum to 1 in absolute values. That is the L1 norm; length is the root of squares.",
+        {"torch.linalg.vector_norm(features, dim=1, keepdim=True)": "features.abs().sum(dim=1, keepdim=True)"},
+    ),
+    forgets_the_root=(
+        "You divide by the squared length: the root is missing.",
+        {"torch.linalg.vector_norm(features, dim=1, keepdim=True)": "(features**2).sum(dim=1, keepdim=True)"},
+    ),
+    divides_by_the_largest=(
+        "Your largest value is 1 in every row. That is the maximum norm; wanted is the Euclidean one.",
+        {"dim=1": 'ord=float("inf"), dim=1'},
+    ),
+    zeros_become_nan=(
+        "A row of zeros turns into NaN: 0 / 0. It has no direction to keep, so let it stay as it is.",
+        {"torch.where(lengths > 0, lengths, 1)": "lengths"},
+    ),
 )
-def normalizes_columns(features):
-    return features / features.norm(dim=0, keepdim=True).clamp(min=1e-12)
-
-
-@lab.misconception(
-    "l2_normalize",
-    hint="You divide all rows by the same number, the length of the whole matrix. Every row needs its own.",
-)
-def one_length_for_all(features):
-    return features / features.norm()
-
-
-@lab.misconception(
-    "l2_normalize", hint="Your rows sum to 1 in absolute values. That is the L1 norm; length is the root of squares."
-)
-def uses_l1(features):
-    return features / features.abs().sum(1, keepdim=True).clamp(min=1e-12)
-
-
-@lab.misconception("l2_normalize", hint="You divide by the squared length: the root is missing.")
-def forgets_the_root(features):
-    return features / (features**2).sum(1, keepdim=True).clamp(min=1e-12)
-
-
-@lab.misconception(
-    "l2_normalize", hint="Your largest value is 1 in every row. That is the maximum norm; wanted is the Euclidean one."
-)
-def divides_by_the_largest(features):
-    return features / features.abs().amax(1, keepdim=True).clamp(min=1e-12)
-
-
-@lab.misconception(
-    "l2_normalize",
-    hint="A row of zeros turns into NaN: 0 / 0. It has no direction to keep, so let it stay as it is.",
-)
-def zeros_become_nan(features):
-    return features / features.norm(dim=1, keepdim=True)
 
 
 @lab.misconception(
@@ -290,10 +185,13 @@ def standardizes(features):
     return (features - features.mean(1, keepdim=True)) / (features.std(1, keepdim=True) + 1e-6)
 
 
-@lab.misconception(
+lab.misconceptions(
     "l2_normalize",
-    hint="You overwrite the features you were given. `/=` changes the caller's matrix; `/` makes a new one.",
+    works_in_place=(
+        "You overwrite the features you were given. `/=` changes the caller's matrix; `/` makes a new one.",
+        {
+            "return features /": "features /=",
+            "torch.where(lengths > 0, lengths, 1)": "torch.where(lengths > 0, lengths, 1)\n    return features",
+        },
+    ),
 )
-def works_in_place(features):
-    features /= features.norm(dim=1, keepdim=True).clamp(min=1e-12)
-    return features

@@ -7,16 +7,8 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from captionlab.exercises.lab2_scenes.common import (
-    draw,
-    draw_different,
-    draw_tensor,
-    draw_weights,
-    lab,
-    modes,
-    needs_gradient,
-    torch_seed,
-)
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
+from captionlab.exercises.lab2_scenes.common import draw_weights, lab, modes, needs_gradient
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -77,226 +69,55 @@ def probe_features_at(features_at, rng):
     yield label, [features("pool", 1), modes(model), model.features.block.bn.running_mean]
 
 
-@lab.misconception(
+lab.misconceptions(
     "features_at",
-    hint="You take each map's value in the top left corner. The object may be anywhere: average over all positions.",
+    takes_the_first_position=(
+        "You take each map's value in the top left corner. The object may be anywhere: average over all positions.",
+        {"output.float().mean(dim=(2, 3))": "output[:, :, 0, 0].clone()"},
+    ),
+    takes_the_largest=(
+        "You take each map's largest value. The question here is how much of it there is: the mean.",
+        {"output.float().mean(dim=(2, 3))": "output.amax(dim=(2, 3))"},
+    ),
+    flattens_the_maps=(
+        "You flatten the maps, every position a feature of its own. One number a map is wanted: average over rows and "
+        "columns.",
+        {"output.float().mean(dim=(2, 3))": "output.flatten(1).clone()"},
+    ),
+    takes_the_input=(
+        "You return what goes into the layer. A hook is given the module, its inputs and its output, in this order.",
+        {"found.append(": "output = inputs[0]\n        found.append("},
+    ),
+    is_overwritten_in_place=(
+        "No feature is negative even where the layer gives negative values: the ReLU after it works in place and "
+        "overwrites what you kept. Average or copy inside the hook.",
+        {
+            "output.float().mean(dim=(2, 3)) if output.ndim == 4 else output.float().clone()": "output",
+            "return found[0]": "return found[0].mean(dim=(2, 3)) if found[0].ndim == 4 else found[0]",
+        },
+    ),
+    leaves_the_hook=(
+        "The features are right, but your hook stays on the model, and runs whenever the model does, for ever. Keep "
+        "what register_forward_hook returns, and remove it.",
+        {"hook.remove()": "hook"},
+    ),
+    runs_in_any_mode=(
+        "You do not set the model's mode: in training mode dropout removes values at random, and batch normalization "
+        "uses and changes its statistics.",
+        {"model.eval()": ""},
+    ),
+    changes_the_mode=(
+        "The features are right, but a model in training mode comes back in evaluation mode. Note the mode of each of "
+        "its parts before, and restore it after.",
+        {"for module, training in modes": ""},
+    ),
+    keeps_the_gradients=(
+        "The features are right, but still hang on the network's gradients, and with them all maps stay in memory.",
+        {"with torch.no_grad():": "with torch.enable_grad():"},
+    ),
+    says_nothing_of_unknown_layers=(
+        "The features are right. What is missing is the error for a layer that the model does not have: a ValueError "
+        "that names the layers there are would save its user a search.",
+        {"if layer not in layers": ""},
+    ),
 )
-def takes_the_first_position(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output[:, :, 0, 0].clone() if output.ndim == 4 else output.clone())
-
-    modes = {module: module.training for module in model.modules()}
-    hook = layers[layer].register_forward_hook(keep)
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]
-
-
-@lab.misconception(
-    "features_at", hint="You take each map's largest value. The question here is how much of it there is: the mean."
-)
-def takes_the_largest(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output.amax((2, 3)) if output.ndim == 4 else output.clone())
-
-    modes = {module: module.training for module in model.modules()}
-    hook = layers[layer].register_forward_hook(keep)
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="You flatten the maps, every position a feature of its own. One number a map is wanted: average over rows and "
-    "columns.",
-)
-def flattens_the_maps(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-    modes = {module: module.training for module in model.modules()}
-    hook = layers[layer].register_forward_hook(lambda module, inputs, output: found.append(output.clone().flatten(1)))
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="You return what goes into the layer. A hook is given the module, its inputs and its output, in this order.",
-)
-def takes_the_input(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(inputs[0].mean((2, 3)) if inputs[0].ndim == 4 else inputs[0].clone())
-
-    modes = {module: module.training for module in model.modules()}
-    hook = layers[layer].register_forward_hook(keep)
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="No feature is negative even where the layer gives negative values: the ReLU after it works in place and "
-    "overwrites what you kept. Average or copy inside the hook.",
-)
-def is_overwritten_in_place(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-    modes = {module: module.training for module in model.modules()}
-    hook = layers[layer].register_forward_hook(lambda module, inputs, output: found.append(output))
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0].mean((2, 3)) if found[0].ndim == 4 else found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="The features are right, but your hook stays on the model, and runs whenever the model does, for ever. Keep "
-    "what register_forward_hook returns, and remove it.",
-)
-def leaves_the_hook(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output.mean((2, 3)) if output.ndim == 4 else output.clone())
-
-    modes = {module: module.training for module in model.modules()}
-    layers[layer].register_forward_hook(keep)
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="You do not set the model's mode: in training mode dropout removes values at random, and batch normalization "
-    "uses and changes its statistics.",
-)
-def runs_in_any_mode(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output.mean((2, 3)) if output.ndim == 4 else output.clone())
-
-    hook = layers[layer].register_forward_hook(keep)
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="The features are right, but a model in training mode comes back in evaluation mode. Note the mode of each of "
-    "its parts before, and restore it after.",
-)
-def changes_the_mode(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output.mean((2, 3)) if output.ndim == 4 else output.clone())
-
-    hook = layers[layer].register_forward_hook(keep)
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="The features are right, but still hang on the network's gradients, and with them all maps stay in memory.",
-)
-def keeps_the_gradients(model, layer, images):
-    layers = dict(model.named_modules())
-    if layer not in layers:
-        raise ValueError(f"no layer {layer}")
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output.mean((2, 3)) if output.ndim == 4 else output.clone())
-
-    modes = {module: module.training for module in model.modules()}
-    hook = layers[layer].register_forward_hook(keep)
-    model.eval()
-    model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]
-
-
-@lab.misconception(
-    "features_at",
-    hint="The features are right. What is missing is the error for a layer that the model does not have: a ValueError "
-    "that names the layers there are would save its user a search.",
-)
-def says_nothing_of_unknown_layers(model, layer, images):
-    found = []
-
-    def keep(module, inputs, output):
-        found.append(output.mean((2, 3)) if output.ndim == 4 else output.clone())
-
-    modes = {module: module.training for module in model.modules()}
-    hook = dict(model.named_modules())[layer].register_forward_hook(keep)
-    model.eval()
-    with torch.no_grad():
-        model(images)
-    hook.remove()
-    for module, mode in modes.items():
-        module.training = mode
-    return found[0]

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from captionlab.exercises.lab2_scenes.common import draw, draw_different, draw_tensor, draw_weights, lab, modes, run
+from captionlab.exercises.drawing import draw, draw_different, draw_tensor, run
+from captionlab.exercises.lab2_scenes.common import draw_weights, lab, modes
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -23,45 +24,38 @@ def probe_gray_to_rgb(gray_to_rgb, rng):
         yield label, gray_to_rgb(draw_tensor(rng, batch, 3, height, width))
 
 
-@lab.misconception(
+lab.misconceptions(
     "gray_to_rgb",
-    hint="Green and blue are zero, so that your images are dark red. A gray pixel has the same value in all channels.",
+    fills_with_zeros=(
+        "Green and blue are zero, so that your images are dark red. A gray pixel has the same value in all channels.",
+        {
+            "images.expand(-1, 3, -1, -1)": "nn.functional.pad(images, (0, 0, 0, 0, 0, 3 - images.shape[1]))",
+            "if images.ndim": "",
+        },
+    ),
+    repeats_the_images=(
+        "You get three times as many images instead of three times as many channels: you repeat along the wrong axis.",
+        {
+            "images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.repeat(3, 1, 1, 1)",
+            "if images.ndim": "",
+        },
+    ),
+    repeats_color_too=(
+        "Images with three channels come out with nine. Look at the second axis first: they are to pass unchanged.",
+        {"images.expand(-1, 3, -1, -1)": "images.repeat(1, 3, 1, 1)", "if images.ndim": ""},
+    ),
+    spreads_the_brightness=(
+        "Your gray images are only a third as bright. The three channels do not share the value, each has all of it.",
+        {
+            "images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1) / 3",
+            "if images.ndim": "",
+        },
+    ),
+    makes_color_gray=(
+        "Images in color lose it. Only those with a single channel need anything done to them.",
+        {"images.expand": "images.mean(dim=1, keepdim=True).expand", "if images.ndim": ""},
+    ),
 )
-def fills_with_zeros(images):
-    if images.shape[1] == 3:
-        return images
-    return torch.cat([images, torch.zeros_like(images), torch.zeros_like(images)], 1)
-
-
-@lab.misconception(
-    "gray_to_rgb",
-    hint="You get three times as many images instead of three times as many channels: you repeat along the wrong axis.",
-)
-def repeats_the_images(images):
-    return images if images.shape[1] == 3 else images.repeat(3, 1, 1, 1)
-
-
-@lab.misconception(
-    "gray_to_rgb",
-    hint="Images with three channels come out with nine. Look at the second axis first: they are to pass unchanged.",
-)
-def repeats_color_too(images):
-    return images.repeat(1, 3, 1, 1)
-
-
-@lab.misconception(
-    "gray_to_rgb",
-    hint="Your gray images are only a third as bright. The three channels do not share the value, each has all of it.",
-)
-def spreads_the_brightness(images):
-    return images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1) / 3
-
-
-@lab.misconception(
-    "gray_to_rgb", hint="Images in color lose it. Only those with a single channel need anything done to them."
-)
-def makes_color_gray(images):
-    return images.mean(1, keepdim=True).expand(-1, 3, -1, -1)
 
 
 class _SmallVGG(nn.Module):
@@ -115,108 +109,38 @@ def probe_vgg16relu7(VGG16relu7, rng):
     yield label, [run(cut, draw_tensor(rng, 2, 3, size, size)), modes(vgg)]
 
 
-@lab.misconception(
+lab.misconceptions(
     "VGG16relu7",
-    hint="Some of your features are negative: you cut before the ReLU, after the second fully connected layer. Keep "
-    "one layer more.",
+    StopsBeforeTheReLU=(
+        "Some of your features are negative: you cut before the ReLU, after the second fully connected layer. Keep "
+        "one layer more.",
+        {"classifier[:-2]": "classifier[:-3]"},
+    ),
+    StopsAtRelu6=(
+        "You cut after the first fully connected layer. The features wanted are those of the second, just before the "
+        "layer that gives the scores.",
+        {"classifier[:-2]": "classifier[:2]"},
+    ),
+    GivesTheScores=(
+        "These are the network's scores for its own classes. Leave the last fully connected layer out.",
+        {"vgg.classifier[:-2]": "vgg.classifier"},
+    ),
+    StopsAfterTheConvolutions=(
+        "You return the maps after the convolutions. Two of the three fully connected layers, with their ReLUs, are "
+        "still to come.",
+        {"vgg.classifier[:-2]": "vgg.classifier[:0]"},
+    ),
+    KeepsTheAdaptivePooling=(
+        "An image of the wrong size still passes: the adaptive pooling squeezes any maps into shape. Flatten straight "
+        "after the convolutions, so that a wrong size is an error.",
+        {"copy.deepcopy(vgg.features)": "copy.deepcopy(nn.Sequential(vgg.features, vgg.avgpool))"},
+    ),
+    KeepsTheMode=(
+        "Where the VGG you are given is in training mode, dropout is active in your network, too. Put yours into "
+        "evaluation mode.",
+        {"self.eval()": ""},
+    ),
 )
-class StopsBeforeTheReLU(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        self.features = copy.deepcopy(vgg.features)
-        self.classifier = copy.deepcopy(vgg.classifier[:4])
-        self.eval()
-
-    def forward(self, images):
-        return self.classifier(self.features(images).flatten(1))
-
-
-@lab.misconception(
-    "VGG16relu7",
-    hint="You cut after the first fully connected layer. The features wanted are those of the second, just before the "
-    "layer that gives the scores.",
-)
-class StopsAtRelu6(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        self.features = copy.deepcopy(vgg.features)
-        self.classifier = copy.deepcopy(vgg.classifier[:2])
-        self.eval()
-
-    def forward(self, images):
-        return self.classifier(self.features(images).flatten(1))
-
-
-@lab.misconception(
-    "VGG16relu7",
-    hint="These are the network's scores for its own classes. Leave the last fully connected layer out.",
-)
-class GivesTheScores(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        self.features = copy.deepcopy(vgg.features)
-        self.classifier = copy.deepcopy(vgg.classifier)
-        self.eval()
-
-    def forward(self, images):
-        return self.classifier(self.features(images).flatten(1))
-
-
-@lab.misconception(
-    "VGG16relu7",
-    hint="You return the maps after the convolutions. Two of the three fully connected layers, with their ReLUs, are "
-    "still to come.",
-)
-class StopsAfterTheConvolutions(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        self.features = copy.deepcopy(vgg.features).eval()
-
-    def forward(self, images):
-        return self.features(images).flatten(1)
-
-
-@lab.misconception(
-    "VGG16relu7",
-    hint="An image of the wrong size still passes: the adaptive pooling squeezes any maps into shape. Flatten straight "
-    "after the convolutions, so that a wrong size is an error.",
-)
-class KeepsTheAdaptivePooling(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        self.features = copy.deepcopy(nn.Sequential(vgg.features, vgg.avgpool))
-        self.classifier = copy.deepcopy(vgg.classifier[:5])
-        self.eval()
-
-    def forward(self, images):
-        return self.classifier(self.features(images).flatten(1))
-
-
-@lab.misconception(
-    "VGG16relu7",
-    hint="Where the VGG you are given is in training mode, dropout is active in your network, too. Put yours into "
-    "evaluation mode.",
-)
-class KeepsTheMode(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        self.features = copy.deepcopy(vgg.features)
-        self.classifier = copy.deepcopy(vgg.classifier[:5])
-
-    def forward(self, images):
-        return self.classifier(self.features(images).flatten(1))
 
 
 @lab.misconception(
@@ -237,33 +161,19 @@ class DropsOutAlways(nn.Module):
         return F.relu(self.fc7(hidden))
 
 
-@lab.misconception(
+lab.misconceptions(
     "VGG16relu7",
-    hint="Your network shares its layers with the original, and switching it to evaluation mode switches the original "
-    "as well. Copy what you keep.",
+    SwitchesTheOriginal=(
+        "Your network shares its layers with the original, and switching it to evaluation mode switches the original "
+        "as well. Copy what you keep.",
+        {"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(vgg.classifier[:-2])": "vgg.classifier[:-2]"},
+    ),
+    CutsTheOriginal=(
+        "The original has lost its last layer: you cut its classifier instead of a copy of it, and it gives no scores "
+        "any more.",
+        {
+            "self.features = copy": "vgg.classifier = vgg.classifier[:-2]\n        self.features = copy",
+            "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier)",
+        },
+    ),
 )
-class SwitchesTheOriginal(nn.Module):
-    def __init__(self, vgg):
-        super().__init__()
-        self.features, self.classifier = vgg.features, vgg.classifier[:5]
-        self.eval()
-
-    def forward(self, images):
-        return self.classifier(self.features(images).flatten(1))
-
-
-@lab.misconception(
-    "VGG16relu7",
-    hint="The original has lost its last layer: you cut its classifier instead of a copy of it, and it gives no scores "
-    "any more.",
-)
-class CutsTheOriginal(nn.Module):
-    def __init__(self, vgg):
-        import copy
-
-        super().__init__()
-        vgg.classifier = vgg.classifier[:5]
-        self.vgg = copy.deepcopy(vgg).eval()
-
-    def forward(self, images):
-        return self.vgg.classifier(self.vgg.features(images).flatten(1))

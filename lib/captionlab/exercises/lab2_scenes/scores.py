@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from captionlab.exercises.lab2_scenes.common import draw, lab
+from captionlab.exercises.drawing import draw
+from captionlab.exercises.lab2_scenes.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -43,44 +44,23 @@ def probe_confusion_matrix(confusion_matrix, rng):
     yield "5 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1, 0, 1], [0, 1, 0, 0], 2)
 
 
-@lab.misconception(
+lab.misconceptions(
     "confusion_matrix",
-    hint="Your matrix is transposed: rows are the true classes, columns the predicted ones. The sum of a row says how "
-    "many images of that class there are.",
+    transposed=(
+        "Your matrix is transposed: rows are the true classes, columns the predicted ones. The sum of a row says how "
+        "many images of that class there are.",
+        {"return matrix": "return matrix.T"},
+    ),
+    normalized=(
+        "Your matrix holds shares. Return counts: how many images a share stands for cannot be read from it any more.",
+        {"return matrix": "return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)"},
+    ),
+    counts_each_pair_once=(
+        "There is no number larger than 1: `matrix[labels, predictions] += 1` counts a pair that occurs repeatedly "
+        "only once. np.add.at, or a loop, counts them all.",
+        {"np.add.at(matrix, (": "matrix[(", "), 1)": ")] += 1"},
+    ),
 )
-def transposed(labels, predictions, classes):
-    if len(labels) != len(predictions):
-        raise ValueError("one prediction for each label")
-    matrix = np.zeros((classes, classes), dtype=int)
-    for label, prediction in zip(labels, predictions, strict=True):
-        matrix[prediction, label] += 1
-    return matrix
-
-
-@lab.misconception(
-    "confusion_matrix",
-    hint="Your matrix holds shares. Return counts: how many images a share stands for cannot be read from it any more.",
-)
-def normalized(labels, predictions, classes):
-    if len(labels) != len(predictions):
-        raise ValueError("one prediction for each label")
-    matrix = np.zeros((classes, classes))
-    for label, prediction in zip(labels, predictions, strict=True):
-        matrix[label, prediction] += 1
-    return matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-
-
-@lab.misconception(
-    "confusion_matrix",
-    hint="There is no number larger than 1: `matrix[labels, predictions] += 1` counts a pair that occurs repeatedly "
-    "only once. np.add.at, or a loop, counts them all.",
-)
-def counts_each_pair_once(labels, predictions, classes):
-    if len(labels) != len(predictions):
-        raise ValueError("one prediction for each label")
-    matrix = np.zeros((classes, classes), dtype=int)
-    matrix[np.asarray(labels), np.asarray(predictions)] += 1
-    return matrix
 
 
 @lab.misconception(
@@ -98,17 +78,13 @@ def drops_absent_classes(labels, predictions, classes):
     return matrix
 
 
-@lab.misconception(
+lab.misconceptions(
     "confusion_matrix",
-    hint="Only the diagonal is filled. The other places are what the matrix is for: which class was taken for which.",
+    right_ones_only=(
+        "Only the diagonal is filled. The other places are what the matrix is for: which class was taken for which.",
+        {"return matrix": "return matrix * np.eye(classes, dtype=int)"},
+    ),
 )
-def right_ones_only(labels, predictions, classes):
-    if len(labels) != len(predictions):
-        raise ValueError("one prediction for each label")
-    matrix = np.zeros((classes, classes), dtype=int)
-    for label, prediction in zip(labels, predictions, strict=True):
-        matrix[label, label] += label == prediction
-    return matrix
 
 
 @lab.misconception(
@@ -162,15 +138,14 @@ def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:
     return matrix
 
 
-@lab.misconception(
+lab.misconceptions(
     "accuracy_by_class",
-    hint="You divide by the sums of the columns. That is the precision: of what was called a kitchen, how much is one. "
-    "Wanted: of all kitchens, how many were recognized.",
+    precision=(
+        "You divide by the sums of the columns. That is the precision: of what was called a kitchen, how much is one. "
+        "Wanted: of all kitchens, how many were recognized.",
+        {"axis=1": "axis=0"},
+    ),
 )
-def precision(confusion):
-    images = confusion.sum(axis=0)
-    shares = np.full(len(confusion), np.nan)
-    return np.divide(np.diagonal(confusion), images, out=shares, where=images > 0)
 
 
 @lab.misconception(
@@ -181,14 +156,14 @@ def overall_repeated(confusion):
     return np.full(len(confusion), np.trace(confusion) / confusion.sum())
 
 
-@lab.misconception(
+lab.misconceptions(
     "accuracy_by_class",
-    hint="You divide by the number of all images, so that your values sum to the accuracy. Divide each class by "
-    "its own number of images.",
+    share_of_all_images=(
+        "You divide by the number of all images, so that your values sum to the accuracy. Divide each class by "
+        "its own number of images.",
+        {"np.diagonal(confusion), images": "np.diagonal(confusion), confusion.sum()"},
+    ),
 )
-def share_of_all_images(confusion):
-    shares = np.diagonal(confusion) / confusion.sum()
-    return np.where(confusion.sum(1) > 0, shares, np.nan)
 
 
 @lab.misconception(
@@ -203,18 +178,15 @@ def one_against_all_accuracy(confusion):
     return np.where(confusion.sum(1) > 0, shares, np.nan)
 
 
-@lab.misconception(
+lab.misconceptions(
     "accuracy_by_class",
-    hint="A class without images gets 0, as if all of them had been wrong. Nothing is known of it: nan says so.",
+    absent_is_zero=(
+        "A class without images gets 0, as if all of them had been wrong. Nothing is known of it: nan says so.",
+        {"np.nan": "0.0"},
+    ),
+    warns_of_the_division=(
+        "The values are right, but NumPy warns of a division by zero, and a reader of your notebook will worry. "
+        "Divide only where there are images.",
+        {"np.divide(": "", "return accuracies": "return np.diagonal(confusion) / images"},
+    ),
 )
-def absent_is_zero(confusion):
-    return np.diagonal(confusion) / np.maximum(confusion.sum(axis=1), 1)
-
-
-@lab.misconception(
-    "accuracy_by_class",
-    hint="The values are right, but NumPy warns of a division by zero, and a reader of your notebook will worry. "
-    "Divide only where there are images.",
-)
-def warns_of_the_division(confusion):
-    return np.diagonal(confusion) / confusion.sum(axis=1)
