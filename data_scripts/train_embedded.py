@@ -21,12 +21,12 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from tqdm import tqdm
 
-from captionlab.datasets.shapes import BACKGROUND, make_batch, render_scene
+from captionlab.common.progress import track
+from captionlab.datasets.drawn_objects import BACKGROUND, make_batch, render_scene
 from captionlab.vision.embedded import (
     CATEGORIES,
-    PREPARATION,
+    PREPROCESSING,
     WEIGHTS_FOLDER,
     TinyResNet,
     TinyVGG,
@@ -46,12 +46,12 @@ TEST_IMAGES, TEST_SCENES = 5000, 200
 def prepare(images: np.ndarray | Tensor) -> Tensor:
     """Images (n, height, width, 3) uint8 to normalized float32 (n, 3, height, width)."""
     x = torch.as_tensor(images).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(PREPARATION.mean).view(3, 1, 1)) / torch.tensor(PREPARATION.std).view(3, 1, 1)
+    return (x - torch.tensor(PREPROCESSING.mean).view(3, 1, 1)) / torch.tensor(PREPROCESSING.std).view(3, 1, 1)
 
 
 def draw(seed: int, stream: int, count: int) -> tuple[Tensor, Tensor]:
     """Images (count, 64, 64, 3) uint8 and labels (count,) of one stream of a seed."""
-    images, labels = make_batch(np.random.default_rng([seed, stream]), count, PREPARATION.size)
+    images, labels = make_batch(np.random.default_rng([seed, stream]), count, PREPROCESSING.height)
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 
@@ -99,13 +99,9 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     for epoch in range(epochs):
         total, right = 0.0, 0
-        bar = tqdm(
-            batches(images, labels, batch, generator),
-            f"epoch {epoch + 1}/{epochs}",
-            -(-len(images) // batch),
-            mininterval=2,
-        )
-        for x, y in bar:
+        drawn = batches(images, labels, batch, generator)
+        label = f"epoch {epoch + 1}/{epochs}"
+        for x, y in track(drawn, label, total=-(-len(images) // batch), unit="batches", log_ends=False):
             optimizer.zero_grad()
             scores = network(x)
             loss = F.cross_entropy(scores, y)
@@ -144,7 +140,7 @@ def heat_maps(network: TinyVGG, image: np.ndarray) -> Tensor:
 def heat_map_hit_rate(network: TinyVGG, seed: int, scenes: int, objects: int = 3) -> float:
     """Share of objects in scenes whose class's heat map peaks inside the object's box."""
     rng = np.random.default_rng([seed, SCENES])
-    stride, half, hits = 16, PREPARATION.size // 2, 0
+    stride, half, hits = 16, PREPROCESSING.height // 2, 0
     for _ in range(scenes):
         labels = rng.choice(BACKGROUND, objects, replace=False)
         image, boxes = render_scene(rng, labels.tolist())
@@ -159,7 +155,7 @@ def heat_map_hit_rate(network: TinyVGG, seed: int, scenes: int, objects: int = 3
 def raw_pixel_accuracy(images: Tensor, labels: Tensor, test: tuple[Tensor, Tensor], seed: int) -> float:
     """Accuracy of softmax regression on the pixels themselves: what the task is worth without features."""
     torch.manual_seed(seed)
-    linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * PREPARATION.size**2, len(CATEGORIES)))
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * PREPROCESSING.height**2, len(CATEGORIES)))
     train(linear, images, labels, epochs=4, rate=3e-4, seed=seed)
     return accuracy(predict(linear, test[0]), test[1])
 
@@ -248,7 +244,7 @@ def record(path: Path, name: str, row: dict, baseline: float) -> None:
     networks = json.loads(path.read_text())["networks"] if path.exists() else {}
     networks[name] = {**row, "made_with": machine()}
     report = {
-        "task": "captionlab.datasets.shapes, 64x64",
+        "task": "captionlab.datasets.drawn_objects, 64x64",
         "classes": len(CATEGORIES),
         "chance": round(1 / len(CATEGORIES), 3),
         "test_images": TEST_IMAGES,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
+import re
 import runpy
+import sys
 import tomllib
 from pathlib import Path
 
@@ -78,6 +81,70 @@ def test_direct_dependencies_are_pinned_and_conda_takes_the_same():
     assert "      - -e .\n" in conda  # the project's own pins
     for pin in project["dependency-groups"]["dev"]:
         assert f"      - {pin}\n" in conda
+
+
+# Needed although nothing imports them.
+PROGRAMS = {
+    "ipykernel": "the kernel of the notebooks",
+    "jupyterlab": "where students open the notebooks",
+    "tensorboard": "torch.utils.tensorboard imports it",
+    "mypy": "a program",
+    "pre-commit": "a program",
+    "pytest-timeout": "a plugin of pytest",
+    "pytest-xdist": "a plugin of pytest",
+    "ruff": "a program",
+}
+WRITTEN_BY_TESTS = {"lazy_package", "toy_lab"}  # modules that exist while a test runs
+
+
+def imported_modules(code: str) -> set[str]:
+    """The top-level modules that Python code imports."""
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            modules.add(node.module.partition(".")[0])
+    return modules
+
+
+def imports_of_lab_text(path: Path) -> set[str]:
+    """The top-level modules that the code cells of a lab's text import."""
+    cells = re.findall(r"^```python.*?\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    lines = [line for cell in cells for line in cell.splitlines() if not line.startswith(("%", "!"))]
+    return imported_modules("\n".join(lines))
+
+
+def distributions_of(modules: set[str]) -> set[str]:
+    """The installed distributions that provide modules, in lower case; the repository's own modules have none."""
+    own = {path.stem for folder in ("bench", "data_scripts", "tests") for path in (ROOT / folder).rglob("*.py")}
+    foreign = modules - set(sys.stdlib_module_names) - own - WRITTEN_BY_TESTS - {"captionlab"}
+    providers = importlib.metadata.packages_distributions()
+    return {name.lower() for module in foreign for name in providers.get(module, [f"nothing provides {module}"])}
+
+
+def test_declared_dependencies_are_those_imported():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    main = {pin.partition("==")[0] for pin in project["project"]["dependencies"]}
+    dev = {pin.partition("==")[0] for pin in project["dependency-groups"]["dev"]}
+    library, tests = set(), set()
+    for path in SOURCES:
+        library |= imported_modules(path.read_text(encoding="utf-8"))
+    for path in (ROOT / "solutions").glob("*/*.md"):
+        library |= imports_of_lab_text(path)
+    for path in (ROOT / "tests").rglob("*.py"):
+        tests |= imported_modules(path.read_text(encoding="utf-8"))
+    needed = distributions_of(library)
+    assert main - PROGRAMS.keys() == needed
+    assert dev - PROGRAMS.keys() == distributions_of(tests) - needed
+    assert PROGRAMS.keys() <= main | dev, "remove from PROGRAMS what is no dependency any more"
+
+
+def test_pins_are_the_installed_versions():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for pin in [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]:
+        name, _, version = pin.partition("==")
+        assert importlib.metadata.version(name) == version, f"{name}: run uv sync"
 
 
 def test_the_results_page_is_that_of_the_results():
