@@ -68,6 +68,18 @@ def test_an_order_may_name_an_exercise_that_is_gone(make_lab):
     assert list(make_lab("a", order="gone\na\n").exercises) == ["a"]
 
 
+def test_an_error_in_a_file_is_the_same_at_every_import(make_lab, tmp_path):
+    """Else all tests but the first that is collected fail for another reason."""
+    make_lab("a")
+    (tmp_path / "found_lab" / "b_file.py").write_text("1 / 0")
+    for loaded in [name for name in sys.modules if name.split(".")[0] == "found_lab"]:
+        del sys.modules[loaded]
+    importlib.invalidate_caches()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            importlib.import_module("found_lab")
+
+
 def test_labs_are_the_packages_of_the_folder(root):
     folder = root / "lib" / "captionlab" / "exercises"
     assert list(LABS) == sorted(path.parent.name for path in folder.glob("*/__init__.py"))

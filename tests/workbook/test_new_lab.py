@@ -53,7 +53,7 @@ def probe_double(double, rng):
         yield f"number {{number}}", double(number)
 
 
-lab.misconception("double", name="squares", hint="You square the number.", edits={{"2 * number": "number * number"}})
+lab.misconceptions("double", squares=("You square the number.", {{"2 * number": "number * number"}}))
 
 
 @lab.misconception("double", hint="You add two to the number instead.")

@@ -10,6 +10,7 @@ import difflib
 import importlib
 import importlib.resources
 import pkgutil
+import sys
 
 from captionlab.grading.exercise import Exercise, Lab
 
@@ -31,8 +32,13 @@ def load_exercises(lab: Lab) -> None:
         lab: gains the exercises.
     """
     package = importlib.import_module(lab.package)
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{lab.package}.{module.name}")
+    try:
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{lab.package}.{module.name}")
+    except Exception:
+        for name in [name for name in sys.modules if name.startswith(f"{lab.package}.")]:
+            del sys.modules[name]  # else a second import would find exercises twice, and hide this error
+        raise
     order = read_order(lab)
     position = {name: at for at, name in enumerate(order)}
     names = sorted(lab.exercises, key=lambda name: position.get(name, len(order)))
