@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from nbformat.v4 import new_code_cell, new_notebook, writes
 
 from captionlab.cli import main
-from captionlab.exercises import LABS, load_lab
+from captionlab.commands.check import Target, find_targets
+from captionlab.exercises import LABS, UnknownName, lab_name, load_lab
 
 RIGHT = (
     "def conv_output_size(size, kernel, stride=1, padding=0):\n"
@@ -52,10 +54,13 @@ def test_every_command_has_help(command):
     ("arguments", "said"),
     [
         (("grade", ".", "--lab", "lab1_vg16"), "there is no lab 'lab1_vg16'; did you mean 'lab1_vgg16'?"),
-        (("grade", "absent", "--lab", "lab1"), "there is no absent"),
+        (("grade", "absent", "--lab", "lab1"), "absent not found"),
         (("grade", ".", "--lab", "lab1"), "no submissions in"),
-        (("check", "lab1"), "name your notebook"),
-        (("check", "lab1", "absent.ipynb"), "there is no absent.ipynb"),
+        (("check", "lab1"), "or name yours: captionlab check lab1_vgg16 PATH"),
+        (("check", "lab1", "absent.ipynb"), "absent.ipynb not found"),
+        (("check", "absent.ipynb"), "absent.ipynb not found"),
+        (("check", "lab"), "'lab' could be any of lab1_vgg16"),
+        (("check", "conv_output_sise"), "no lab, exercise or file 'conv_output_sise'; did you mean 'conv_output_size'"),
         (("check", "lab1", "-e", "softmaxx"), "did you mean 'softmax'?"),
         (("frade",), "No such command"),
     ],
@@ -67,13 +72,23 @@ def test_mistakes_get_one_line_and_a_status(arguments, said):
     assert "Traceback" not in done.output
 
 
+@pytest.mark.parametrize("paths", [("absent",), (".", "absent"), ("ada.py", "absent", "gone")])
+def test_a_path_that_is_missing_is_one_error_and_nothing_is_graded(paths):
+    Path("ada.py").write_text(RIGHT)
+    done = invoke("grade", *paths, "--lab", "lab1", "--out", "out")
+    assert done.exit_code == 1
+    missing = ", ".join(path for path in paths if path not in (".", "ada.py"))
+    assert done.output == f"Error: {missing} not found: expected notebooks, modules or folders of submissions\n"
+    assert not Path("out").exists()
+
+
 def test_where_nothing_could_be_read_the_status_says_so_and_reports_are_kept():
     Path("ada.ipynb").write_text("no notebook")
     Path("bob").mkdir()
     done = invoke("grade", ".", "--lab", "lab1", "--out", "out")
     assert done.exit_code == 1
     assert "ada.ipynb is not a notebook: it starts with 'no notebook'" in done.output
-    rows = list(csv.DictReader(Path("out/grades.csv").open()))
+    rows = list(csv.DictReader(Path("out/lab1_vgg16/grades.csv").open()))
     assert [(row["student_id"], row["score"]) for row in rows] == [("ada", "0"), ("bob", "0")]
 
 
@@ -85,18 +100,18 @@ def test_grade_writes_gradebook_verdicts_and_feedback():
     done = invoke("grade", ".", "--lab", "lab1", "--out", "out", "--jobs", "2")
     assert done.exit_code == 0, done.output
     lab = load_lab("lab1")
-    rows = {row["student_id"]: row for row in csv.DictReader(Path("out/grades.csv").open())}
+    rows = {row["student_id"]: row for row in csv.DictReader(Path("out/lab1_vgg16/grades.csv").open())}
     assert list(rows["ada"]) == ["student_id", "lab", "score", "max_score", *lab.exercises]
     assert float(rows["ada"]["conv_output_size"]) == lab.exercises["conv_output_size"].points
     assert float(rows["ada"]["max_score"]) == lab.max_points
     assert "'=cmd" in rows
-    verdicts = json.loads(Path("out/verdicts.json").read_text())
+    verdicts = json.loads(Path("out/lab1_vgg16/verdicts.json").read_text())
     first = next(one for one in verdicts if one["student_id"] == "<b>bob")["verdicts"][0]
     assert set(first) == {"exercise", "points", "max_points", "outcome", "misconception", "message"}
     assert first["outcome"] in ("partial", "wrong")
-    pages = sorted(path.name for path in Path("out/feedback").iterdir())
+    pages = sorted(path.name for path in Path("out/lab1_vgg16/feedback").iterdir())
     assert len(pages) == 4
-    page = Path("out/feedback/_b_bob.html").read_text()
+    page = Path("out/lab1_vgg16/feedback/_b_bob.html").read_text()
     assert "&lt;b&gt;bob" in page
     assert "<b>bob" not in page
 
@@ -124,6 +139,16 @@ def test_a_secret_is_made_on_first_use_and_kept(monkeypatch):
     assert secret.read_text() == first
 
 
+def test_reports_are_not_taken_for_submissions():
+    Path("ada.py").write_text(RIGHT)
+    for _ in range(2):
+        done = invoke("grade", ".", "--lab", "lab1", "--format", "csv")
+        assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(Path("grades/lab1_vgg16/grades.csv").open()))
+    assert [row["student_id"] for row in rows] == ["ada"]
+    assert sorted(path.name for path in Path("grades/lab1_vgg16").iterdir()) == ["grades.csv", "verdicts.json"]
+
+
 def test_check_shows_the_hint_and_says_hidden_seeds_remain():
     Path("me.py").write_text(RIGHT.replace("return (", "return -(-(").replace("stride + 1", "stride) + 1"))
     done = invoke("check", "lab1", "me.py", "-e", "conv_output_size")
@@ -132,6 +157,64 @@ def test_check_shows_the_hint_and_says_hidden_seeds_remain():
     assert "hidden seeds" in done.output
     Path("me.py").write_text(RIGHT)
     assert invoke("check", "lab1", "me.py", "-e", "conv_output_size").exit_code == 0
+
+
+def notebook(source: str, lab: str = "lab1_vgg16") -> str:
+    return writes(new_notebook(cells=[new_code_cell(source)], metadata={"captionlab": {"lab": lab}}))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("conv_output_size",),
+        ("conv_output_size", "work/lab1_vgg16"),
+        ("work/lab1_vgg16/lab1_vgg16.ipynb", "-e", "conv_output_size"),
+        ("work/lab1_vgg16", "-e", "conv_output_size"),
+        ("work", "-e", "conv_output_size"),
+        ("lab1", "-e", "conv_output_size"),
+    ],
+)
+def test_check_takes_an_exercise_a_path_or_a_lab(arguments):
+    Path("work/lab1_vgg16").mkdir(parents=True)
+    Path("work/lab1_vgg16/lab1_vgg16.ipynb").write_text(notebook(RIGHT))
+    done = invoke("check", *arguments)
+    assert done.exit_code == 0, done.output
+    assert "✔ conv_output_size" in done.output
+    assert "2 of 2 points" in done.output
+
+
+@pytest.mark.parametrize(
+    ("what", "lab"),
+    [("LAB1", 0), ("1", 0), ("vgg", 0), ("lab1_vgg16", 0), ("bees", 2), ("Ants", 2), ("captioning", 3), ("scene", 1)],
+)
+def test_a_lab_is_found_by_number_word_or_prefix(what, lab):
+    assert find_targets(what, Path("."), ()) == [Target(load_lab(LABS[lab]), Path("."), None)]
+
+
+def test_a_path_is_checked_for_the_labs_it_answers():
+    Path("mine.py").write_text(RIGHT + "def tokenize(text):\n    return text\n")
+    Path("lab2_scenes.ipynb").write_text(notebook(RIGHT, "lab2_scenes"))
+    assert [target.lab.name for target in find_targets("mine.py", None, ())] == ["lab1_vgg16", "lab4_captioning"]
+    assert [target.lab.name for target in find_targets("lab2_scenes.ipynb", None, ())] == ["lab2_scenes"]
+    Path("nothing.py").write_text("x = 1")
+    assert "nothing.py answers no exercise of lab1_vgg16" in invoke("check", "nothing.py").output
+
+
+def test_the_module_beside_a_notebook_is_checked_with_it():
+    for folder in (Path("."), Path("work/lab4_captioning")):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lab4_captioning.ipynb").write_text(notebook("x = 1", "lab4_captioning"))
+        (folder / "captioning.py").write_text("def tokenize(text):\n    return text\n")
+    (target,) = find_targets("tokenize", None, ())
+    assert (target.path, target.exercises) == (Path("work/lab4_captioning"), ("tokenize",))
+    (target,) = find_targets("lab4_captioning.ipynb", None, ())
+    assert target.path == Path(".")
+
+
+def test_no_exercise_has_the_name_of_a_lab():
+    for exercise in (name for lab in LABS for name in load_lab(lab).exercises):
+        with pytest.raises(UnknownName):
+            lab_name(exercise)
 
 
 def test_labs_lists_the_exercises():

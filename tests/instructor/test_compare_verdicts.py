@@ -61,9 +61,7 @@ def test_a_difference_is_named(tmp_path, changed, line):
 
 
 def test_a_misconception_must_keep_to_one_name_of_its_own(tmp_path):
-    old = report(
-        tmp_path / "old", ada=[verdict("add", "wrong", 0, "minus")], bob=[verdict("add", "wrong", 0, "times")]
-    )
+    old = report(tmp_path / "old", ada=[verdict("add", "wrong", 0, "minus")], bob=[verdict("add", "wrong", 0, "times")])
     merged = report(tmp_path / "a", ada=[verdict("add", "wrong", 0, "one")], bob=[verdict("add", "wrong", 0, "one")])
     assert "add: several misconceptions are now one" in compare(old, merged)[1]
     split = report(tmp_path / "b", ada=[verdict("add", "wrong", 0, "one")], bob=[verdict("add", "wrong", 0, "minus")])

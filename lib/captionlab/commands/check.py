@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from captionlab.exercises import UnknownName
     from captionlab.grading.exercise import Lab
 
 CODE_SUFFIXES = (".ipynb", ".py")
@@ -88,15 +89,14 @@ def find_targets(what: str, path: Path | None, only: tuple[str, ...]) -> list[Ta
     if path is None and _is_path(what):
         return _targets_in(Path(what), only)
     try:
-        exercise = find_exercise(what)
-    except UnknownName as no_exercise:
+        lab = load_lab(what)
+    except UnknownName as no_lab:
         try:
-            lab = load_lab(what)
-        except UnknownName as no_lab:
+            exercise = find_exercise(what)
+        except UnknownName:
             if path is None and Path(what).exists():
                 return _targets_in(Path(what), only)
-            raise UnknownName(_suggestions(what, no_exercise, no_lab)) from None
-    else:
+            raise _unknown(what, no_lab) from None
         lab = load_lab(exercise.lab)
         only = (exercise.name, *only)
     names = tuple(find_exercise(name, lab).name for name in only)
@@ -108,17 +108,18 @@ def _is_path(what: str) -> bool:
     return Path(what).suffix in CODE_SUFFIXES or what in (".", "..") or os.sep in what
 
 
-def _suggestions(what: str, no_exercise: Exception, no_lab: Exception) -> str:
+def _unknown(what: str, no_lab: UnknownName) -> UnknownName:
+    """The error for a name that is neither a lab's nor an exercise's nor a file's, with the nearest names."""
     from difflib import get_close_matches
 
-    from captionlab.exercises import LABS, load_lab
+    from captionlab.exercises import LABS, UnknownName, load_lab
 
-    if "could be" in str(no_lab):
-        return str(no_lab)
+    if "could be any of" in str(no_lab):
+        return no_lab
     names = [*LABS, *(name for lab in LABS for name in load_lab(lab).exercises)]
-    nearest = get_close_matches(what, names, n=3, cutoff=0.4)
+    nearest = get_close_matches(what.lower(), names, n=3, cutoff=0.5)
     guess = f"did you mean {' or '.join(map(repr, nearest))}? " if nearest else ""
-    return f"there is no exercise, lab or file {what!r}; {guess}`captionlab labs` lists labs and exercises"
+    return UnknownName(f"there is no lab, exercise or file {what!r}; {guess}`captionlab labs` lists labs and exercises")
 
 
 def _targets_in(path: Path, only: tuple[str, ...]) -> list[Target]:
