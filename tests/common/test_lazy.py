@@ -63,7 +63,7 @@ def test_a_name_with_two_meanings_is_refused(exports):
         lazy_exports("package", exports)
 
 
-@pytest.mark.parametrize("room", ["common", "vision"])
+@pytest.mark.parametrize("room", ["common", "transfer", "vision"])
 def test_every_exported_name_exists_and_importing_the_room_loads_no_torch(room):
     script = (
         f"import sys, captionlab.{room} as room\n"

@@ -1,4 +1,4 @@
-"""Other right ways to write Lab 3's answers: images and the network. The rest is beside the tests."""
+"""Other correct solutions of Lab 3's exercises: images and the network. The rest are next to the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALTERNATIVES = []
 
 
 def alternative(function):
-    """A right answer to the exercise that its name begins with; the rest, after two underscores, says how."""
+    """A correct solution of the exercise that its name begins with; after two underscores it says how."""
     ALTERNATIVES.append(function)
     return function
 
@@ -26,7 +26,7 @@ def alternative(function):
 
 
 @alternative
-def split_train_validation__sklearn(labels, fraction, seed):
+def split_train_validation__sklearn(labels, validation_fraction, seed):
     from sklearn.utils import check_random_state
 
     labels, drawing, train, validation = list(labels), check_random_state(seed), [], []
@@ -35,14 +35,14 @@ def split_train_validation__sklearn(labels, fraction, seed):
         if len(images) == 1:
             raise ValueError(f"only one image of class {label}")
         drawing.shuffle(images)
-        count = int(np.clip(math.floor(fraction * len(images) + 0.5), 1, len(images) - 1))
+        count = int(np.clip(math.floor(validation_fraction * len(images) + 0.5), 1, len(images) - 1))
         validation.extend(images[:count])
         train.extend(images[count:])
     return sorted(train), sorted(validation)
 
 
 @alternative
-def split_train_validation__arrays_and_torch(labels, fraction, seed):
+def split_train_validation__arrays_and_torch(labels, validation_fraction, seed):
     labels = torch.as_tensor(np.array(labels))
     generator = torch.Generator().manual_seed(seed)
     held_out = torch.zeros(len(labels), dtype=torch.bool)
@@ -50,13 +50,13 @@ def split_train_validation__arrays_and_torch(labels, fraction, seed):
         (images,) = torch.where(labels == label)
         if len(images) < 2:
             raise ValueError
-        count = min(max(math.floor(fraction * len(images) + 0.5), 1), len(images) - 1)
+        count = min(max(math.floor(validation_fraction * len(images) + 0.5), 1), len(images) - 1)
         held_out[images[torch.randperm(len(images), generator=generator)[:count]]] = True
     return np.flatnonzero(~held_out.numpy()), np.flatnonzero(held_out.numpy())
 
 
 @alternative
-def split_train_validation__pythons_own_random(labels, fraction, seed):
+def split_train_validation__pythons_own_random(labels, validation_fraction, seed):
     rng, validation = random.Random(seed), set()
     classes = {int(label): [] for label in labels}
     for i, label in enumerate(labels):
@@ -64,7 +64,9 @@ def split_train_validation__pythons_own_random(labels, fraction, seed):
     for images in classes.values():
         if len(images) < 2:
             raise ValueError("a class of one")
-        validation.update(rng.sample(images, max(1, min(len(images) - 1, int(fraction * len(images) + 0.5)))))
+        validation.update(
+            rng.sample(images, max(1, min(len(images) - 1, int(validation_fraction * len(images) + 0.5))))
+        )
     return [i for i in range(len(labels)) if i not in validation], sorted(validation)
 
 
@@ -79,27 +81,27 @@ def make_transforms__tensors_first(size):
 
 @alternative
 def make_transforms__functions(size):
-    def to_input(picture):
-        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
+    def to_input(image):
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
         return (pixels - torch.tensor(IMAGENET_MEAN).view(3, 1, 1)) / torch.tensor(IMAGENET_STD).view(3, 1, 1)
 
     crop, flip = v2.RandomResizedCrop(size, scale=(0.35, 1)), v2.RandomHorizontalFlip()
 
-    def training(picture):
-        return to_input(flip(crop(picture)))
+    def training(image):
+        return to_input(flip(crop(image)))
 
-    def evaluation(picture):
-        return to_input(v2.functional.center_crop(v2.functional.resize(picture, [size * 8 // 7]), [size, size]))
+    def evaluation(image):
+        return to_input(v2.functional.center_crop(v2.functional.resize(image, [size * 8 // 7]), [size, size]))
 
     return training, evaluation
 
 
 @alternative
-def make_datasets__one_class_with_a_switch(paths, labels, train, validation, transforms):
+def make_datasets__one_class_with_a_switch(paths, labels, train_indices, validation_indices, transforms):
     class Insects(torch.utils.data.Dataset):
         def __init__(self, training):
-            self.files = [paths[i] for i in (train if training else validation)]
-            self.targets = [labels[i] for i in (train if training else validation)]
+            self.files = [paths[i] for i in (train_indices if training else validation_indices)]
+            self.targets = [labels[i] for i in (train_indices if training else validation_indices)]
             self.transform = transforms[0] if training else transforms[1]
 
         def __len__(self):
@@ -112,7 +114,7 @@ def make_datasets__one_class_with_a_switch(paths, labels, train, validation, tra
 
 
 @alternative
-def make_datasets__subsets(paths, labels, train, validation, transforms):
+def make_datasets__subsets(paths, labels, train_indices, validation_indices, transforms):
     class All(torch.utils.data.Dataset):
         def __init__(self, transform):
             self.transform = transform
@@ -123,15 +125,16 @@ def make_datasets__subsets(paths, labels, train, validation, transforms):
         def __getitem__(self, i):
             return self.transform(Image.open(paths[i]).convert("RGB")), labels[i]
 
-    return tuple(torch.utils.data.Subset(All(t), part) for t, part in zip(transforms, (train, validation), strict=True))
+    parts = train_indices, validation_indices
+    return tuple(torch.utils.data.Subset(All(t), part) for t, part in zip(transforms, parts, strict=True))
 
 
 # --- the network
 
 
 @alternative
-def pretrained_network__weights_loaded_afterwards(build, weights):
-    network = build()
+def pretrained_network__weights_loaded_afterwards(builder, weights):
+    network = builder()
     if weights is None:
         return network.eval(), None
     network.load_state_dict(weights.get_state_dict(progress=True))
@@ -140,26 +143,26 @@ def pretrained_network__weights_loaded_afterwards(build, weights):
 
 
 @alternative
-def replace_head__by_name(model, classes):
+def replace_head__by_name(model, num_classes):
     names = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
     last = names[-1]
     if last != "fc" and not last.startswith("classifier."):
         raise TypeError(type(model).__name__)
     parent, _, name = last.rpartition(".")
     old = model.get_submodule(last)
-    setattr(model.get_submodule(parent), name, nn.Linear(old.in_features, classes))
+    setattr(model.get_submodule(parent), name, nn.Linear(old.in_features, num_classes))
     return model
 
 
 @alternative
-def replace_head__classifier_rebuilt(model, classes):
+def replace_head__classifier_rebuilt(model, num_classes):
     if hasattr(model, "fc"):
-        model.fc = nn.Linear(model.fc.weight.shape[1], classes)
+        model.fc = nn.Linear(model.fc.weight.shape[1], num_classes)
         return model
     if not hasattr(model, "classifier"):
         raise TypeError("neither fc nor classifier")
     *kept, old = model.classifier.children()
-    model.classifier = nn.Sequential(*kept, nn.Linear(old.in_features, classes))
+    model.classifier = nn.Sequential(*kept, nn.Linear(old.in_features, num_classes))
     return model
 
 
@@ -215,28 +218,28 @@ def parameter_groups__by_name(model, head, head_lr, backbone_lr):
 
 
 @alternative
-def unfreeze_last_blocks__from_the_end(vgg, blocks):
+def unfreeze_last_blocks__from_the_end(vgg, num_blocks):
     layers = list(vgg.features)
-    if blocks < 0 or blocks > sum(isinstance(layer, nn.MaxPool2d) for layer in layers):
+    if num_blocks < 0 or num_blocks > sum(isinstance(layer, nn.MaxPool2d) for layer in layers):
         raise ValueError("no such number of blocks")
     seen = 0
     for layer in reversed(layers):
         seen += isinstance(layer, nn.MaxPool2d)
-        layer.requires_grad_(seen <= blocks)
+        layer.requires_grad_(seen <= num_blocks)
 
 
 @alternative
-def unfreeze_last_blocks__gathered(vgg, blocks):
+def unfreeze_last_blocks__gathered(vgg, num_blocks):
     gathered = [[]]
     for layer in vgg.features:
         gathered[-1].append(layer)
         if isinstance(layer, nn.MaxPool2d):
             gathered.append([])
-    gathered.pop()  # after the last pooling there is none
-    if not 0 <= blocks <= len(gathered):
-        raise ValueError(blocks)
+    gathered.pop()  # there is nothing after the last pooling
+    if not 0 <= num_blocks <= len(gathered):
+        raise ValueError(num_blocks)
     vgg.features.requires_grad_(False)
-    for block in gathered[len(gathered) - blocks :]:
+    for block in gathered[len(gathered) - num_blocks :]:
         for layer in block:
             layer.requires_grad_(True)
     return vgg

@@ -51,7 +51,7 @@ def test_feature_svm_looks_at_directions_only():
 
 def test_forest_by_seed():
     (train, labels), (test, test_labels) = rows(0), rows(1)
-    assert forest(train, labels, seed=0, trees=30).score(test, test_labels) > 0.75
-    first, again, other = (forest(train, labels, seed=seed, trees=30).predict_proba(test) for seed in (0, 0, 1))
+    assert forest(train, labels, seed=0, n_estimators=30).score(test, test_labels) > 0.75
+    first, again, other = (forest(train, labels, seed=seed, n_estimators=30).predict_proba(test) for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

@@ -19,9 +19,9 @@ from torch.utils.data import Dataset, TensorDataset
 
 from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 from captionlab.transfer import fine_tuning
-from captionlab.transfer.fine_tuning import BEST, HISTORY, LAST, Settings, fine_tune
+from captionlab.transfer.fine_tuning import BEST, HISTORY, LAST, FineTuneSettings, fine_tune
 
-SETTINGS = Settings(epochs=5, patience=5, batch_size=5, head_rate=0.1, backbone_rate=0.05, seed=3)
+SETTINGS = FineTuneSettings(epochs=5, patience=5, batch_size=5, head_lr=0.1, backbone_lr=0.05, seed=3)
 
 
 class Noisy(Dataset):
@@ -54,7 +54,7 @@ def validation() -> TensorDataset:
     return TensorDataset(torch.randn(8, 3, 8, 8, generator=generator) + labels[:, None, None, None], labels)
 
 
-def train(folder: Path | None = None, settings: Settings = SETTINGS, delay: float = 0.0, **more):
+def train(folder: Path | None = None, settings: FineTuneSettings = SETTINGS, delay: float = 0.0, **more):
     model = network()
     outcome = fine_tune(
         model, Noisy(delay), validation(), settings, folder=folder, device="cpu", progress=False, **more
@@ -155,7 +155,7 @@ def test_without_validation_all_epochs_and_the_last_weights():
 
 def test_statistics_are_held_unless_asked_for():
     for held in (True, False):
-        model, _ = train(settings=replace(SETTINGS, hold_statistics=held))
+        model, _ = train(settings=replace(SETTINGS, freeze_batchnorm=held))
         assert torch.equal(model.body[1].running_mean, torch.zeros(4)) is held
 
 
@@ -176,7 +176,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path: Path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # the kernel refuses to write more, as on a full disk
     try:
-        with pytest.raises(OSError, match=r"c\.safetensors cannot be saved .* whole"):
+        with pytest.raises(OSError, match=r"c\.safetensors cannot be saved .* previous version is intact"):
             save_checkpoint(path, {"x": torch.zeros(10_000)}, {"epoch": 2})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -236,7 +236,7 @@ def test_another_run_or_another_network_in_the_folder(tmp_path: Path):
 
 def test_a_loss_that_is_no_number():
     with pytest.raises(FloatingPointError, match="lower the learning rates"):
-        train(settings=replace(SETTINGS, head_rate=1e30, backbone_rate=1e30))
+        train(settings=replace(SETTINGS, head_lr=1e30, backbone_lr=1e30))
 
 
 def test_memory_layout_of_the_weights_survives_going_on(tmp_path: Path):

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torchvision import models
 
-from captionlab.transfer.freezing import freeze, parameter_groups, training_mode, unfreeze_last_blocks
-from captionlab.transfer.heads import head_of, replace_head
+from captionlab.transfer.freezing import freeze, parameter_groups, set_train_mode, unfreeze_last_blocks
+from captionlab.transfer.heads import get_head, replace_head
 from captionlab.transfer.training import train_step
 
 
@@ -35,9 +35,9 @@ def test_a_frozen_network_with_a_new_head_moves_in_its_head_only():
     freeze(model)
     replace_head(model, 2)
     before = copy.deepcopy(model.state_dict())
-    optimizer = torch.optim.SGD(parameter_groups(model, head_of(model), 0.1, 0.1), lr=0.1, weight_decay=0.1)
+    optimizer = torch.optim.SGD(parameter_groups(model, get_head(model), 0.1, 0.1), lr=0.1, weight_decay=0.1)
     model.train()  # as a training loop does
-    training_mode(model, head_of(model))
+    set_train_mode(model, get_head(model))
     steps(model, optimizer)
     assert changed(model, before) == {"classifier.1.weight", "classifier.1.bias"}
 
@@ -48,15 +48,15 @@ def test_without_training_mode_the_statistics_of_a_frozen_network_drift():
     replace_head(model, 2)
     before = copy.deepcopy(model.state_dict())
     model.train()
-    steps(model, torch.optim.SGD(head_of(model).parameters(), lr=0.1))
+    steps(model, torch.optim.SGD(get_head(model).parameters(), lr=0.1))
     assert "features.0.1.running_mean" in changed(model, before)
 
 
 def test_fine_tuning_with_held_statistics():
     model = small()
     before = copy.deepcopy(model.state_dict())
-    training_mode(model, head_of(model))
-    steps(model, torch.optim.SGD(parameter_groups(model, head_of(model), 0.1, 0.1), lr=0.1))
+    set_train_mode(model, get_head(model))
+    steps(model, torch.optim.SGD(parameter_groups(model, get_head(model), 0.1, 0.1), lr=0.1))
     moved = changed(model, before)
     assert "features.0.0.weight" in moved
     assert not {name for name in moved if "running" in name or "tracked" in name}
@@ -73,19 +73,19 @@ def test_freeze_reaches_every_depth():
 def test_training_mode_from_either_mode(was_training: bool):
     head = nn.Sequential(nn.Dropout(), nn.Linear(3, 2))
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Sequential(head)).train(was_training)
-    training_mode(model, head)
+    set_train_mode(model, head)
     assert [layer.training for layer in model.modules()] == [False, False, False, True, True, True]
 
 
 def test_groups_are_disjoint_complete_and_in_order():
     model = small()
-    groups = parameter_groups(model, head_of(model), 0.5, 0.25)
+    groups = parameter_groups(model, get_head(model), 0.5, 0.25)
     assert [group["lr"] for group in groups] == [0.5, 0.25]
     assert all(set(group) == {"params", "lr"} for group in groups)
     found = [id(parameter) for group in groups for parameter in group["params"]]
     assert len(found) == len(set(found))
     assert set(found) == {id(parameter) for parameter in model.parameters()}
-    assert groups[0]["params"] == list(head_of(model).parameters())
+    assert groups[0]["params"] == list(get_head(model).parameters())
 
 
 def test_groups_leave_out_what_is_frozen_and_count_shared_parameters_once():

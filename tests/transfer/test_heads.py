@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from captionlab.transfer.heads import head_of, pretrained_network, replace_head
+from captionlab.transfer.heads import get_head, pretrained_network, replace_head
 
 
 def tiny_mobilenet() -> nn.Module:
@@ -32,7 +32,7 @@ def test_the_families_of_torchvision(build, name: str, inputs: int):
     assert replace_head(model, 2) is model
     head = model.get_submodule(name)
     assert (head.in_features, head.out_features) == (inputs, 2)
-    assert head is head_of(model)
+    assert head is get_head(model)
     assert head.weight.device.type == "meta"
     after = {key: tuple(value.shape) for key, value in model.state_dict().items() if not key.startswith(name)}
     assert after == before
@@ -65,7 +65,7 @@ def without_linear_end() -> nn.Module:
 
 
 @pytest.mark.parametrize("build", [lambda: nn.Linear(3, 2), lambda: nn.Sequential(nn.Linear(3, 2)), without_linear_end])
-@pytest.mark.parametrize("function", [lambda model: replace_head(model, 2), head_of])
+@pytest.mark.parametrize("function", [lambda model: replace_head(model, 2), get_head])
 def test_other_networks_are_named(build, function):
     model = build()
     with pytest.raises(TypeError, match=type(model).__name__):

@@ -1,29 +1,43 @@
-"""Transfer learning: what a network learned on ImageNet, put to work on a few hundred images.
+"""Transfer learning: what a network learned on ImageNet, applied to a few hundred images of other classes.
 
-Lab 2, deep features and linear classifiers:
+    from captionlab.transfer import FineTuneSettings, fine_tune, freeze, get_head, replace_head
 
-features           features from a network: cut, evaluated in batches, read at a named layer, normalized
-svm                a linear support vector machine on features, its C by cross-validation, PCA
-whitening          features whitened by the covariance within classes
-confusion          confusion matrix and accuracy by class
-visual_words       the classical alternative: gradients and a dictionary of visual words
-extraction         features of image files: decoding beside the network, several layers at once
-feature_cache      features kept on disk, by weights, recipe and files
-scene_data, scene_choices, scene_heads, scene_experiments, scene_figures
-                   15-Scene measured: `captionlab experiment scenes...`
-pictures           the lab's pictures
+    model = replace_head(torchvision.models.resnet18(weights="DEFAULT"), num_classes=2)
+    freeze(model)
+    get_head(model).requires_grad_(True)
+    result = fine_tune(model, train_set, validation_set, FineTuneSettings(epochs=20))
 
-Lab 3, fine-tuning:
+Deep features and linear classifiers (Lab 2), in reading order:
 
-heads, freezing, splitting, augmentation, training
-                   the steps, one by one
-cutting            where a network is cut, and what is kept
-checkpoints        what decides how a training goes on, in one file, replaced whole or not at all
-fine_tuning        the whole training
-baselines          what it has to beat: raw pixels, and simple classifiers on features
-insect_data, insect_methods, insect_recipes, insect_experiments, insect_figures
-                   bees against ants measured: `captionlab experiment insects...`
-training_pictures  the lab's pictures
+features        features from a pretrained network: at which layer, in batches, normalized
+svm             a linear support vector machine on features, its C by cross-validation; PCA
+confusion       the confusion matrix, and the accuracy of each class
+whitening       features whitened by the covariance within classes
+visual_words    what came before deep features: image patches and a vocabulary of visual words
 
-Nothing is imported here: each part loads what it needs.
+Fine-tuning (Lab 3), in reading order:
+
+splitting       part of the training images set aside for validation
+augmentation    random crops and flips for training, plain images for evaluation
+heads           a pretrained network with a new classification layer
+freezing        what is trained, in which mode, and at which learning rate
+training        one step, an evaluation, early stopping, and the best epoch
+fine_tuning     the whole training loop: checkpoints, exact resume, TensorBoard
+backbones       the frozen part of a network, whose output is computed only once
+baselines       what fine-tuning has to beat: simple classifiers on raw pixels and on features
 """
+
+from captionlab.common.lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "augmentation": ["make_datasets", "make_transforms"],
+        "baselines": ["feature_svm", "forest", "pixel_svm", "raw_pixels"],
+        "fine_tuning": ["FineTuneSettings", "TrainResult", "fine_tune"],
+        "freezing": ["freeze", "parameter_groups", "set_train_mode", "unfreeze_last_blocks"],
+        "heads": ["get_head", "pretrained_network", "replace_head"],
+        "splitting": ["split_train_validation"],
+        "training": ["EarlyStopping", "evaluate", "train_and_keep_best", "train_step"],
+    },
+)

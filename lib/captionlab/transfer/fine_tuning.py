@@ -1,202 +1,220 @@
 """Training a pretrained network on new classes: the loop around the steps of ``training`` and ``freezing``.
 
 Each epoch trains on all batches in a new order, then measures the loss and accuracy on the validation images. The
-weights of the best epoch (validation accuracy; among equals the lowest validation loss) are kept, and training ends
-when the accuracy has not risen for some epochs. With a folder, the state is saved after each epoch, and the same call
-goes on where a killed one stopped: on the CPU with one thread its history is the same to the last bit.
+weights of the best epoch (by validation accuracy; among equals, by validation loss) are kept, and training stops when
+the accuracy has not improved for some epochs. With a folder, the state is saved after each epoch, and the same call
+resumes where a killed run stopped: on the CPU with one thread its history is the same to the last bit.
+
+If no two epochs have the same validation accuracy, the model is left as ``train_and_keep_best`` leaves it.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
 
 from captionlab.common.checkpoints import (
+    add_prefix,
     load_checkpoint,
+    load_optimizer_state,
     load_weights,
-    optimizer_state,
-    prefixed,
-    restore_optimizer,
     save_checkpoint,
-    unprefixed,
+    select_prefix,
+    split_optimizer_state,
 )
 from captionlab.common.files import write_atomically
-from captionlab.transfer.freezing import parameter_groups, training_mode
-from captionlab.transfer.heads import head_of
+from captionlab.common.logs import logger
+from captionlab.common.progress import LogProgress, Progress, progress_bar
+from captionlab.transfer.freezing import parameter_groups, set_train_mode
+from captionlab.transfer.heads import get_head
 from captionlab.transfer.training import EarlyStopping, evaluate, train_step
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 BEST, LAST, HISTORY = "best.safetensors", "last.safetensors", "history.json"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What decides a training run, beside the network and the images.
+class FineTuneSettings:
+    """What determines a training run, besides the network and the images.
 
     Attributes:
-        epochs: at most so many; the learning rates fall to 0 over them along half a cosine.
-        patience: epochs in a row without a higher validation accuracy after which training ends.
-        batch_size: images a step.
-        head_rate, backbone_rate: learning rates at the start (see ``parameter_groups``).
-        momentum, weight_decay: of stochastic gradient descent (Nesterov's momentum).
-        hold_statistics: batch normalization keeps the statistics of the pretraining (see ``training_mode``); False
-            for training from scratch, where there are none to keep.
+        epochs: maximum number; the learning rates fall to 0 over them along half a cosine.
+        patience: consecutive epochs without a higher validation accuracy after which training stops.
+        batch_size: images per step.
+        head_lr, backbone_lr: learning rates at the start (see ``parameter_groups``).
+        momentum, weight_decay: of stochastic gradient descent (with Nesterov momentum).
+        freeze_batchnorm: the backbone's batch normalization keeps the statistics of the pretraining (see
+            ``set_train_mode``, which also switches the backbone's dropout off); False for training from scratch, where
+            there are none to keep.
         seed: of the order of the images, of augmentation and of dropout.
     """
 
     epochs: int = 30
     patience: int = 10
     batch_size: int = 32
-    head_rate: float = 1e-2
-    backbone_rate: float = 1e-4
+    head_lr: float = 1e-2
+    backbone_lr: float = 1e-4
     momentum: float = 0.9
     weight_decay: float = 1e-4
-    hold_statistics: bool = True
+    freeze_batchnorm: bool = True
     seed: int = 0
 
 
 @dataclass
-class Outcome:
-    """What a training run gave; the model itself has the weights of ``best_epoch`` afterwards.
+class TrainResult:
+    """The outcome of a training run; the model itself has the weights of ``best_epoch`` afterwards.
 
     Attributes:
-        history: a dictionary an epoch: ``epoch`` (from 1), ``rate`` (the head's learning rate), ``train_loss`` (mean
-            of the steps' losses, on augmented images while the network changes), and, with validation images,
+        history: one dictionary per epoch: ``epoch`` (from 1), ``lr`` (the head's learning rate), ``train_loss`` (mean
+            of the losses of all steps, on augmented images while the network changes) and, with validation images,
             ``validation_loss`` and ``validation_accuracy``.
         best_epoch: the epoch whose weights were kept; without validation images the last one.
-        stopped_early: whether patience ended it.
+        stopped_early: whether training stopped because patience ran out.
     """
 
-    history: list[dict] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = 0
     stopped_early: bool = False
 
 
 def fine_tune(
     model: nn.Module,
-    training: Dataset,
-    validation: Dataset | None,
-    settings: Settings,
+    train_set: Dataset,
+    validation_set: Dataset | None,
+    settings: FineTuneSettings,
     *,
     head: nn.Module | None = None,
     folder: Path | None = None,
     tensorboard: Path | None = None,
     device: str | torch.device | None = None,
     progress: bool = True,
-) -> Outcome:
-    """Train those parameters of a network that require gradients, and leave it with the weights of its best epoch.
+) -> TrainResult:
+    """Train the parameters of a network that require gradients, and leave it with the weights of its best epoch.
 
     Args:
-        model: gives scores (batch, classes); what must not move is frozen (``freeze``). It is moved to the device.
-        training: examples (image (3, height, width), label), drawn in a new order each epoch.
-        validation: examples by which the best epoch is chosen; None: all epochs are trained and the last one is kept.
+        model: returns logits ``(batch, classes)``; freeze what must not change (``freeze``). It is moved to the device.
+        train_set: examples (image ``(3, height, width)``, label), drawn in a new order each epoch.
+        validation_set: examples by which the best epoch is chosen; None: all epochs are trained and the last one kept.
         head: the part of the model with the head's learning rate; by default its classification layer.
-        folder: for ``last.safetensors`` (to go on from), ``best.safetensors`` and ``history.json``. If a run of the
-            same settings was cut off there, it goes on; if it was completed, its outcome is returned.
+        folder: where to write ``last.safetensors`` (to resume from), ``best.safetensors`` and ``history.json``. An
+            interrupted run of the same settings found there is resumed; of a completed one, the result is returned.
         tensorboard: folder for TensorBoard's files.
         device: by default the first CUDA device if there is one, else the CPU.
-        progress: a bar with the time left on the error stream, where that is a terminal.
+        progress: show a progress bar on a terminal, otherwise write one log line per epoch.
 
     Raises:
         ValueError: if the folder holds a damaged checkpoint or another run's, or nothing in the model is trainable.
-        FloatingPointError: if the loss is no number any more.
-        OSError: if a checkpoint cannot be saved; the one before it stays.
-        ModuleNotFoundError: if tensorboard is asked for and not installed.
+        FloatingPointError: if the loss becomes infinite or not a number.
+        OSError: if a checkpoint cannot be saved; the previous one is left intact.
+        ModuleNotFoundError: if TensorBoard is asked for and not installed.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     model.to(device)
-    run = _Run(model, head or head_of(model), settings, folder, _sizes(training, validation))
+    run = _Run(model, head or get_head(model), settings, folder, _sizes(train_set, validation_set))
     with _seeded(settings.seed, device):
         run.resume()
-        batches = DataLoader(training, settings.batch_size, shuffle=True, generator=run.order)
+        batches = DataLoader(train_set, settings.batch_size, shuffle=True, generator=run.order)
         writer = _tensorboard(tensorboard, purge_step=run.epoch + 1)
-        done = run.epoch * len(batches)
-        total = settings.epochs * len(batches)
-        with tqdm(total=total, initial=done, unit="batch", disable=None if progress else True) as bar:
+        total, done = settings.epochs * len(batches), run.epoch * len(batches)
+        with progress_bar("training", total, completed=done, unit="batches", progress=progress, log_ends=False) as bar:
             while not run.finished:
-                entry = run.train_epoch(_on(device, batches), bar)
-                entry |= _validate(model, validation, settings.batch_size, device)
+                entry = run.train_epoch(_to_device(device, batches), bar)
+                entry |= _validate(model, validation_set, settings.batch_size, device)
                 run.end_epoch(entry)
-                for name, value in entry.items():
-                    if writer and name != "epoch":
-                        writer.add_scalar(name, value, entry["epoch"])
-                bar.set_postfix({name: f"{value:.3g}" for name, value in entry.items() if name != "rate"})
+                _report(entry, settings.epochs, bar, writer)
         if writer:
             writer.close()
-    run.take_best()
-    return run.outcome
+    run.load_best()
+    return run.result
+
+
+def _report(entry: dict[str, Any], epochs: int, bar: Progress, writer: SummaryWriter | None) -> None:
+    """Show the metrics of an epoch in the progress bar, or in a line of the log, and in TensorBoard."""
+    metrics = {name: value for name, value in entry.items() if name != "epoch"}
+    for name, value in metrics.items():
+        if writer:
+            writer.add_scalar(name, value, entry["epoch"])
+    shown = {name: f"{value:.3g}" for name, value in metrics.items() if name != "lr"}
+    bar.set_postfix(epoch=f"{entry['epoch']}", **shown)
+    if isinstance(bar, LogProgress):
+        line = ", ".join(f"{name} {value}" for name, value in shown.items())
+        logger.info("%s", f"epoch {entry['epoch']} of {epochs}: {line}")
 
 
 class _Run:
     """The state of a training run, which can be saved and restored."""
 
     def __init__(
-        self, model: nn.Module, head: nn.Module, settings: Settings, folder: Path | None, sizes: dict[str, int]
+        self, model: nn.Module, head: nn.Module, settings: FineTuneSettings, folder: Path | None, sizes: dict[str, int]
     ) -> None:
-        groups = parameter_groups(model, head, settings.head_rate, settings.backbone_rate)
+        groups = parameter_groups(model, head, settings.head_lr, settings.backbone_lr)
         if not groups:
             raise ValueError("found no parameter that requires gradients, expected at least the head's: unfreeze some")
         self.model, self.head, self.settings, self.folder = model, head, settings, folder
         self.optimizer = torch.optim.SGD(
-            groups, lr=settings.head_rate, momentum=settings.momentum, weight_decay=settings.weight_decay, nesterov=True
+            groups, lr=settings.head_lr, momentum=settings.momentum, weight_decay=settings.weight_decay, nesterov=True
         )
         self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, T_max=settings.epochs)
         self.stopping = EarlyStopping(settings.patience)
         self.order = torch.Generator().manual_seed(settings.seed)
-        self.outcome = Outcome()
-        self.best: dict[str, Tensor] | None = None  # in memory only where there is no folder
+        self.result = TrainResult()
+        self.best: dict[str, Tensor] | None = None  # in memory only if there is no folder
         self.made_by = {"settings": asdict(settings), **sizes}
 
     @property
     def epoch(self) -> int:
         """Number of completed epochs."""
-        return len(self.outcome.history)
+        return len(self.result.history)
 
     @property
     def finished(self) -> bool:
-        return self.outcome.stopped_early or self.epoch >= self.settings.epochs
+        return self.result.stopped_early or self.epoch >= self.settings.epochs
 
-    def train_epoch(self, batches: Iterator[tuple[Tensor, Tensor]], bar: tqdm) -> dict:
-        """One pass over the training images; returns the epoch's entry of the history, without validation."""
-        if self.settings.hold_statistics:
-            training_mode(self.model, self.head)
+    def train_epoch(self, batches: Iterable[tuple[Tensor, Tensor]], bar: Progress) -> dict[str, Any]:
+        """One pass over the training images; returns the epoch's entry in the history, without validation."""
+        if self.settings.freeze_batchnorm:
+            set_train_mode(self.model, self.head)
         else:
             self.model.train()
-        rate = self.optimizer.param_groups[0]["lr"]
-        total, images_seen = 0.0, 0
+        lr = self.optimizer.param_groups[0]["lr"]
+        total_loss, num_images = 0.0, 0
         for images, labels in batches:
-            total += train_step(self.model, images, labels, self.optimizer) * len(labels)
-            images_seen += len(labels)
-            bar.update()
+            total_loss += train_step(self.model, images, labels, self.optimizer) * len(labels)
+            num_images += len(labels)
+            bar.advance()
         self.scheduler.step()
-        return {"epoch": self.epoch + 1, "rate": rate, "train_loss": total / images_seen}
+        return {"epoch": self.epoch + 1, "lr": lr, "train_loss": total_loss / num_images}
 
-    def end_epoch(self, entry: dict) -> None:
+    def end_epoch(self, entry: dict[str, Any]) -> None:
         """Add an epoch to the history, keep its weights if it is the best, and save."""
-        lost = [name for name, value in entry.items() if not math.isfinite(value)]
-        if lost:
+        diverged = [name for name, value in entry.items() if not math.isfinite(value)]
+        if diverged:
             raise FloatingPointError(
-                f"epoch {entry['epoch']}: {lost[0]} is {entry[lost[0]]}, expected a number: lower the learning rates"
+                f"epoch {entry['epoch']}: {diverged[0]} is {entry[diverged[0]]}, expected a finite number: "
+                "lower the learning rates"
             )
-        kept = self.outcome.history[self.outcome.best_epoch - 1] if self.outcome.history else None
-        self.outcome.history.append(entry)
-        if kept is None or _merit(entry) > _merit(kept):
-            self.outcome.best_epoch = entry["epoch"]
+        best = self.result.history[self.result.best_epoch - 1] if self.result.history else None
+        self.result.history.append(entry)
+        if best is None or _rank(entry) > _rank(best):
+            self.result.best_epoch = entry["epoch"]
             self._keep_weights(entry)
         if "validation_accuracy" in entry:
-            self.outcome.stopped_early = self.stopping.update(entry["validation_accuracy"])
-        # The best weights before the state that refers to them: a kill in between costs an epoch, not the weights.
+            self.result.stopped_early = self.stopping.update(entry["validation_accuracy"])
+        # After the best weights, to which this state refers: a kill in between costs an epoch, not the weights.
         self._save()
 
-    def take_best(self) -> None:
+    def load_best(self) -> None:
         """Give the model the weights of the best epoch."""
         if self.folder is not None:
             tensors, _ = load_checkpoint(self.folder / BEST)
@@ -204,7 +222,7 @@ class _Run:
         elif self.best is not None:
             self.model.load_state_dict(self.best)
 
-    def _keep_weights(self, entry: dict) -> None:
+    def _keep_weights(self, entry: dict[str, Any]) -> None:
         if self.folder is not None:
             save_checkpoint(self.folder / BEST, self.model.state_dict(), entry)
         else:
@@ -213,67 +231,73 @@ class _Run:
     def _save(self) -> None:
         if self.folder is None:
             return
-        tensors, optimizer = optimizer_state(self.optimizer)
-        tensors = prefixed("model", self.model.state_dict()) | prefixed("optimizer", tensors)
-        tensors |= prefixed("generator", _generators(self.order))
-        about = {
+        tensors, optimizer = split_optimizer_state(self.optimizer)
+        tensors = add_prefix("model", self.model.state_dict()) | add_prefix("optimizer", tensors)
+        tensors |= add_prefix("generator", _generators(self.order))
+        metadata = {
             "made_by": self.made_by,
-            "outcome": asdict(self.outcome),
+            "result": asdict(self.result),
             "stopping": vars(self.stopping),
             "optimizer": optimizer,
             "scheduler": self.scheduler.state_dict(),
         }
-        save_checkpoint(self.folder / LAST, tensors, about)
-        self._write_history()
+        save_checkpoint(self.folder / LAST, tensors, metadata)
+        self._write_history(self.folder)
 
-    def _write_history(self) -> None:
-        write_atomically(self.folder / HISTORY, (json.dumps(self.outcome.history, indent=1) + "\n").encode())
+    def _write_history(self, folder: Path) -> None:
+        write_atomically(folder / HISTORY, (json.dumps(self.result.history, indent=1) + "\n").encode())
 
     def resume(self) -> None:
-        """Take up the run that the folder holds, if it holds one."""
+        """Restore the run that the folder holds, if it holds one."""
         if self.folder is None or not (self.folder / LAST).exists():
             return
-        tensors, about = load_checkpoint(self.folder / LAST)
-        if about.get("made_by") != self.made_by:
+        tensors, metadata = load_checkpoint(self.folder / LAST)
+        if metadata.get("made_by") != self.made_by:
             raise ValueError(
-                f"{LAST} was saved by a run with {about.get('made_by')}, this one has {self.made_by}: run with the "
-                "same settings and images, or give another folder"
+                f"{LAST} was saved by a run with {metadata.get('made_by')}, this one has {self.made_by}: use the same "
+                "settings and images, or another folder"
             )
-        load_weights(self.model, unprefixed("model", tensors), LAST)
-        restore_optimizer(self.optimizer, unprefixed("optimizer", tensors), about["optimizer"])
-        self.scheduler.load_state_dict(about["scheduler"])
-        vars(self.stopping).update(about["stopping"])
-        self.outcome = Outcome(**about["outcome"])
-        _restore_generators(self.order, unprefixed("generator", tensors))
-        self._write_history()  # a kill may have come between the checkpoint and it
+        load_weights(self.model, select_prefix("model", tensors), LAST)
+        load_optimizer_state(self.optimizer, select_prefix("optimizer", tensors), metadata["optimizer"])
+        self.scheduler.load_state_dict(metadata["scheduler"])
+        vars(self.stopping).update(metadata["stopping"])
+        self.result = TrainResult(**metadata["result"])
+        _restore_generators(self.order, select_prefix("generator", tensors))
+        self._write_history(self.folder)  # a kill may have come between the checkpoint and it
 
 
-def _merit(entry: dict) -> tuple[float, float]:
-    """By what epochs are compared, higher is better; without validation images the later one is."""
+def _rank(entry: dict[str, Any]) -> tuple[float, float]:
+    """How epochs are compared, higher is better; without validation images the later one is."""
     if "validation_accuracy" not in entry:
         return float(entry["epoch"]), 0.0
     return entry["validation_accuracy"], -entry["validation_loss"]
 
 
-def _validate(model: nn.Module, validation: Dataset | None, batch_size: int, device: torch.device) -> dict[str, float]:
-    if validation is None:
+def _validate(
+    model: nn.Module, validation_set: Dataset | None, batch_size: int, device: torch.device
+) -> dict[str, float]:
+    if validation_set is None:
         return {}
-    loss, accuracy = evaluate(model, _on(device, DataLoader(validation, batch_size)))
+    loss, accuracy = evaluate(model, _to_device(device, DataLoader(validation_set, batch_size)))
     return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
-def _on(device: torch.device, batches: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
+def _to_device(device: torch.device, batches: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
     for images, labels in batches:
         yield images.to(device), labels.to(device)
 
 
-def _sizes(training: Dataset, validation: Dataset | None) -> dict[str, int]:
-    return {"training_images": len(training), "validation_images": 0 if validation is None else len(validation)}
+def _sizes(train_set: Dataset, validation_set: Dataset | None) -> dict[str, int]:
+    return {"training_images": _length(train_set), "validation_images": _length(validation_set)}
+
+
+def _length(dataset: Dataset | None) -> int:
+    return len(dataset) if isinstance(dataset, Sized) else 0
 
 
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's own generators, which augmentation and dropout draw from, and afterwards leave them as found."""
+    """Seed torch's global generators, which augmentation and dropout use, and restore their states afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -291,7 +315,7 @@ def _restore_generators(order: torch.Generator, states: dict[str, Tensor]) -> No
         torch.cuda.set_rng_state(states["cuda"])
 
 
-def _tensorboard(folder: Path | None, purge_step: int):
+def _tensorboard(folder: Path | None, purge_step: int) -> SummaryWriter | None:
     if folder is None:
         return None
     try:

@@ -1,104 +1,114 @@
-"""A pretrained network, its last layer, which knows the old classes, and that layer's replacement for new ones."""
+"""A pretrained network, and a new classification layer (head) in place of the one for its old classes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torchvision
 from torch import nn
 
 
-def pretrained_network(build, weights):
-    """A network with the pretrained weights that are asked for, and the preparation of images that belongs to them.
+def pretrained_network(
+    builder: Callable[..., nn.Module], weights: torchvision.models.WeightsEnum | None
+) -> tuple[nn.Module, Callable | None]:
+    """Build a network with the requested pretrained weights and the preprocessing that belongs to them.
 
-    torchvision has several sets of weights for most of its networks. They differ in accuracy, and may differ in how
-    images are to be resized and normalized.
+    torchvision has several sets of weights for most of its networks. They differ in accuracy, and they may differ in
+    how images must be resized and normalized.
 
     Args:
-        build: one of torchvision's functions that make a network, such as ``torchvision.models.resnet18``. It takes
-            the keyword ``weights``, an entry of the network's enumeration or None.
+        builder: one of torchvision's model builders, such as ``torchvision.models.resnet18``. It takes the keyword
+            argument ``weights``, an entry of the network's weights enumeration or None.
         weights: such an entry, for instance ``torchvision.models.ResNet18_Weights.IMAGENET1K_V1``; None for a network
-            with fresh random weights.
+            with random weights.
 
     Returns:
-        ``(network, prepare)``: the network, in evaluation mode, and what turns an image into its input: the result of
-        the entry's ``transforms()``; None where ``weights`` is None.
+        ``(network, preprocess)``: the network in evaluation mode, and the callable that turns an image into its input,
+        which the entry's ``transforms()`` returns; None if ``weights`` is None.
 
-    Example::
+    Example:
+        >>> network, preprocess = pretrained_network(torchvision.models.squeezenet1_1, None)
+        >>> network.training, preprocess
+        (False, None)
 
-        network, prepare = pretrained_network(torchvision.models.resnet18, torchvision.models.ResNet18_Weights.DEFAULT)
-        network(prepare(image).unsqueeze(0)).argmax()  # the class, of ImageNet's 1,000
+        With ``torchvision.models.ResNet18_Weights.DEFAULT`` instead of None, ``preprocess(image)`` is the input that
+        the network expects, and ``network(preprocess(image).unsqueeze(0))`` are its 1,000 logits.
 
     Source: https://docs.pytorch.org/vision/stable/models.html, "Initializing pre-trained models".
     """
-    network = build(weights=weights).eval()
+    network = builder(weights=weights).eval()
     return network, None if weights is None else weights.transforms()
 
 
-def replace_head(model, classes):
-    """Replace the classification layer of a pretrained network by a fresh one for other classes, in place.
+def replace_head(model: nn.Module, num_classes: int) -> nn.Module:
+    """Replace the classification layer of a pretrained network with a new one for other classes, in place.
 
-    Three families of torchvision's models are known by their attributes, not by their class, so that any network
-    built alike will do:
+    Three families of torchvision's networks are recognized by their attributes, not by their class, so that any
+    network with the same structure works:
 
     - ResNet: the classification layer is ``model.fc``;
-    - VGG and MobileNet: it is the last layer of the sequence ``model.classifier``; the layers of the sequence before
-      it are kept, as they are.
+    - VGG and MobileNet: it is the last layer of ``model.classifier``; the layers of the classifier before it are kept
+      as they are.
 
-    The new layer takes as many inputs as the old one took, whatever their number is. Its weights are drawn as
-    ``nn.Linear`` draws them, it is trainable even where the rest of the model is frozen, and it is on the device and
-    of the dtype of the old one. Nothing else in the model changes: neither weights, nor what is frozen, nor the
-    training or evaluation mode of any layer that stays.
+    The new layer has as many inputs as the old one. It is initialized as ``nn.Linear`` initializes itself, it is
+    trainable even if the rest of the model is frozen, and it has the device and dtype of the old layer. Nothing else
+    in the model changes: no weights, no ``requires_grad``, no training or evaluation mode of another layer.
 
     Args:
         model: the network; its classification layer is an ``nn.Linear``.
-        classes: number of new classes, at least 1.
+        num_classes: number of new classes, at least 1.
 
     Returns:
-        The same model object, which now gives scores ``(batch, classes)``.
+        The same model object, whose outputs are now logits ``(batch, num_classes)``.
 
     Raises:
         TypeError: if the model has neither an ``fc`` that is an ``nn.Linear`` nor a ``classifier`` that is an
             ``nn.Sequential`` ending in one.
 
-    Example::
-
-        resnet = torchvision.models.resnet18()
-        replace_head(resnet, classes=2) is resnet  # True
-        resnet.fc  # Linear(in_features=512, out_features=2, bias=True)
-        vgg = torchvision.models.vgg16()
-        replace_head(vgg, classes=2)
-        vgg.classifier[-1]  # Linear(in_features=4096, out_features=2, bias=True)
-        vgg.classifier[0]  # Linear(in_features=25088, out_features=4096, bias=True), as before
+    Example:
+        >>> with torch.device("meta"):  # shapes only: nothing is initialized
+        ...     resnet, vgg = torchvision.models.resnet18(), torchvision.models.vgg16()
+        >>> replace_head(resnet, num_classes=2) is resnet
+        True
+        >>> resnet.fc
+        Linear(in_features=512, out_features=2, bias=True)
+        >>> replace_head(vgg, num_classes=2).classifier[-1]
+        Linear(in_features=4096, out_features=2, bias=True)
+        >>> vgg.classifier[0]  # as before
+        Linear(in_features=25088, out_features=4096, bias=True)
 
     Source: Yosinski et al. 2014, "How transferable are features in deep neural networks?", arXiv:1411.1792; the
-    models of https://docs.pytorch.org/vision/stable/models.html.
+    networks of https://docs.pytorch.org/vision/stable/models.html.
     """
-    classifier = getattr(model, "classifier", None)
-    if isinstance(getattr(model, "fc", None), nn.Linear):
-        old = model.fc
-        model.fc = nn.Linear(old.in_features, classes, device=old.weight.device, dtype=old.weight.dtype)
-    elif isinstance(classifier, nn.Sequential) and len(classifier) and isinstance(classifier[-1], nn.Linear):
-        old = classifier[-1]
-        classifier[-1] = nn.Linear(old.in_features, classes, device=old.weight.device, dtype=old.weight.dtype)
-    else:
+    fc, classifier = getattr(model, "fc", None), getattr(model, "classifier", [])
+    last = classifier[-1] if isinstance(classifier, nn.Sequential) and len(classifier) else None
+    old = fc if isinstance(fc, nn.Linear) else last
+    if not isinstance(old, nn.Linear):
         raise TypeError(
             f"{type(model).__name__} has no linear layer as `fc` or at the end of `classifier`: "
             "expected a network built like torchvision's ResNet, VGG or MobileNet"
         )
+    new = nn.Linear(old.in_features, num_classes, device=old.weight.device, dtype=old.weight.dtype)
+    if old is fc:
+        model.fc = new
+    else:
+        classifier[-1] = new
     return model
 
 
-def head_of(model: nn.Module) -> nn.Linear:
+def get_head(model: nn.Module) -> nn.Linear:
     """The classification layer of a network built like torchvision's ResNet, VGG or MobileNet.
 
     Raises:
-        TypeError: if it has none where these families have it.
+        TypeError: if there is no linear layer where these families have it.
     """
-    last = getattr(model, "fc", None)
+    head = getattr(model, "fc", None)
     classifier = getattr(model, "classifier", None)
-    if last is None and isinstance(classifier, nn.Sequential) and len(classifier):
-        last = classifier[-1]
-    if not isinstance(last, nn.Linear):
+    if head is None and isinstance(classifier, nn.Sequential) and len(classifier):
+        head = classifier[-1]
+    if not isinstance(head, nn.Linear):
         raise TypeError(
             f"{type(model).__name__} has no linear layer as `fc` or at the end of `classifier`: "
             "expected a network built like torchvision's ResNet, VGG or MobileNet"
         )
-    return last
+    return head

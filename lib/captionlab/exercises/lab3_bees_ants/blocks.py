@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from captionlab.exercises.lab3_bees_ants.common import draw, error_of, lab, modes, torch_seed, trainable
+from captionlab.exercises.drawing import draw, torch_seed
+from captionlab.exercises.lab3_bees_ants.common import error_of, lab, modes, trainable
 from captionlab.exercises.lab3_bees_ants.networks import SmallVGG
 
 
 def _vgg(rng, count: int, batch_norm: bool) -> SmallVGG:
-    """So many blocks, none with a single convolution at the end: layers, convolutions and blocks count differently."""
+    """``count`` blocks, of which the last have several convolutions, so layers, convolutions and blocks differ."""
     blocks = [[4] * draw(rng, 1, 2) for _ in range(count - 2)] + [[5] * 2, [6] * draw(rng, 2, 3)]
     with torch_seed(0):
         return SmallVGG(blocks, 4, 3, batch_norm)
@@ -30,12 +29,13 @@ def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
     count = draw(rng, 4, 5)
     vgg = _vgg(rng, count, False).requires_grad_(False)
     unfreeze_last_blocks(vgg, 1)
-    label = f"a frozen VGG of {count} blocks, the last block: which parameters of its features are trained"
+    label = f"a frozen VGG with {count} blocks, the last block: which parameters of its features are trainable"
     yield label, trained(vgg)
     vgg = _vgg(rng, count, False)
     vgg.classifier[0].requires_grad_(False)
-    unfreeze_last_blocks(vgg=vgg, blocks=2)
-    yield "a VGG that is all trainable, the last two blocks", [trained(vgg), trainable(vgg.classifier)]
+    unfreeze_last_blocks(vgg=vgg, num_blocks=2)
+    label = "a VGG whose features are all trainable, the last two blocks: which parameters of it are trainable"
+    yield label, [trained(vgg), trainable(vgg.classifier)]
     vgg = _vgg(rng, count, True).requires_grad_(False).eval()
     unfreeze_last_blocks(vgg, count - 1)
     label = f"a frozen VGG with batch normalization, {count - 1} blocks of {count}: the same, and its layers' modes"
@@ -56,125 +56,64 @@ def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
     hint="This is the code you were given. Print list(vgg.children()) and its length: what does [5:] leave of it? The "
     "blocks are runs of layers inside vgg.features.",
 )
-def children_of_the_model(vgg, blocks):
+def children_of_the_model(vgg, num_blocks):
     for parameter in vgg.features.parameters():
         parameter.requires_grad = False
-    # Early layers stay frozen, the last blocks are set free again, to be fine-tuned.
+    # Early layers stay frozen; the last blocks are unfrozen again for fine-tuning.
     for block in list(vgg.children())[5:]:
         for parameter in block.parameters():
             parameter.requires_grad = True
 
 
-@lab.misconception(
+FIRST_TRAINED = "0 if num_blocks == len(ends) else ends[-num_blocks - 1] + 1"
+
+lab.misconceptions(
     "unfreeze_last_blocks",
-    hint="You count the blocks from the front. The first blocks see edges and colors, which serve any task: they stay "
-    "frozen, the last ones are trained.",
+    counts_from_the_front=(
+        "You count the blocks from the front. The first blocks see edges and colors, which are useful for any task: "
+        "they stay frozen, and the last ones are trained.",
+        {
+            FIRST_TRAINED: "ends[num_blocks - 1] if num_blocks else -1",
+            "index >= first_trained": "index <= first_trained",
+        },
+    ),
+    one_block_short=(
+        "One block too few is trained: a pooling is the end of its block, not the beginning of the next. With one "
+        "block, you start at the very last layer.",
+        {FIRST_TRAINED: "ends[-num_blocks] if num_blocks else len(vgg.features)"},
+    ),
+    counts_layers=(
+        "You count layers, but a block has several: convolutions, ReLUs and a pooling. Find the poolings first.",
+        {"if not 0 <= num_blocks": "", FIRST_TRAINED: "len(vgg.features) - num_blocks"},
+    ),
+    counts_convolutions=(
+        "You count convolutions. A block has two or three of them, and ends with a pooling.",
+        {"nn.MaxPool2d": "nn.Conv2d", FIRST_TRAINED: "ends[-num_blocks] if num_blocks else len(vgg.features)"},
+    ),
+    leaves_the_earlier_ones=(
+        "The last blocks are trainable, but those before them stay as they were. Freeze them: they may have been "
+        "trainable.",
+        {
+            "layer.requires_grad_(index >= first_trained)": "if index >= first_trained:\n"
+            "            layer.requires_grad_()"
+        },
+    ),
+    sets_the_classifier_too=(
+        "The convolutions are right, but you also set the classifier, which must stay as it is: the caller has already "
+        "decided about the head.",
+        {
+            "for index, layer in enumerate(vgg.features):": "vgg.requires_grad_(False)\n    for index, layer in "
+            "enumerate(vgg.features):"
+        },
+    ),
+    fails_for_all_blocks=(
+        "With all blocks you look for a pooling before the first block, and there is none. Then training starts at "
+        "layer 0.",
+        {FIRST_TRAINED: "ends[-num_blocks - 1] + 1"},
+    ),
+    accepts_any_number=(
+        "The blocks are right, but the error is missing: raise a ValueError if more blocks are requested than there "
+        "are.",
+        {"if not 0 <= num_blocks": "", "num_blocks == len(ends)": "num_blocks >= len(ends)"},
+    ),
 )
-def counts_from_the_front(vgg, blocks):
-    ends = [index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]
-    if not 0 <= blocks <= len(ends):
-        raise ValueError("no such number of blocks")
-    last_trained = ends[blocks - 1] if blocks else -1
-    for index, layer in enumerate(vgg.features):
-        for parameter in layer.parameters():
-            parameter.requires_grad = index <= last_trained
-
-
-@lab.misconception(
-    "unfreeze_last_blocks",
-    hint="One block too few is trained: a pooling is the end of its block, not the start of the next. With one block, "
-    "your cut is at the very last layer.",
-)
-def one_block_short(vgg, blocks):
-    ends = [index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]
-    if not 0 <= blocks <= len(ends):
-        raise ValueError("no such number of blocks")
-    first_trained = ends[-blocks] if blocks else len(vgg.features)
-    for index, layer in enumerate(vgg.features):
-        for parameter in layer.parameters():
-            parameter.requires_grad = index > first_trained
-
-
-@lab.misconception(
-    "unfreeze_last_blocks",
-    hint="You count layers, and a block has several: convolutions, ReLUs and a pooling. Find the poolings first.",
-)
-def counts_layers(vgg, blocks):
-    for parameter in vgg.features.parameters():
-        parameter.requires_grad = False
-    for layer in list(vgg.features)[len(vgg.features) - blocks :]:
-        for parameter in layer.parameters():
-            parameter.requires_grad = True
-
-
-@lab.misconception(
-    "unfreeze_last_blocks", hint="You count convolutions. A block has two or three of them, and ends with a pooling."
-)
-def counts_convolutions(vgg, blocks):
-    convolutions = [index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.Conv2d)]
-    if not 0 <= blocks <= len(convolutions):
-        raise ValueError("no such number of blocks")
-    first_trained = convolutions[-blocks] if blocks else len(vgg.features)
-    for index, layer in enumerate(vgg.features):
-        for parameter in layer.parameters():
-            parameter.requires_grad = index >= first_trained
-
-
-@lab.misconception(
-    "unfreeze_last_blocks",
-    hint="The last blocks are trained; those before them are left as they came. Freeze them: the model may come "
-    "trainable.",
-)
-def leaves_the_earlier_ones(vgg, blocks):
-    ends = [index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]
-    if not 0 <= blocks <= len(ends):
-        raise ValueError("no such number of blocks")
-    first_trained = 0 if blocks == len(ends) else ends[-blocks - 1] + 1
-    for layer in list(vgg.features)[first_trained:]:
-        for parameter in layer.parameters():
-            parameter.requires_grad = True
-
-
-@lab.misconception(
-    "unfreeze_last_blocks",
-    hint="The convolutions are right, but you also set the classifier, which keeps what it has: whoever calls this has "
-    "decided about the head already.",
-)
-def sets_the_classifier_too(vgg, blocks):
-    ends = [index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]
-    if not 0 <= blocks <= len(ends):
-        raise ValueError("no such number of blocks")
-    first_trained = 0 if blocks == len(ends) else ends[-blocks - 1] + 1
-    for parameter in vgg.parameters():
-        parameter.requires_grad = False
-    for layer in list(vgg.features)[first_trained:]:
-        for parameter in layer.parameters():
-            parameter.requires_grad = True
-
-
-@lab.misconception(
-    "unfreeze_last_blocks",
-    hint="With all blocks you look for a pooling before the first block, and there is none. Then training starts at "
-    "layer 0.",
-)
-def fails_for_all_blocks(vgg, blocks):
-    ends = [index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]
-    if not 0 <= blocks <= len(ends):
-        raise ValueError("no such number of blocks")
-    first_trained = ends[-blocks - 1] + 1
-    for index, layer in enumerate(vgg.features):
-        for parameter in layer.parameters():
-            parameter.requires_grad = index >= first_trained
-
-
-@lab.misconception(
-    "unfreeze_last_blocks",
-    hint="The blocks are right. What is missing is the error: asked for more blocks than there are, raise a "
-    "ValueError.",
-)
-def accepts_any_number(vgg, blocks):
-    ends = [-1, *(index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d))]
-    first_trained = ends[max(len(ends) - 1 - blocks, 0)] + 1
-    for index, layer in enumerate(vgg.features):
-        for parameter in layer.parameters():
-            parameter.requires_grad = index >= first_trained

@@ -1,4 +1,4 @@
-"""Find the bug: a validation set that is none. Probe, the code it starts from, other misconceptions."""
+"""Find the bug: a validation set that is not one. Probe, the code it starts from, other misconceptions."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from captionlab.exercises.lab3_bees_ants.common import draw, draw_different, lab
+from captionlab.exercises.drawing import draw, draw_different
+from captionlab.exercises.lab3_bees_ants.common import lab
 
 
 class _Transform:
-    """Stands in for a transform: tells which it is, the picture's mode and its red, which says which file it was."""
+    """Stands in for a transform: returns which one it is, the image's mode, and its red, which identifies the file."""
 
     def __init__(self, kind: str):
         self.kind = kind
         self.calls = 0
 
-    def __call__(self, picture):
+    def __call__(self, image):
         self.calls += 1
-        pixels = np.asarray(picture)
-        return [self.kind, picture.mode, int(pixels[0, 0, 0] if pixels.ndim == 3 else pixels[0, 0])]
+        pixels = np.asarray(image)
+        return [self.kind, image.mode, int(pixels[0, 0, 0] if pixels.ndim == 3 else pixels[0, 0])]
 
 
 def _write(folder: Path, reds: list[int], modes: list[str]) -> list[Path]:
     paths = []
     for at, (red, mode) in enumerate(zip(reds, modes, strict=True)):
-        # Gray where the mode is: converting it to RGB and back keeps the level.
+        # Gray if the mode is gray: converting it to RGB and back keeps the level.
         color = (red, 100, 50) if mode in ("RGB", "P") else (red, red, red)
         image = Image.new("RGB", (4, 3), color)
         paths.append(folder / f"image_{at}.png")
@@ -37,7 +37,7 @@ def _write(folder: Path, reds: list[int], modes: list[str]) -> list[Path]:
 
 
 def _file(example, reds):
-    """The number of the file an example is of, or -1."""
+    """The index of the file that an example comes from, or -1."""
     red = example[0][2]
     return reds.index(red) if red in reds else -1
 
@@ -63,174 +63,75 @@ def probe_make_datasets(make_datasets, rng):
         paths = _write(Path(folder), reds, modes)
         transforms = _Transform("training transform"), _Transform("evaluation transform")
         training_set, validation_set = make_datasets(paths, labels, train, validation, transforms)
-        yield (
-            f"{len(train)} training and {held_out} validation images: lengths",
-            [len(training_set), len(validation_set)],
-        )
+        label = f"{len(train)} training and {held_out} validation images: lengths"
+        yield label, [len(training_set), len(validation_set)]
         examples = [training_set[k] for k in range(len(train))]
-        label = "training set: files, labels and which transform"
+        label = "training set: files, labels, and which transform"
         yield label, [[_file(each, reds) for each in examples], [each[1] for each in examples], examples[1][0][0]]
-        yield "training set: modes the transform received", [each[0][1] for each in examples]
+        yield "training set: modes of the images that the transform received", [each[0][1] for each in examples]
         examples = [validation_set[k] for k in range(held_out)]
         yield "validation set: files", [_file(each, reds) for each in examples]
         yield "validation set: labels", [[each[1] for each in examples], labels[validation[0]]]
-        yield "validation set: transforms, and modes they received", [each[0][:2] for each in examples]
+        yield "validation set: transforms, and modes of the images they received", [each[0][:2] for each in examples]
         before = [transform.calls for transform in transforms]
-        for data in (training_set, validation_set):
+        for dataset in (training_set, validation_set):
             for _ in range(3):
-                data[1]
+                dataset[1]
         calls = [transform.calls - earlier for transform, earlier in zip(transforms, before, strict=True)]
-        yield "one example of each set asked for three more times: calls of the two transforms", calls
+        yield "one example of each set requested three more times: calls of the two transforms", calls
+
+
+lab.misconceptions(
+    "make_datasets",
+    validation_from_the_training_set=(
+        "This is the code you were given. Which files does validation_set read, and through which transform? Only the "
+        "length of `validation_indices` is used.",
+        {
+            "training_transform, evaluation_transform = transforms": "# The training set is augmented; validation "
+            "uses part of the data.\n    training_set = Images(train_indices, transforms[0])",
+            "return Images(train_indices, training_transform), Images(validation_indices, evaluation_transform)": (
+                "validation_set = torch.utils.data.Subset(training_set, range(len(validation_indices)))\n"
+                "    return training_set, validation_set"
+            ),
+        },
+    ),
+    validation_augmented=(
+        "The files are right now, but validation images still go through the training transform: they are augmented.",
+        {"Images(validation_indices, evaluation_transform)": "Images(validation_indices, training_transform)"},
+    ),
+    validation_has_training_images=(
+        "The transform is right now, but the validation set still holds training images: it must read the files of "
+        "`validation_indices`.",
+        {"Images(validation_indices": "Images(train_indices[: len(validation_indices)]"},
+    ),
+    labels_by_position=(
+        "The files are selected by their index, but the labels by their position: example k is the file indices[k], "
+        "and its label is labels[indices[k]].",
+        {"labels[index]": "labels[k]"},
+    ),
+    trains_on_everything=(
+        "The validation set is right, but training uses all files, including those of the validation set.",
+        {"Images(train_indices": "Images(range(len(paths))"},
+    ),
+    training_not_augmented=(
+        "Both sets use the evaluation transform now: your repair has taken the augmentation away from training.",
+        {"Images(train_indices, training_transform)": "Images(train_indices, evaluation_transform)"},
+    ),
+    keeps_the_mode=(
+        "Grayscale images and images with a palette reach the transform as they are; the network needs three channels. "
+        "Convert to RGB.",
+        {'image.convert("RGB")': "image"},
+    ),
+)
 
 
 @lab.misconception(
     "make_datasets",
-    hint="This is the code you were given. Which files does validation_set read, and through which transform? The "
-    "argument `validation` is used for its length only.",
+    hint="You transform every image once and keep the result: training sees the same crops in every epoch. Transform "
+    "when an example is requested.",
 )
-def validation_from_the_training_set(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices, transform):
-            self.indices, self.transform = list(indices), transform
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            index = self.indices[k]
-            with Image.open(paths[index]) as image:
-                return self.transform(image.convert("RGB")), labels[index]
-
-    # The training set gets the augmentation; validation is measured on a part of the data.
-    training_set = Images(train, transforms[0])
-    validation_set = torch.utils.data.Subset(training_set, range(len(validation)))
-    return training_set, validation_set
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="The files are right now, but validation images still go through the training transform: they are augmented.",
-)
-def validation_augmented(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices):
-            self.indices = list(indices)
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            with Image.open(paths[self.indices[k]]) as image:
-                return transforms[0](image.convert("RGB")), labels[self.indices[k]]
-
-    return Images(train), Images(validation)
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="The transform is right now, but the validation set still has training images: it must read the files of "
-    "`validation`.",
-)
-def validation_has_training_images(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices, transform):
-            self.indices, self.transform = list(indices), transform
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            with Image.open(paths[self.indices[k]]) as image:
-                return self.transform(image.convert("RGB")), labels[self.indices[k]]
-
-    return Images(train, transforms[0]), Images(train[: len(validation)], transforms[1])
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="The files are picked by their index, the labels by their position: example k shows file indices[k], and its "
-    "label is labels[indices[k]].",
-)
-def labels_by_position(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices, transform):
-            self.indices, self.transform = list(indices), transform
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            with Image.open(paths[self.indices[k]]) as image:
-                return self.transform(image.convert("RGB")), labels[k]
-
-    return Images(train, transforms[0]), Images(validation, transforms[1])
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="The validation set is right, but training uses all files, those of the validation set among them.",
-)
-def trains_on_everything(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices, transform):
-            self.indices, self.transform = list(indices), transform
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            with Image.open(paths[self.indices[k]]) as image:
-                return self.transform(image.convert("RGB")), labels[self.indices[k]]
-
-    return Images(range(len(paths)), transforms[0]), Images(validation, transforms[1])
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="Evaluation's transform serves for both sets now; training lost its augmentation in the repair.",
-)
-def training_not_augmented(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices):
-            self.indices = list(indices)
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            with Image.open(paths[self.indices[k]]) as image:
-                return transforms[1](image.convert("RGB")), labels[self.indices[k]]
-
-    return Images(train), Images(validation)
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="You transform every picture once and keep the result: training sees the same crops in every epoch. Transform "
-    "when an example is asked for.",
-)
-def transforms_once(paths, labels, train, validation, transforms):
+def transforms_once(paths, labels, train_indices, validation_indices, transforms):
     def examples(indices, transform):
         return [(transform(Image.open(paths[index]).convert("RGB")), labels[index]) for index in indices]
 
-    return examples(train, transforms[0]), examples(validation, transforms[1])
-
-
-@lab.misconception(
-    "make_datasets",
-    hint="Gray pictures and pictures with a palette reach the transform as they are; the network needs three colors. "
-    "Convert to RGB.",
-)
-def keeps_the_mode(paths, labels, train, validation, transforms):
-    class Images(torch.utils.data.Dataset):
-        def __init__(self, indices, transform):
-            self.indices, self.transform = list(indices), transform
-
-        def __len__(self):
-            return len(self.indices)
-
-        def __getitem__(self, k):
-            with Image.open(paths[self.indices[k]]) as image:
-                return self.transform(image), labels[self.indices[k]]
-
-    return Images(train, transforms[0]), Images(validation, transforms[1])
+    return examples(train_indices, transforms[0]), examples(validation_indices, transforms[1])

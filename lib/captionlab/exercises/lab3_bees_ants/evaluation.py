@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from captionlab.exercises.lab3_bees_ants.common import (
-    draw,
-    draw_images,
-    draw_labels,
-    lab,
-    modes,
-    statistics,
-    torch_seed,
-)
+from captionlab.exercises.drawing import draw, torch_seed
+from captionlab.exercises.lab3_bees_ants.common import draw_images, draw_labels, lab, modes, statistics
 from captionlab.exercises.lab3_bees_ants.networks import normed_head, small_mobilenet
 from captionlab.grading.probe_helpers import outcome_of
 
 
 class _Watched(nn.Module):
-    """A network that notes, at each call, whether gradients are being computed."""
+    """A network that records at each call whether gradients are enabled."""
 
     def __init__(self, network: nn.Module):
         super().__init__()
         self.network = network
-        self.gradients = []
+        self.gradients: list[bool] = []
 
     def forward(self, images):
         self.gradients.append(torch.is_grad_enabled())
@@ -33,13 +25,13 @@ class _Watched(nn.Module):
 
 
 def _batches(rng, model, classes):
-    """Five, four and one image; labeled as the model would, most of the first batch, less and none of the others."""
-    for size, right in ((5, draw(rng, 3, 4)), (4, draw(rng, 1, 2)), (1, 0)):
+    """Five, four and one image; the model is right about most of the first batch, and about fewer of the others."""
+    for size, correct in ((5, draw(rng, 3, 4)), (4, draw(rng, 1, 2)), (1, 0)):
         images = draw_images(rng, size)
         with torch_seed(0), torch.no_grad():
             model.eval()
             labels = model(images).argmax(dim=1)
-        labels[right:] = (labels[right:] + 1) % classes
+        labels[correct:] = (labels[correct:] + 1) % classes
         yield images, labels
 
 
@@ -62,21 +54,21 @@ def probe_evaluate(evaluate, rng):
     before = statistics(model)
     model.train()
     loss, accuracy = measure(model, list(batches))
-    label = "batches of 5, 4 and 1 images, a model in training mode: "
-    yield label + "loss", loss
-    yield label + "accuracy", accuracy
+    case = "batches of 5, 4 and 1 images, a model in training mode: "
+    yield case + "loss", loss
+    yield case + "accuracy", accuracy
     types = [isinstance(loss, float), isinstance(accuracy, float)]
-    yield label + "both again, and the types", [*measure(model, list(batches)), *types]
+    yield case + "both again, and whether they are Python floats", [*measure(model, list(batches)), *types]
     again = measure(model=model, batches=iter(batches))[0]
-    asked = "loss, how far the batch statistics moved, and modes afterwards"
-    yield label + asked, [again, statistics(model) - before, modes(model)]
+    moved = statistics(model) - before
+    yield case + "loss, how far the batch statistics moved, and modes afterwards", [again, moved, modes(model)]
     model.eval()
     label = "the same model in evaluation mode: loss, accuracy, and modes afterwards"
     yield label, [*measure(model, list(batches)), modes(model)]
 
     watched = _Watched(model)
     seen = measure(watched, [batches[0], batches[2]])
-    label = "batches of 5 and 1: accuracy, whether gradients were on at each call of the model, and afterwards"
+    label = "batches of 5 and 1: accuracy, whether gradients were enabled at each call of the model, and afterwards"
     yield label, [seen[1], watched.gradients, torch.is_grad_enabled()]
     model = _model(rng, classes)
     normed_head(rng, model)
@@ -87,202 +79,60 @@ def probe_evaluate(evaluate, rng):
     yield "no batches at all", outcome_of(measure, model, [])
 
 
-@lab.misconception(
+RESTORE = "for layer, was_training in modes:\n        layer.training = was_training"
+
+lab.misconceptions(
     "evaluate",
-    hint="You average over batches: the single image of the last batch counts as much as the five of the first. Sum "
-    "over images, and divide by their number.",
+    averages_batches=(
+        "You average over batches: the single image of the last batch counts as much as the five of the first. Sum "
+        "over images and divide by their number.",
+        {
+            ', reduction="sum"': "",
+            ".sum().item()": ".float().mean().item()",
+            "num_images += len(labels)": "num_images += 1",
+        },
+    ),
+    stays_in_training_mode=(
+        "The model is evaluated in the mode it was in: dropout is active, and batch normalization uses and updates the "
+        "statistics of your validation images. Call model.eval() first.",
+        {"model.eval()": ""},
+    ),
+    leaves_evaluation_mode=(
+        "You leave the model in evaluation mode: if it was being trained, training continues without dropout. Restore "
+        "the mode of every layer.",
+        {RESTORE: ""},
+    ),
+    ends_in_training_mode=(
+        "Afterwards everything is in training mode, whatever it was before: a frozen backbone starts to drift. Record "
+        "the mode of each layer and restore it.",
+        {RESTORE: "model.train()"},
+    ),
+    restores_one_mode_for_all=(
+        "You restore the mode of the model as a whole, so all layers get the same one. Head and backbone can be in "
+        "different modes: record that of each of model.modules().",
+        {RESTORE: "model.train(modes[0][1])"},
+    ),
+    keeps_gradients=(
+        "The numbers are right, but gradients are enabled while the model runs, which wastes time and memory. Wrap the "
+        "loop in `with torch.no_grad():`.",
+        {"torch.no_grad()": "torch.enable_grad()"},
+    ),
+    accuracy_in_percent=(
+        "Your accuracy is in percent; the docstring asks for a fraction from 0 to 1.",
+        {"correct / num_images": "100 * correct / num_images"},
+    ),
+    softmax_before_cross_entropy=(
+        "You apply softmax to the logits before the cross-entropy, which has one inside: the loss is wrong, while the "
+        "accuracy is unaffected.",
+        {"model(images)": "torch.softmax(model(images), dim=1)"},
+    ),
+    divides_twice=(
+        "Your loss adds up means: F.cross_entropy returns the mean of its batch. Ask for the sum, or multiply by the "
+        "number of images, before you divide by the number of all images.",
+        {', reduction="sum"': ""},
+    ),
+    divides_by_zero=(
+        "Everything is right except for an empty data set: there you divide by zero. Raise a ValueError instead.",
+        {"if num_images == 0": ""},
+    ),
 )
-def averages_batches(model, batches):
-    states = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    losses, accuracies = [], []
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            losses.append(F.cross_entropy(scores, labels).item())
-            accuracies.append((scores.argmax(dim=1) == labels).float().mean().item())
-    for layer, training in states:
-        layer.training = training
-    if not losses:
-        raise ValueError("no batches")
-    return sum(losses) / len(losses), sum(accuracies) / len(accuracies)
-
-
-@lab.misconception(
-    "evaluate",
-    hint="The model is evaluated in the mode it came in: dropout drops, and batch normalization uses, and learns, the "
-    "statistics of your validation images. Call model.eval() first.",
-)
-def stays_in_training_mode(model, batches):
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="The model is left in evaluation mode: a caller that was training goes on without dropout. Put every layer "
-    "back in the mode it was in.",
-)
-def leaves_evaluation_mode(model, batches):
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="Afterwards everything is in training mode, whatever it was before: a frozen backbone starts to drift. Note "
-    "the mode of each layer, and put it back.",
-)
-def ends_in_training_mode(model, batches):
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    model.train()
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="You put back the mode of the model as a whole, and so give all layers the same. Head and backbone can be in "
-    "different modes: note that of each of model.modules().",
-)
-def restores_one_mode_for_all(model, batches):
-    was_training = model.training
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    model.train(was_training)
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="The numbers are right, but gradients are on while the model runs, which costs time and memory for nothing. "
-    "Wrap the loop in `with torch.no_grad():`.",
-)
-def keeps_gradients(model, batches):
-    states = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    for images, labels in batches:
-        scores = model(images)
-        loss += F.cross_entropy(scores, labels, reduction="sum").item()
-        right += (scores.argmax(dim=1) == labels).sum().item()
-        seen += len(labels)
-    for layer, training in states:
-        layer.training = training
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception("evaluate", hint="Your accuracy is in percent; a share from 0 to 1 was asked for.")
-def accuracy_in_percent(model, batches):
-    states = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    for layer, training in states:
-        layer.training = training
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, 100.0 * right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="You take a softmax of the scores before the cross-entropy, which has one inside: the loss is wrong, while "
-    "the accuracy does not mind.",
-)
-def softmax_before_cross_entropy(model, batches):
-    states = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = torch.softmax(model(images), dim=1)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    for layer, training in states:
-        layer.training = training
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="The loss adds up means: F.cross_entropy gives the mean of its batch. Ask for the sum, or multiply by the "
-    "number of images, before dividing by all of them.",
-)
-def divides_twice(model, batches):
-    states = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels).item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    for layer, training in states:
-        layer.training = training
-    if seen == 0:
-        raise ValueError("no batches")
-    return loss / seen, right / seen
-
-
-@lab.misconception(
-    "evaluate",
-    hint="All is right but for an empty data set: there you divide by zero. Raise a ValueError that says so.",
-)
-def divides_by_zero(model, batches):
-    states = [(layer, layer.training) for layer in model.modules()]
-    model.eval()
-    loss, right, seen = 0.0, 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            scores = model(images)
-            loss += F.cross_entropy(scores, labels, reduction="sum").item()
-            right += (scores.argmax(dim=1) == labels).sum().item()
-            seen += len(labels)
-    for layer, training in states:
-        layer.training = training
-    return loss / seen, right / seen
