@@ -1,7 +1,7 @@
-"""Make lib/captionlab/datasets/scene15_split.json from a copy of 15-Scene that is split already.
+"""Make lib/captionlab/datasets/scene15_split.json from a copy of 15-Scene that is already split.
 
 python data_scripts/make_scene15_split.py MIRROR/15-Scene.zip          write the list
-python data_scripts/make_scene15_split.py MIRROR/15-Scene.zip --check  fail if the list written is another one
+python data_scripts/make_scene15_split.py MIRROR/15-Scene.zip --check  fail if the list differs
 """
 
 import json
@@ -18,10 +18,10 @@ ABOUT = "15-Scene: the numbers of each class's training images; every other numb
 
 
 def split_of(archive: Path) -> str:
-    """The split of an archive with `15-Scene/{train,test}/<class>/image_NNNN.jpg`, as the text of the list.
+    """The split of an archive with `15-Scene/{train,test}/<class>/image_NNNN.jpg`, as JSON.
 
     Raises:
-        click.ClickException: classes are missing, or the images of a class are not numbered from 1 without gaps.
+        click.ClickException: if classes are missing, or the images of a class are not numbered from 1 without gaps.
     """
     numbers: dict[tuple[str, str], set[int]] = {}
     for name in zipfile.ZipFile(archive).namelist():
@@ -45,9 +45,9 @@ def split_of(archive: Path) -> str:
 
 @click.command()
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--check", is_flag=True, help="Write nothing; fail if the list in the library is another one.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the list in the library differs.")
 def main(archive: Path, check: bool) -> None:
-    """Write the list of training images of ARCHIVE, a copy of 15-Scene.zip that is split."""
+    """Write the list of training images of ARCHIVE, a copy of 15-Scene.zip that is already split."""
     text = split_of(archive)
     if not check:
         TARGET.write_text(text, "utf-8")

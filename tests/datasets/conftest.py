@@ -1,4 +1,4 @@
-"""A small data set that lives on the `host` of tests/conftest.py, and what downloads are told in tests."""
+"""A small data set on the `host` of tests/conftest.py, and quick retries."""
 
 import hashlib
 import io
@@ -30,7 +30,7 @@ def _no_settings_of_this_machine(request, monkeypatch, tmp_path):
         monkeypatch.setenv("CAPTIONLAB_DATA", str(tmp_path / "data"))
 
 
-def picture(seed: int, size: int = 24, kind: str = "JPEG") -> bytes:
+def image_file(seed: int, size: int = 24, kind: str = "JPEG") -> bytes:
     """An image file of noise."""
     from PIL import Image
 
@@ -40,8 +40,8 @@ def picture(seed: int, size: int = 24, kind: str = "JPEG") -> bytes:
     return out.getvalue()
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
-    """A zip archive of these members, stored as they are."""
+def make_zip_file(members: dict[str, bytes]) -> bytes:
+    """A zip archive of these members, not compressed."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for name, body in members.items():
@@ -56,7 +56,7 @@ MEMBERS = {
 
 @pytest.fixture(scope="session")
 def tiny_zip():
-    return zipped({name: picture(seed, size=64) for seed, name in enumerate(MEMBERS)})
+    return make_zip_file({name: image_file(seed, size=64) for seed, name in enumerate(MEMBERS)})
 
 
 @pytest.fixture
@@ -99,12 +99,12 @@ def register(monkeypatch, *archives, **changes):
 
 @pytest.fixture
 def make_zip():
-    return zipped
+    return make_zip_file
 
 
 @pytest.fixture
-def make_picture():
-    return picture
+def make_image():
+    return image_file
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The drawn ants and bees: seeded, balanced, color tells nothing, the embedded network's features do."""
+"""Drawn ants and bees: seeded, balanced; colors do not tell the classes, features of the embedded network do."""
 
 import numpy as np
 import pytest
@@ -35,11 +35,11 @@ def test_an_odd_number_has_one_ant_more():
     assert test_labels.tolist() == [0, 1]
 
 
-def test_no_image_twice(split):
+def test_images_are_distinct(split):
     assert len({image.tobytes() for image in (*split[0], *split[2])}) == 240
 
 
-def test_seed_decides_and_more_images_leave_the_others_as_they_are(split):
+def test_images_depend_on_the_seed_and_not_on_their_number(split):
     again, other = (drawn_bees_ants.make_split(seed, train=6, test=4) for seed in (0, 1))
     assert np.array_equal(again[0].reshape(2, 3, 64, 64, 3), split[0].reshape(2, 60, 64, 64, 3)[:, :3])
     assert np.array_equal(again[2].reshape(2, 2, 64, 64, 3), split[2].reshape(2, 60, 64, 64, 3)[:, :2])
@@ -58,7 +58,7 @@ def test_invalid_sizes_are_refused(wrong):
         drawn_bees_ants.make_split(0, **wrong)
 
 
-def test_folders_hold_the_same_images_in_the_same_order(split, tmp_path):
+def test_folders_contain_the_same_images_in_the_same_order(split, tmp_path):
     assert drawn_bees_ants.write_folders(split, tmp_path) == tmp_path
     for part, images, labels in (("train", *split[:2]), ("val", *split[2:])):
         found = list_images(tmp_path / part)
@@ -70,8 +70,8 @@ def test_folders_hold_the_same_images_in_the_same_order(split, tmp_path):
                 assert np.array_equal(np.asarray(file), image)
 
 
-def test_colors_say_next_to_nothing(split):
-    """Mean and spread of every channel, and its extremes: what could tell the classes without any shape."""
+def test_colors_tell_almost_nothing(split):
+    """Mean, standard deviation and extremes of each channel cannot separate the classes without shapes."""
 
     def colors(images):
         flat = images.reshape(len(images), -1, 3) / 255

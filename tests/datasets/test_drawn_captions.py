@@ -1,4 +1,4 @@
-"""Drawn scenes: what captions say is what is drawn."""
+"""Drawn scenes with captions: the captions describe what is drawn."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from captionlab.datasets.drawn_captions import BACKGROUNDS, COLORS, SIZE, make_s
 SCENES = make_scenes(1, 60)
 
 
-def test_the_same_seed_draws_the_same_and_the_count_changes_nothing():
+def test_scenes_depend_on_the_seed_and_not_on_their_number():
     again = make_scenes(1, 3)
     for one, other in zip(SCENES[:3], again, strict=True):
         assert (one.image == other.image).all()
@@ -22,7 +22,7 @@ def test_the_same_seed_draws_the_same_and_the_count_changes_nothing():
         make_scenes(0, -1)
 
 
-def test_every_scene_has_five_different_captions_of_things_that_are_there():
+def test_every_scene_has_five_different_captions_of_its_objects():
     for scene in SCENES:
         assert scene.image.shape == (SIZE, SIZE, 3)
         assert scene.image.dtype == np.uint8
@@ -36,7 +36,7 @@ def test_every_scene_has_five_different_captions_of_things_that_are_there():
             assert all(background not in caption or background == scene.background for background in BACKGROUNDS)
 
 
-def test_things_are_where_their_boxes_are_and_in_their_colors():
+def test_boxes_contain_the_objects_in_their_colors():
     for scene in SCENES[:20]:
         for drawn in scene.objects:
             x0, y0, x1, y1 = drawn.box
@@ -48,7 +48,7 @@ def test_things_are_where_their_boxes_are_and_in_their_colors():
             assert scene.boxes(drawn.noun)
 
 
-def test_relations_and_places_agree_with_the_boxes():
+def test_relations_agree_with_the_boxes():
     seen = Counter()
     for scene in SCENES:
         for caption in scene.captions:
@@ -61,8 +61,8 @@ def test_relations_and_places_agree_with_the_boxes():
     assert len(seen) == 3
 
 
-def test_captions_vary_and_still_agree():
-    """One of a scene's captions against the other four: what BLEU an equal of the people who wrote them would get."""
+def test_captions_vary_and_still_overlap():
+    """BLEU of one caption of each scene with the other four as references: an estimate of human performance."""
     held = [tokenize(scene.captions[0]) for scene in SCENES]
     others = [[tokenize(caption) for caption in scene.captions[1:]] for scene in SCENES]
     assert 0.4 < bleu(held, others)[3] < 0.95

@@ -1,4 +1,4 @@
-"""The drawings: the same seed gives the same picture, every class its own, boxes where the objects are."""
+"""Drawn objects: seeded, distinct by class, with boxes where the objects are."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from captionlab.datasets.drawn_objects import BACKGROUND, CLASSES, make_batch, render, render_scene
 
 
-def test_same_seed_same_picture():
+def test_images_depend_on_the_seed():
     for label in CLASSES:
         first = render(label, np.random.default_rng(7))
         assert np.array_equal(first, render(label, np.random.default_rng(7)))
@@ -15,15 +15,15 @@ def test_same_seed_same_picture():
 
 def test_classes_have_distinct_names_and_differ_on_the_same_draw():
     assert len(set(CLASSES)) == len(CLASSES) >= 20
-    pictures = [render(label, np.random.default_rng(3)) for label in range(len(CLASSES))]
-    assert len({picture.tobytes() for picture in pictures}) == len(CLASSES)
+    images = [render(label, np.random.default_rng(3)) for label in range(len(CLASSES))]
+    assert len({image.tobytes() for image in images}) == len(CLASSES)
 
 
 @pytest.mark.parametrize("size", [32, 64, 96])
 def test_shape_and_dtype(size):
-    picture = render("house", np.random.default_rng(0), size)
-    assert picture.shape == (size, size, 3)
-    assert picture.dtype == np.uint8
+    image = render("house", np.random.default_rng(0), size)
+    assert image.shape == (size, size, 3)
+    assert image.dtype == np.uint8
 
 
 def test_name_and_index_mean_the_same():
@@ -42,13 +42,13 @@ def test_batch():
     assert np.array_equal(few, again)
     assert np.array_equal(first, same)
     assert set(labels) == set(range(len(CLASSES)))
-    means = images.mean(axis=(1, 2))  # noise has color even where the picture has none; on average it has not
+    means = images.mean(axis=(1, 2))  # noise has color even in gray images, but not on average
     gray = (np.ptp(means, axis=1) < 1).mean()
-    assert 0.05 < gray < 0.3  # some pictures have no color, most have
+    assert 0.05 < gray < 0.3  # some images are gray, most are not
 
 
-def test_object_stands_out():
-    """A box on a scene must hold something: the picture there varies more than plain noise would."""
+def test_object_has_contrast():
+    """The image varies more inside an object's box than outside."""
     image, boxes = render_scene(np.random.default_rng(0), ["checkerboard"])
     x0, y0, x1, y1 = boxes[0]
     assert image[y0:y1, x0:x1].std() > 1.2 * np.delete(image, np.s_[y0:y1], axis=0).std()

@@ -1,4 +1,4 @@
-"""The drawn scenes: seeded, balanced, hard for pixels and easy for the embedded network; readable from folders."""
+"""Drawn scenes: seeded, balanced, hard to classify by pixels and easy by features of the embedded network."""
 
 import numpy as np
 import pytest
@@ -32,11 +32,11 @@ def test_shapes_types_and_balance(split):
     assert np.array_equal(test_labels, np.repeat(np.arange(15), 6))
 
 
-def test_no_image_twice(split):
+def test_images_are_distinct(split):
     assert len({image.tobytes() for image in (*split[0], *split[2])}) == 240
 
 
-def test_seed_decides_and_more_images_leave_the_others_as_they_are(split):
+def test_images_depend_on_the_seed_and_not_on_their_number(split):
     again = drawn_scenes.make_split(0, per_class_train=2, per_class_test=1)
     other = drawn_scenes.make_split(1, per_class_train=1, per_class_test=1)
     assert np.array_equal(again[0].reshape(15, 2, 64, 64), split[0].reshape(15, 10, 64, 64)[:, :2])
@@ -45,7 +45,7 @@ def test_seed_decides_and_more_images_leave_the_others_as_they_are(split):
 
 
 @pytest.mark.parametrize("name", drawn_scenes.CLASSES)
-def test_every_class_has_something_to_see(name):
+def test_every_class_is_drawn(name):
     by_name = drawn_scenes.render(name, np.random.default_rng(4), 48)
     by_index = drawn_scenes.render(drawn_scenes.CLASSES.index(name), np.random.default_rng(4), 48)
     assert by_name.shape == (48, 48)
@@ -65,7 +65,7 @@ def test_invalid_sizes_are_refused(wrong):
         drawn_scenes.make_split(0, **wrong)
 
 
-def test_folders_hold_the_same_images_in_the_same_order(split, tmp_path):
+def test_folders_contain_the_same_images_in_the_same_order(split, tmp_path):
     assert drawn_scenes.write_folders(split, tmp_path / "scenes") == tmp_path / "scenes"
     for part, images, labels in (("train", *split[:2]), ("test", *split[2:])):
         found = list_images(tmp_path / "scenes" / part)
@@ -93,7 +93,7 @@ def test_pretrained_features_beat_pixels(split):
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (PREPROCESSING.mean, PREPROCESSING.std))
         return network.features((x - mean) / std).flatten(1).numpy()
 
-    # A larger C takes ten times as long on pixels and helps nothing.
+    # On pixels, a larger C takes ten times as long and does not help.
     pixels = score(train.reshape(len(train), -1) / 255, test.reshape(len(test), -1) / 255, C=0.1)
     transferred = score(features(train), features(test))
     assert pixels < 0.3  # chance is 0.067

@@ -10,17 +10,17 @@ from captionlab.datasets.verification import verify
 
 
 @pytest.fixture
-def folder(tmp_path, make_picture):
+def folder(tmp_path, make_image):
     """Two classes with good images, and one of each kind of unusable file."""
-    good = make_picture(0, size=64)
+    good = make_image(0, size=64)
     files = {
         "cat/2.jpg": good,
         "cat/10.JPEG": good,
-        "cat/deep/1.png": make_picture(1, kind="PNG"),
-        "ant/x.bmp": make_picture(2, kind="BMP"),
-        "ant/imageNotFound.gif": make_picture(3, kind="GIF"),
+        "cat/deep/1.png": make_image(1, kind="PNG"),
+        "ant/x.bmp": make_image(2, kind="BMP"),
+        "ant/imageNotFound.gif": make_image(3, kind="GIF"),
         "ant/truncated.jpg": good[: len(good) // 2],
-        "ant/truncated.png": make_picture(4, kind="PNG")[:-100],
+        "ant/truncated.png": make_image(4, kind="PNG")[:-100],
         "ant/empty.jpg": b"",
         "ant/text.jpg": b"this is no image",
         "ant/notes": b"no extension",
@@ -124,10 +124,10 @@ def test_known_junk_is_not_a_problem(tiny, enlist, patience, progress):
     assert report.problems == []
 
 
-def test_verify_captions_of_flickr8k(tmp_path, make_picture):
+def test_verify_captions_of_flickr8k(tmp_path, make_image):
     folder = tmp_path / "flickr8k"
     (folder / "Flicker8k_Dataset").mkdir(parents=True)
-    (folder / "Flicker8k_Dataset/1.jpg").write_bytes(make_picture(1))
+    (folder / "Flicker8k_Dataset/1.jpg").write_bytes(make_image(1))
     lines = [f"{image}.jpg#{n}\ta dog ." for image, n in [*((1, n) for n in range(5)), (2, 0)]]
     (folder / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
     (folder / "Flickr_8k.trainImages.txt").write_text("1.jpg\n2.jpg\n")
@@ -141,11 +141,11 @@ def test_verify_captions_of_flickr8k(tmp_path, make_picture):
     assert any("no test split" in note for note in report.notes)
 
 
-def test_verify_captions_of_coco(tmp_path, make_picture):
+def test_verify_captions_of_coco(tmp_path, make_image):
     folder = tmp_path / "coco"
     for name in ("annotations", "train2014", "val2014"):
         (folder / name).mkdir(parents=True)
-    (folder / "train2014/COCO_train2014_000000000009.jpg").write_bytes(make_picture(1))
+    (folder / "train2014/COCO_train2014_000000000009.jpg").write_bytes(make_image(1))
     annotations = ", ".join('{"image_id": 9, "caption": "a dog"}' for _ in range(5))
     (folder / "annotations/captions_train2014.json").write_text(f'{{"annotations": [{annotations}]}}')
     (folder / "annotations/captions_val2014.json").write_text("{}")

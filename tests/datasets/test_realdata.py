@@ -1,4 +1,4 @@
-"""The real archives, from the mirror that CAPTIONLAB_MIRROR names; skipped where it names none."""
+"""The real archives, from the mirror in CAPTIONLAB_MIRROR; skipped without one."""
 
 import os
 import subprocess
@@ -27,12 +27,12 @@ def real(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["hymenoptera", "scene15", "flickr8k"])
-def test_everything_is_there_and_readable(real, name):
-    findings = verify(name, real, quick=name == "flickr8k")
-    assert findings.problems == []
+def test_data_sets_are_complete_and_readable(real, name):
+    report = verify(name, real, quick=name == "flickr8k")
+    assert report.problems == []
     record = (real / get_dataset(name).folder / RECORD_FILE).read_text("utf-8")
-    sums = find_mirror().checksums
-    assert all(sums[archive.name] in record for archive in get_dataset(name).archives)
+    checksums = find_mirror().checksums
+    assert all(checksums[archive.name] in record for archive in get_dataset(name).archives)
 
 
 def test_bees_and_ants(real):
@@ -55,6 +55,6 @@ def test_scenes(real):
 def test_committed_split_is_the_mirrors(root):
     archive = Path(os.environ["CAPTIONLAB_MIRROR"]) / "15-Scene.zip"
     if not archive.is_file():
-        pytest.skip("the mirror is no folder")
+        pytest.skip("the mirror is not a folder")
     script = root / "data_scripts" / "make_scene15_split.py"
     subprocess.run([sys.executable, str(script), str(archive), "--check"], check=True)

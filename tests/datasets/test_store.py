@@ -190,9 +190,9 @@ def test_mirror_from_the_environment(get, host, mirror, monkeypatch):
     assert host.requests == []
 
 
-def test_mirror_copy_is_verified_with_the_mirrors_checksum(get, mirror, make_zip, make_picture, progress):
+def test_mirror_copy_is_verified_with_the_mirrors_checksum(get, mirror, make_zip, make_image, progress):
     """The copy differs from the public one, whose size and checksum do not apply to it."""
-    other = make_zip({f"tiny/{part}/{kind}/1.jpg": make_picture(1) for part in ("train", "val") for kind in "ab"})
+    other = make_zip({f"tiny/{part}/{kind}/1.jpg": make_image(1) for part in ("train", "val") for kind in "ab"})
     (mirror / "tiny.zip").write_bytes(other)
     with pytest.raises(DamagedFile, match=r"according to the mirror's SHA256SUMS; .* fetch without a mirror"):
         get(mirror=mirror)
