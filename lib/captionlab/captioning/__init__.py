@@ -2,43 +2,64 @@
 
     from captionlab.captioning import Captioner
 
-    caption = Captioner.load("runs/flickr8k")
-    caption("photo.jpg")                              # 'a brown dog is running through the grass'
+    captioner = Captioner.load("runs/flickr8k")
+    captioner("photo.jpg")                            # 'a brown dog is running through the grass'
 
-In reading order:
+The modules in reading order. First the data:
 
-text, vocabulary    from a caption to words, and from words to numbers
-corpora             captioned images: Flickr8k, Flickr30k, COCO, and the drawn scenes that need no download
-embeddings          word vectors trained elsewhere, or on the captions
+text, vocabulary    from a caption to words, and from words to token ids
+captioned_images    records of images with captions
+splitting           training, dev and test images
+datasets, readers   Flickr8k, Flickr30k, COCO, and drawn scenes that need no download
+embeddings          pretrained word vectors, or Word2Vec on the captions
 encoders            a classification network without its head: a grid of feature vectors
-grid_features       the grids of a whole corpus, computed once and kept on disk
-attention           where to look: soft attention and the gate
+grid_features       the grids of a whole dataset, computed once and kept on disk
+caption_dataset     images with their captions as token ids, and their batches
+
+Then the model:
+
+attention           where to look: additive attention, and the gate behind it
+batches             captions sorted by length, so that captions that have ended are left out
 decoder             one word after the other: initial state, recurrent cell, the whole decoder
-batches             captions in order of length, so that captions that have ended are left out
-caption_dataset        images with their captions as numbers, dealt out in batches
-loss                cross-entropy over real words, and the penalty on attention
+teacher_forcing     what the decoder reads and what it predicts; scores of captions generated without help
+loss                cross-entropy over real words, and the attention penalty
 sampling            scheduled sampling: training on the model's own words
-optimization        clipping of gradients, the best epoch
-evaluation          loss with the true words given, BLEU of the model's own
-settings            everything a run depends on, with defaults
-self_critical       the last epochs may learn from the BLEU of captions the model draws
-training            the loop: best checkpoint, early stopping, exact resume
-search              greedy search, sampling, beam search
-teacher_forcing     what is read and what predicted; scores of captions written without help
+search              greedy search, sampling, and beam search
 metrics             top-5 accuracy and BLEU
-runs                from settings to a trained model
-captioner           a trained model as a function from photographs to captions
-pictures            attention shown word by word
-looking             does the model look at what it names? measured on drawn scenes
-experiments         one setting changed at a time; noise: noisy photographs; tables: what comes of them
+
+Then training and use:
+
+settings            everything a run depends on, with defaults; configurations holds the packaged ones
+optimization        gradient clipping, and the best epoch
+evaluation          loss with teacher forcing, BLEU of generated captions
+self_critical       the last epochs may train on the BLEU of sampled captions
+training, resuming  the training loop with its best checkpoint and early stopping; resuming it exactly
+runs                from settings to a trained model and its scores
+captioner           a trained model as a function from images to captions
+attention_maps      attention weights as maps over the image
 """
 
-from __future__ import annotations
+from captionlab.common.lazy import lazy_exports
 
-
-def __getattr__(name: str) -> object:
-    if name == "Captioner":  # loaded when asked for: the rest of the room does not need torchvision's networks
-        from captionlab.captioning.captioner import Captioner
-
-        return Captioner
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "attention": ["BahdanauAttention", "Gate", "SoftAttention", "batched_attention"],
+        "caption_dataset": ["CaptionDataset"],
+        "captioned_images": ["CaptionedImage", "DatasetSplits", "InMemoryImage"],
+        "captioner": ["Caption", "Captioner"],
+        "configurations": ["load_configuration"],
+        "datasets": ["load_dataset"],
+        "decoder": ["Decoder", "DecoderOutput", "EncodedImages", "InitialState", "decoder_step"],
+        "encoders": ["Encoder", "GridEncoder", "load_encoder"],
+        "evaluation": ["CaptionModel", "evaluate_generation", "evaluate_teacher_forcing", "generate"],
+        "loss": ["attention_penalty", "caption_loss"],
+        "metrics": ["bleu", "top_k_accuracy"],
+        "runs": ["evaluate", "prepare_data", "train"],
+        "search": ["beam_search", "greedy_search", "sample"],
+        "settings": ["DecoderSettings", "RunSettings", "TrainingSettings"],
+        "text": ["tokenize"],
+        "training": ["Trainer"],
+        "vocabulary": ["Vocabulary"],
+    },
+)

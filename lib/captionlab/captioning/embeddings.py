@@ -1,7 +1,7 @@
-"""Word vectors that were trained elsewhere, or on the captions, as the decoder's first embeddings.
+"""Pretrained word vectors, or vectors trained on the captions, as the decoder's initial embeddings.
 
-Formats: GloVe's text (a word and its numbers a line), word2vec's text (the same below a line with two counts) and
-word2vec's binary. Files are read line by line, and only the words that are asked for are kept.
+Formats: GloVe's text (one word with its numbers per line), word2vec's text (the same below a line with two counts) and
+word2vec's binary format. Files are read line by line, and only the requested words are kept.
 
 Sources: Mikolov et al. 2013, "Efficient Estimation of Word Representations in Vector Space"; Pennington, Socher and
 Manning 2014, "GloVe: Global Vectors for Word Representation".
@@ -9,70 +9,73 @@ Manning 2014, "GloVe: Global Vectors for Word Representation".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 
-def embedding_matrix(words, vectors, dimension, seed=0):
-    """A row for each word: its pretrained vector where there is one.
+def embedding_matrix(
+    words: Sequence[str], vectors: Mapping[str, Sequence[float]], embed_dim: int, seed: int = 0
+) -> np.ndarray:
+    """Build an embedding matrix: the pretrained vector of each word that has one, random numbers for the others.
 
-    ``<pad>`` gets zeros. Of the other words, in order, one whose vector is known (as it is written, or in lower case)
-    gets it; all others, special ones among them, get random numbers: normal with mean 0 and the standard deviation
-    (``numpy.std``) of all numbers of the known vectors that are used, 0.1 if none is, drawn row after row from
-    ``numpy.random.default_rng(seed)``.
+    ``<pad>`` gets zeros. Of the other words, in order, one with a pretrained vector (as it is written, or else in lower
+    case) gets that vector. All others, special words included, get random numbers: normally distributed with mean 0
+    and the standard deviation (``numpy.std``) of all numbers of the pretrained vectors that are used, or 0.1 if none
+    is, drawn row by row from ``numpy.random.default_rng(seed)``.
 
     Args:
-        words: the vocabulary, a list of str; ``<pad>`` is its first.
-        vectors: a dict from words to vectors of ``dimension`` numbers.
-        dimension: of the embedding.
+        words: the vocabulary; its first word is ``<pad>``.
+        vectors: pretrained vectors of ``embed_dim`` numbers, by word.
+        embed_dim: size of an embedding.
         seed: of the random numbers.
 
     Returns:
-        ``(words, dimension)``, a numpy array, float32.
+        ``(vocab_size, embed_dim)``, float32.
 
     Raises:
         ValueError: if a vector that is used has another length.
 
-    Example::
-
-        embedding_matrix(["<pad>", "dog", "gnu"], {"dog": [1.0, -1.0]}, 2)[:2]  # [[0, 0], [1, -1]]
+    Example:
+        >>> embedding_matrix(["<pad>", "dog", "gnu"], {"dog": [1.0, -1.0]}, embed_dim=2)[:2]
+        array([[ 0.,  0.],
+               [ 1., -1.]], dtype=float32)
     """
     found = {word: vectors.get(word, vectors.get(word.lower())) for word in words[1:]}
     known = {word: np.asarray(vector, dtype=np.float32) for word, vector in found.items() if vector is not None}
     for word, vector in known.items():
-        if vector.shape != (dimension,):
-            raise ValueError(f"the vector of {word!r} has {vector.size} numbers, expected {dimension}")
-    spread = np.stack(list(known.values())).std() if known else 0.1
-    draw = np.random.default_rng(seed)
-    rows = [np.zeros(dimension)]
+        if vector.shape != (embed_dim,):
+            raise ValueError(f"the vector of {word!r} has {vector.size} numbers, expected embed_dim = {embed_dim}")
+    std = np.stack(list(known.values())).std() if known else 0.1
+    rng = np.random.default_rng(seed)
+    rows: list[np.ndarray] = [np.zeros(embed_dim)]
     for word in words[1:]:
-        rows.append(known[word] if word in known else draw.normal(0, spread, dimension))
-    return np.stack(rows).astype(np.float32)
+        rows.append(known[word] if word in known else rng.normal(0, std, embed_dim))
+    return np.stack(rows).astype(np.float32)  # (vocab_size, embed_dim)
 
 
 def read_vectors(path: Path | str, words: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """Word vectors from a file, in whichever of the three formats it is.
+    """Read word vectors from a file in any of the three formats.
 
     Args:
+        path: of the file.
         words: keep only these (and their lower-case forms); None: all.
 
     Returns:
-        A dict from words to float32 arrays, all of one length.
+        float32 arrays of the same length, by word.
 
     Raises:
-        FileNotFoundError: if the file is not there.
-        ValueError: if it is none of these formats, or a line has another number of values than those before it.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it has none of the formats, or a line has another number of values than those before it.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file of word vectors {path}: give GloVe's or word2vec's text or binary")
     wanted = None if words is None else {form for word in words for form in (word, word.lower())}
     with path.open("rb") as file:
-        first = file.readline(10_000)
-        counts = first.split()
+        counts = file.readline(10_000).split()
         if len(counts) == 2 and all(part.isdigit() for part in counts):
             dimension = int(counts[1])
             start = file.tell()
@@ -86,7 +89,7 @@ def read_vectors(path: Path | str, words: Iterable[str] | None = None) -> dict[s
 
 
 def _looks_binary(data: bytes) -> bool:
-    """Numbers stored as bytes have some that no text has."""
+    """Whether there are bytes that no text has."""
     try:
         text = data[: data.rfind(b"\n") + 1].decode("utf-8")
     except UnicodeDecodeError:
@@ -94,7 +97,9 @@ def _looks_binary(data: bytes) -> bool:
     return any(character < " " and character not in "\n\r\t" for character in text) or b"\n" not in data
 
 
-def _text(file: BinaryIO, dimension: int | None, wanted: set[str] | None, name: str, line: int) -> dict:
+def _text(
+    file: BinaryIO, dimension: int | None, wanted: set[str] | None, name: str, line: int
+) -> dict[str, np.ndarray]:
     vectors: dict[str, np.ndarray] = {}
     for number, row in enumerate(file, start=line):
         parts = row.decode("utf-8", errors="replace").rstrip().split(" ")
@@ -104,15 +109,15 @@ def _text(file: BinaryIO, dimension: int | None, wanted: set[str] | None, name: 
         if len(parts) - 1 != dimension or dimension < 1:
             raise ValueError(
                 f"line {number} of {name} has {len(parts) - 1} numbers, expected {max(dimension, 1)}: "
-                "is it a file of word vectors, whole?"
+                "is it a complete file of word vectors?"
             )
         if wanted is None or parts[0] in wanted:
             try:
                 vectors[parts[0]] = np.array(parts[1:], dtype=np.float32)
             except ValueError as error:
-                raise ValueError(f"line {number} of {name} is no word and {dimension} numbers: {error}") from error
+                raise ValueError(f"line {number} of {name} is not a word and {dimension} numbers: {error}") from error
     if dimension is None:
-        raise ValueError(f"{name} is empty: expected a word and its numbers a line")
+        raise ValueError(f"{name} is empty: expected one word with its numbers per line")
     return vectors
 
 
@@ -124,8 +129,8 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _binary(file: BinaryIO, count: int, dimension: int, wanted: set[str] | None, name: str) -> dict:
-    vectors = {}
+def _binary(file: BinaryIO, count: int, dimension: int, wanted: set[str] | None, name: str) -> dict[str, np.ndarray]:
+    vectors: dict[str, np.ndarray] = {}
     for number in range(count):
         word = bytearray()
         while (byte := file.read(1)) not in (b" ", b""):
@@ -133,22 +138,26 @@ def _binary(file: BinaryIO, count: int, dimension: int, wanted: set[str] | None,
                 word += byte
         data = file.read(4 * dimension)
         if len(data) != 4 * dimension:
-            raise ValueError(f"{name} ends after {number} of {count} words: it was cut off, fetch it anew")
+            raise ValueError(f"{name} ends after {number} of {count} words: it is truncated, fetch it again")
         key = word.decode("utf-8", errors="replace")
         if wanted is None or key in wanted:
             vectors[key] = np.frombuffer(data, dtype="<f4").astype(np.float32)
     return vectors
 
 
-def train_word2vec(captions: Sequence[Sequence[str]], size: int, seed: int = 0, epochs: int = 20) -> dict:
-    """Word vectors trained on captions alone: Word2Vec's skip-gram, by gensim, on one thread so that they repeat.
+def train_word2vec(
+    captions: Sequence[Sequence[str]], size: int, seed: int = 0, epochs: int = 20
+) -> dict[str, np.ndarray]:
+    """Train word vectors on captions alone: gensim's Word2Vec with skip-gram, on one thread to be reproducible.
 
     Args:
         captions: as words.
-        size: numbers a word.
+        size: of a vector.
+        seed: of the initial vectors.
+        epochs: of the training.
 
     Returns:
-        A dict from words to float32 arrays (size,).
+        float32 arrays (size,), by word.
     """
     from gensim.models import Word2Vec
 

@@ -1,7 +1,7 @@
-"""How good a model is: loss and top-5 accuracy with the true words given, BLEU of the captions it writes itself.
+"""How good a model is: loss and top-5 accuracy with teacher forcing, BLEU of the captions it generates itself.
 
-The two are kept apart: with teacher forcing a model is told after each word what the right one would have been, so
-words that it chose that way are no caption, and their BLEU would be far too high.
+The two are kept apart: with teacher forcing a model reads the right word after each of its predictions, so the
+predicted words are not a caption, and their BLEU would be far too high.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from captionlab.captioning.caption_dataset import CaptionDataset
 from captionlab.captioning.decoder import Decoder, EncodedImages
 from captionlab.captioning.encoders import GridEncoder, encode_grids
 from captionlab.captioning.metrics import bleu, top_k_accuracy
-from captionlab.captioning.search import Step, beam_search, greedy_search
+from captionlab.captioning.search import SearchResult, State, Step, beam_search, greedy
 from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
 
-LONGEST = 24  # words of a caption the model writes
+MAX_LENGTH = 26  # tokens of a generated caption, <start> and <end> included
 EVAL_BATCH_SIZE = 100  # images
-LENGTH_PENALTY = 0.6  # power of the length that log-probabilities are divided by, where nothing else is said
+LENGTH_PENALTY = 0.6  # the default power of the length that log-probabilities are divided by
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Of a model on a set of images.
+    """The scores of a model on a dataset.
 
     Attributes:
-        loss: mean cross-entropy of a word, nats, teacher-forced.
-        top5: share of words among the five likeliest, teacher-forced.
-        bleu: BLEU-1 to BLEU-4 of the captions the model wrote itself, from 0 to 1.
+        loss: mean cross-entropy per word with teacher forcing, in nats.
+        top5: share of words that are among the five most probable, with teacher forcing.
+        bleu: BLEU-1 to BLEU-4 of the captions the model generated, from 0 to 1.
         captions: these captions, as words.
-        seconds: that writing them took.
+        seconds: the time it took to generate them.
     """
 
     loss: float = float("nan")
@@ -47,12 +47,12 @@ class Scores:
 
 
 class CaptionModel(nn.Module):
-    """A decoder, and the encoder where it is trained on with the decoder; else grids come in ready.
+    """A decoder, and the fine-tuned part of the encoder if there is one; otherwise it takes the encoder's features.
 
     Attributes:
         decoder: a `Decoder`.
-        encoder: blocks of the network that learn with the decoder, a `GridEncoder`; None where all of it is frozen.
-        sizes: of the images that the grids are of, one or two: see `Encoder`.
+        encoder: the blocks of the network that are fine-tuned, a `GridEncoder`; None if the whole network is frozen.
+        sizes: the image sizes of the grids, one or two: see `Encoder`.
     """
 
     def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None, sizes: Sequence[int] = (1,)) -> None:
@@ -61,8 +61,8 @@ class CaptionModel(nn.Module):
         self.encoder = encoder
         self.sizes = tuple(sizes)
 
-    def positions(self, batch: Tensor) -> Tensor:
-        """What the decoder looks at, (images, positions, channels), from grids of the frozen part."""
+    def features(self, batch: Tensor) -> Tensor:
+        """The decoder's input, (images, positions, channels), from the output of the frozen part."""
         batch = batch.to(next(self.decoder.parameters()).device)
         if self.encoder is None:
             return batch
@@ -71,7 +71,7 @@ class CaptionModel(nn.Module):
 
 @contextmanager
 def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode and no gradients inside the block; afterwards the mode from before."""
+    """Evaluation mode and no gradients inside the block; afterwards the previous mode."""
     training = model.training
     model.eval()
     try:
@@ -81,64 +81,75 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
         model.train(training)
 
 
-def evaluate_teacher_forcing(model: CaptionModel, captions: CaptionDataset, size: int = 64) -> Scores:
-    """Loss and top-5 accuracy, with the true words given; the model's mode is restored."""
+def evaluate_teacher_forcing(model: CaptionModel, dataset: CaptionDataset, batch_size: int = 64) -> Scores:
+    """Loss and top-5 accuracy with teacher forcing; the model's mode is restored.
+
+    Args:
+        batch_size: images per batch, each with all its captions.
+    """
     loss, hits, words = 0.0, 0.0, 0
     with eval_mode(model):
-        for start in range(0, len(captions), size):
-            part = slice(start, start + size)
-            positions = model.positions(captions.batch(part))
-            decoded = model.decoder(positions, captions.encoded[part].to(positions.device))
-            count = len(decoded.targets)
-            loss += F.cross_entropy(decoded.scores, decoded.targets, reduction="sum").item()
-            hits += count * top_k_accuracy(decoded.scores.unsqueeze(0), decoded.targets.unsqueeze(0))
+        for start in range(0, len(dataset), batch_size):
+            part = slice(start, start + batch_size)
+            features = model.features(dataset.features(part))
+            output = model.decoder(features, dataset.token_ids[part].to(features.device))
+            count = len(output.targets)
+            # The output has real words only, so this is caption_loss, as a sum.
+            loss += F.cross_entropy(output.logits, output.targets, reduction="sum").item()
+            hits += count * top_k_accuracy(output.logits.unsqueeze(0), output.targets.unsqueeze(0))
             words += count
     return Scores(loss / words, hits / words)
 
 
 def evaluate_generation(
-    model: CaptionModel, vocabulary: Vocabulary, captions: CaptionDataset, beams: int = 1, by_length: float = 0.0
+    model: CaptionModel, vocabulary: Vocabulary, dataset: CaptionDataset, beams: int = 1, length_penalty: float = 0.0
 ) -> Scores:
-    """Captions the model writes itself, and their BLEU; the model's mode is restored.
+    """Generate a caption for each image and compute BLEU; the model's mode is restored.
 
     Args:
         beams: of the beam search; 1 is greedy search.
-        by_length: see :func:`captionlab.captioning.search.best_caption`.
+        length_penalty: see :func:`captionlab.captioning.search.best_caption`.
     """
-    words, began = [], time.perf_counter()
+    captions, began = [], time.perf_counter()
     with eval_mode(model):
-        for start in range(0, len(captions), EVAL_BATCH_SIZE):
-            seen = model.decoder.see(model.positions(captions.batch(slice(start, start + EVAL_BATCH_SIZE))))
-            words += [vocabulary.decode(caption) for caption in search(model.decoder, seen, beams, by_length)]
+        for start in range(0, len(dataset), EVAL_BATCH_SIZE):
+            features = model.features(dataset.features(slice(start, start + EVAL_BATCH_SIZE)))
+            found = generate(model.decoder, model.decoder.encode(features), beams, length_penalty)
+            captions += [tuple(vocabulary.decode(one.token_ids)) for one in found]
     seconds = time.perf_counter() - began
-    written = tuple(tuple(each) for each in words)
-    return Scores(bleu=tuple(bleu(words, captions.references)), captions=written, seconds=seconds)
+    return Scores(bleu=tuple(bleu(captions, dataset.references)), captions=tuple(captions), seconds=seconds)
 
 
-def mask_special_tokens(scores: Tensor) -> Tensor:
-    """Scores (captions, words), changed in place: no special word can be written but <end>."""
-    scores[:, [PAD, START, UNK]] = -torch.inf
-    return scores
+def mask_special_tokens(logits: Tensor) -> Tensor:
+    """Give <pad>, <start> and <unk> the probability 0: of the special tokens only <end> can be generated.
+
+    Args:
+        logits: (captions, vocab_size), changed in place.
+    """
+    logits[:, [PAD, START, UNK]] = -torch.inf
+    return logits
 
 
-def make_step_fn(decoder: Decoder, seen: EncodedImages) -> tuple[Step, tuple[Tensor, ...]]:
-    """The decoder as a function of the last words and the state, for searching, and the state before the first word.
+def make_step_fn(decoder: Decoder, encoded: EncodedImages) -> tuple[Step, State]:
+    """The step function and the initial state for :func:`captionlab.captioning.search.beam_search`.
 
-    The number of its image is a part of each caption's state.
+    The state of a caption includes the index of its image.
     """
 
-    def step(words: Tensor, state: tuple) -> tuple[Tensor, tuple]:
-        *state, images = state
-        scores, state, _ = decoder.step(seen, words.to(images.device), tuple(state), images)
-        return mask_special_tokens(scores), (*state, images)
+    def step(token_ids: Tensor, state: State) -> tuple[Tensor, State, Tensor]:
+        *hidden, images = state
+        logits, new_state, alpha = decoder.step(encoded, token_ids.to(images.device), tuple(hidden), images)
+        return mask_special_tokens(logits), (*new_state, images), alpha
 
-    first = decoder.begin(seen)
-    return step, (*first, torch.arange(len(first[0]), device=first[0].device))
+    initial = decoder.init_hidden_state(encoded)
+    return step, (*initial, torch.arange(len(initial[0]), device=initial[0].device))
 
 
-def search(decoder: Decoder, seen: EncodedImages, beams: int = 1, by_length: float = 0.0) -> list[list[int]]:
-    """Greedy or beam search for a batch of images."""
-    step, state = make_step_fn(decoder, seen)
+def generate(
+    decoder: Decoder, encoded: EncodedImages, beams: int = 1, length_penalty: float = 0.0
+) -> list[SearchResult]:
+    """Captions for a batch of images by greedy search (one beam) or beam search."""
+    step, state = make_step_fn(decoder, encoded)
     if beams == 1:
-        return greedy_search(step, state, longest=LONGEST)
-    return beam_search(step, state, beams, longest=LONGEST, by_length=by_length)
+        return greedy(step, state, max_length=MAX_LENGTH)
+    return beam_search(step, state, beams, max_length=MAX_LENGTH, length_penalty=length_penalty)

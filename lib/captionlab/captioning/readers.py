@@ -1,4 +1,4 @@
-"""Readers of the corpora's files: Flickr8k's text files, Flickr30k's parquet tables, COCO's JSON."""
+"""Readers of the datasets' files: Flickr8k's text files, Flickr30k's parquet tables, COCO's JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from captionlab.captioning.datasets import SPLITS, CaptionedImage, DatasetSplits, drop_invalid, split_by_image
+from captionlab.captioning.captioned_images import SPLITS, CaptionedImage, DatasetSplits, drop_invalid
+from captionlab.captioning.splitting import split_by_image
 from captionlab.datasets.archives import unpack
 from captionlab.datasets.errors import DataError
 
@@ -23,16 +24,16 @@ OTHER_NAMES = {"val": "dev", "validation": "dev", "restval": "train"}
 UNPACKED_LIMIT = 3 * 1000**3
 
 
-def flickr8k(folder: Path, extra: Path | str | None = None) -> DatasetSplits:
+def flickr8k(folder: Path, extra_data: Path | str | None = None) -> DatasetSplits:
     """Flickr8k: captions in ``Flickr8k.token.txt``, a list of images for each split.
 
     Args:
-        extra: a second folder, or a zip archive, with more of these files: the test split, say.
+        extra_data: a second folder, or a zip archive, with more of these files, such as the test split.
 
     Raises:
-        DataError: if a file is missing, empty or of another form.
+        DataError: if a file is missing or empty, or a line has another format.
     """
-    roots = [folder, *([_opened(Path(extra), folder)] if extra is not None else [])]
+    roots = [folder, *([_unpacked(Path(extra_data), folder)] if extra_data is not None else [])]
     captions: dict[str, list[str]] = {}
     for root in roots:
         for path in sorted(root.rglob("Flickr8k.token.txt")):
@@ -40,7 +41,7 @@ def flickr8k(folder: Path, extra: Path | str | None = None) -> DatasetSplits:
                 captions.setdefault(name, [])
                 if caption not in captions[name]:
                     captions[name].append(caption)
-    where = {path.name: path for root in roots for path in _image_files(root)}
+    files = {path.name: path for root in roots for path in _image_files(root)}
     splits: dict[str, list[CaptionedImage]] = {}
     for split in SPLITS:
         lists = [path for root in roots for path in sorted(root.rglob(f"Flickr_8k.{split}Images.txt"))]
@@ -48,26 +49,26 @@ def flickr8k(folder: Path, extra: Path | str | None = None) -> DatasetSplits:
         if names:
             missing = folder / IMAGES[0]
             splits[split] = [
-                CaptionedImage(name, where.get(name, missing / name), tuple(captions.get(name, ()))) for name in names
+                CaptionedImage(name, files.get(name, missing / name), tuple(captions.get(name, ()))) for name in names
             ]
     if not splits:
-        raise DataError(f"{folder} has no Flickr_8k.trainImages.txt or devImages.txt: fetch it anew")
+        raise DataError(f"{folder} has no Flickr_8k.trainImages.txt or devImages.txt: fetch it again")
     return drop_invalid("flickr8k", splits)
 
 
-def _opened(extra: Path, folder: Path) -> Path:
-    """The folder, or what the archive holds, unpacked once beside the corpus."""
-    if extra.is_dir():
-        return extra
-    if not extra.is_file():
-        raise DataError(f"--extra names {extra}, which is neither a folder nor an archive")
-    found = extra.stat()
-    key = zlib.crc32(f"{extra.resolve()} {found.st_size} {found.st_mtime_ns}".encode())
-    target = folder.parent / f"{folder.name}-{extra.stem}-{key:08x}"
+def _unpacked(extra_data: Path, folder: Path) -> Path:
+    """The folder itself, or the archive's contents, unpacked once beside the dataset."""
+    if extra_data.is_dir():
+        return extra_data
+    if not extra_data.is_file():
+        raise DataError(f"--extra-data names {extra_data}, which is neither a folder nor an archive")
+    status = extra_data.stat()
+    key = zlib.crc32(f"{extra_data.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
+    target = folder.parent / f"{folder.name}-{extra_data.stem}-{key:08x}"
     if not target.is_dir():
         stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
         try:
-            unpack(extra, stage, limit=UNPACKED_LIMIT)
+            unpack(extra_data, stage, max_size=UNPACKED_LIMIT)
             stage.rename(target)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
@@ -83,7 +84,7 @@ def _token_lines(path: Path) -> Iterable[tuple[str, str]]:
     """(image, caption) of each line ``image.jpg#0<TAB>caption``."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     if not any(line.strip() for line in lines):
-        raise DataError(f"{path.name} is empty: expected a caption a line, image.jpg#0, a tab, the caption; fetch anew")
+        raise DataError(f"{path.name} is empty: expected lines of image.jpg#0, a tab, and the caption; fetch it again")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -99,7 +100,7 @@ def _token_lines(path: Path) -> Iterable[tuple[str, str]]:
 def flickr30k(folder: Path) -> DatasetSplits:
     """Flickr30k as Hugging Face's parquet files: columns ``image`` (bytes), ``alt_text`` (captions), ``split``.
 
-    Captions are read now, images when they are looked at: the files have four gigabytes of them.
+    Captions are read now, images when they are used: the files have four gigabytes of them.
 
     Raises:
         DataError: if a file is damaged or lacks a column.
@@ -121,10 +122,10 @@ def flickr30k(folder: Path) -> DatasetSplits:
                     for number, row in enumerate(table.read_row_group(group, columns).to_pylist()):
                         split = row.get("split") or path.stem.split("-")[0]
                         name = row.get("filename") or f"{path.stem}-{group}-{number}"
-                        image = CaptionedImage(name, ParquetPicture(path, group, number), _captions(row["alt_text"]))
+                        image = CaptionedImage(name, ParquetImage(path, group, number), _captions(row["alt_text"]))
                         splits.setdefault(OTHER_NAMES.get(split, split), []).append(image)
         except (pyarrow.ArrowException, OSError, KeyError, TypeError) as error:
-            raise DataError(f"{path.name} cannot be read as a table of captions ({error}): fetch it anew") from error
+            raise DataError(f"{path.name} cannot be read as a table of captions ({error}): fetch it again") from error
     return drop_invalid("flickr30k", splits)
 
 
@@ -133,11 +134,13 @@ def _captions(value: str | list[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class ParquetPicture:
-    """A picture in a row of a parquet file.
+class ParquetImage:
+    """An image in a row of a parquet file.
 
     Attributes:
-        path: of the file. group: of rows, by number. number: of the row in its group.
+        path: of the file.
+        group: index of the row group.
+        number: index of the row in its group.
     """
 
     path: Path
@@ -145,10 +148,10 @@ class ParquetPicture:
     number: int
 
     def read(self) -> Image.Image:
-        """The picture.
+        """Decode the image.
 
         Raises:
-            ValueError: if the row has none.
+            ValueError: if the row has no image.
         """
         value = _images_of(self.path, self.group)[self.number]
         data = value["bytes"] if isinstance(value, dict) else value
@@ -157,9 +160,9 @@ class ParquetPicture:
         return Image.open(io.BytesIO(data))
 
     def cache_key(self) -> str:
-        """Changes with the file."""
-        found = self.path.stat()
-        return f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.group} {self.number}"
+        """A text that changes with the file."""
+        status = self.path.stat()
+        return f"{self.path.name} {status.st_size} {status.st_mtime_ns} {self.group} {self.number}"
 
     def __str__(self) -> str:
         return f"row {self.number} of group {self.group} of {self.path.name}"
@@ -167,7 +170,7 @@ class ParquetPicture:
 
 @lru_cache(maxsize=2)
 def _images_of(path: Path, group: int) -> list:
-    """The images of a group of rows: they are asked for one after the other, so the last groups are kept."""
+    """The images of a row group; they are read in order, so the last two groups are kept."""
     from pyarrow import parquet
 
     with parquet.ParquetFile(path) as table:
@@ -177,10 +180,10 @@ def _images_of(path: Path, group: int) -> list:
 def coco(folder: Path, seed: int = 0) -> DatasetSplits:
     """COCO's captions: ``annotations/captions_{train,val}2014.json`` and the folders of images they name.
 
-    There are no test captions: the validation images are split by image into dev and test, half each.
+    There are no test captions: the validation images are split in half, into dev and test.
 
     Raises:
-        DataError: if a file is not COCO's.
+        DataError: if a file is not one of COCO's.
     """
     splits: dict[str, list[CaptionedImage]] = {}
     for path in sorted(folder.glob("annotations/captions_*.json")):

@@ -1,190 +1,237 @@
-"""A training run from its settings: corpus, vocabulary, grids, model, trainer.
+"""A training run from its settings: dataset, vocabulary, features, model, trainer.
 
-settings = RunSettings(corpus="flickr8k", shape={"projection": 512}, training={"epochs": 12})
+settings = RunSettings(dataset="flickr8k", decoder={"projection_dim": 512}, training={"epochs": 12})
 train(settings, Path("runs/flickr8k"))
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from captionlab.captioning.caption_dataset import CaptionDataset, caption_set
+from captionlab.captioning.caption_dataset import CaptionDataset
+from captionlab.captioning.captioned_images import DatasetSplits
 from captionlab.captioning.captioner import Captioner, checkpoint_metadata
-from captionlab.captioning.datasets import DatasetSplits, load_dataset
+from captionlab.captioning.datasets import load_dataset
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
 from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder, split_by_size
-from captionlab.captioning.evaluation import LENGTH_PENALTY, CaptionModel, evaluate_generation, evaluate_teacher_forcing
+from captionlab.captioning.evaluation import (
+    LENGTH_PENALTY,
+    CaptionModel,
+    evaluate_generation,
+    evaluate_teacher_forcing,
+)
 from captionlab.captioning.grid_features import compute_grids
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.common.logs import logger
 from captionlab.datasets.drawn_captions import SIZE
 from captionlab.datasets.paths import data_root
-from captionlab.vision.extraction import Picture
+from captionlab.vision.sources import ImageSource
 
-Transform = Callable[[str, Picture], Picture]
+Transform = Callable[[str, ImageSource], ImageSource]  # from the name of an image and the image to another image
 
-MEASURED = 500  # images whose grids tell the features' mean and spread
+NORMALIZATION_IMAGES = 500  # training images whose features give the mean and the standard deviation
 
 
 @dataclass(frozen=True)
 class RunData:
-    """A corpus made ready for a model.
+    """A dataset that is ready for a model.
 
     Attributes:
-        sets: the caption sets, by split.
-        corpus: where they come from, without the images of splits that were not asked for.
+        dataset: where the images and captions come from.
+        encoder: the network behind the features, cut before the blocks that are fine-tuned.
+        vocabulary: of the training captions, or of a trained model.
+        splits: the captions and features of each split.
     """
 
-    corpus: DatasetSplits
+    dataset: DatasetSplits
     encoder: Encoder
     vocabulary: Vocabulary
-    sets: dict[str, CaptionDataset]
+    splits: dict[str, CaptionDataset]
 
 
 def encoder_for(settings: RunSettings) -> Encoder:
-    """The encoder asked for, its frozen part where blocks of it learn.
+    """The encoder that the settings name, cut before the blocks that are fine-tuned.
 
-    For drawn scenes it is the embedded network, which was trained on drawings.
+    For drawn scenes the default is an embedded network that was trained on drawings.
     """
-    network = settings.network or ("tiny_resnet" if settings.corpus == "embedded" else None)
-    size = settings.size or (SIZE if settings.corpus == "embedded" else None)
+    name = settings.encoder or ("tiny_resnet" if settings.dataset == "embedded" else None)
+    size = settings.input_size or (SIZE if settings.dataset == "embedded" else None)
     layers = settings.layers.split(",") if settings.layers else None
-    encoder = load_encoder(network, size, layers, settings.second_size)
-    if settings.learnt:
-        return replace(encoder, layers=(last_blocks(encoder.classifier.model, settings.learnt)[0],))
+    encoder = load_encoder(name, size, layers, settings.second_input_size)
+    if settings.finetune_blocks:
+        return replace(encoder, layers=(last_blocks(encoder.classifier.model, settings.finetune_blocks)[0],))
     return encoder
 
 
 def prepare_data(
     settings: RunSettings,
-    splits: tuple[str, ...] = ("train", "dev"),
+    splits: Iterable[str] = ("train", "dev"),
     vocabulary: Vocabulary | None = None,
     cache: Path | None = None,
     progress: bool = True,
     transform: Transform | None = None,
 ) -> RunData:
-    """Read the corpus, choose the vocabulary on the training captions, compute the grids.
+    """Load a dataset, choose the vocabulary from the training captions, and compute the features.
 
     Args:
-        transform: changes every picture before it is looked at, as noise does; given its name and the picture.
+        settings: of the run.
+        splits: the splits to prepare.
         vocabulary: of a trained model; None: a new one.
-        cache: folder of the grids; by default ``grids`` below the folder of all data.
+        cache: folder of the features; by default ``grids`` in the folder of all data.
+        progress: show how far the computation of the features has come.
+        transform: changes each image before its features are computed, such as added noise.
 
     Raises:
-        DataError, FileNotFoundError, ValueError: what is missing or makes no sense.
+        DataError, FileNotFoundError, ValueError: if data are missing, or a setting does not fit them.
     """
-    corpus, encoder = load_dataset(settings.corpus, settings.extra), encoder_for(settings)
-    images = {split: corpus.require(split) for split in splits}
+    dataset, encoder = load_dataset(settings.dataset, settings.extra_data), encoder_for(settings)
+    images = {split: dataset.require(split) for split in splits}
     if settings.train_images and "train" in images:
         images["train"] = images["train"][: settings.train_images]
     captions = {split: [image.tokens() for image in each] for split, each in images.items()}
     if vocabulary is None:
         words = (caption for each in captions["train"] for caption in each)
-        vocabulary = Vocabulary.from_captions(words, settings.min_frequency, settings.most_frequent or None)
-    sets = {}
+        vocabulary = Vocabulary.from_captions(words, settings.min_word_freq, settings.max_vocab_size or None)
+    prepared = {}
     for split, each in images.items():
         names = [image.name for image in each]
-        pictures = [transform(image.name, image.picture) if transform else image.picture for image in each]
-        variants = ("plain", "mirrored") if settings.mirrors and split == "train" else ("plain",)
+        sources = [transform(image.name, image.image) if transform else image.image for image in each]
+        variants = ("plain", "mirrored") if settings.uses_hflip and split == "train" else ("plain",)
         folder = cache or data_root() / "grids"
-        source = compute_grids(names, pictures, encoder, folder, variants=variants, progress=progress)
-        sets[split] = caption_set(names, captions[split], source, vocabulary, settings.longest)
-    return RunData(corpus, encoder, vocabulary, sets)
+        grids = compute_grids(names, sources, encoder, folder, variants=variants, progress=progress)
+        prepared[split] = CaptionDataset.from_captions(names, captions[split], grids, vocabulary, settings.max_length)
+    return RunData(dataset, encoder, vocabulary, prepared)
 
 
-def make_model(settings: RunSettings, task: RunData, report: Callable[[str], None] = print) -> CaptionModel:
-    """A new model with seeded weights, its word embeddings from vectors where the settings name some."""
+def make_model(settings: RunSettings, data: RunData) -> CaptionModel:
+    """A new model with seeded weights, and with pretrained word embeddings if the settings name some."""
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
-    encoder = last_blocks(task.encoder.classifier.model, settings.learnt)[1].eval() if settings.learnt else None
-    train, sizes = task.sets["train"], task.encoder.sizes
+    blocks, sizes = settings.finetune_blocks, data.encoder.sizes
+    encoder = last_blocks(data.encoder.classifier.model, blocks)[1].eval() if blocks else None
     with torch.no_grad():
-        seen = [
-            train.batch(range(start, min(start + 50, len(train)))) for start in range(0, min(MEASURED, len(train)), 50)
-        ]
-        seen = torch.cat([encode_grids(encoder, part, sizes) if encoder else part for part in seen])
-    split_by_size(seen, sizes)  # refuses sizes whose grids could not be told apart later
-    decoder = Decoder(DecoderSettings(seen.shape[2], len(task.vocabulary), **settings.shape))
+        features = _some_features(data.splits["train"])
+        if encoder:
+            features = torch.cat([encode_grids(encoder, part, sizes) for part in features.split(50)])
+    split_by_size(features, sizes)  # refuses sizes whose grids could not be separated later
+    decoder = Decoder(DecoderSettings(features.shape[2], len(data.vocabulary), **settings.decoder))
     if decoder.settings.standardize:
-        decoder.fit_normalization(seen)
-    if settings.vectors:
-        size, words = decoder.settings.embedding, task.vocabulary.words
-        if settings.vectors == "captions":
-            captions = [caption for each in task.sets["train"].references for caption in each]
-            vectors = train_word2vec(captions, size, seed)
-        else:
-            vectors = read_vectors(Path(settings.vectors), words)
-        known = sum(word in vectors or word.lower() in vectors for word in words[1:])
-        report(f"{known} of the vocabulary's {len(words)} words begin with a vector of {settings.vectors}")
-        with torch.no_grad():
-            decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
+        decoder.fit_normalization(features)
+    if settings.pretrained_embeddings:
+        _load_embeddings(decoder, settings.pretrained_embeddings, data, seed)
     return CaptionModel(decoder, encoder, sizes)
 
 
-def make_trainer(settings: RunSettings, task: RunData, folder: Path, **options) -> Trainer:
-    """A trainer for the task; ``options``: see `Trainer`."""
-    about = {**asdict(settings), "extra": None}
+def _some_features(dataset: CaptionDataset) -> Tensor:
+    """The features of the first images, (images, positions, channels)."""
+    count = min(NORMALIZATION_IMAGES, len(dataset))
+    return torch.cat([dataset.features(slice(start, min(start + 50, count))) for start in range(0, count, 50)])
+
+
+def _load_embeddings(decoder: Decoder, name: str, data: RunData, seed: int) -> None:
+    """Replace the embeddings of a decoder by word vectors from a file, or trained on the captions."""
+    size, words = decoder.settings.embed_dim, data.vocabulary.words
+    if name == "captions":
+        captions = [caption for each in data.splits["train"].references for caption in each]
+        vectors = train_word2vec(captions, size, seed)
+    else:
+        vectors = read_vectors(Path(name), words)
+    known = sum(word in vectors or word.lower() in vectors for word in words[1:])
+    logger.info("%d of the %d words in the vocabulary have a pretrained vector (%s)", known, len(words), name)
+    with torch.no_grad():
+        decoder.embedding.weight.copy_(torch.from_numpy(embedding_matrix(words, vectors, size, seed)))
+
+
+def make_trainer(
+    settings: RunSettings, data: RunData, folder: Path, *, progress: bool = True, tensorboard: bool = False
+) -> Trainer:
+    """A trainer for the data; the arguments are those of `Trainer`."""
+    run = {**asdict(settings), "extra_data": None}
     return Trainer(
-        make_model(settings, task, options.get("report", print)),
-        task.vocabulary,
-        task.sets["train"],
-        task.sets["dev"],
+        make_model(settings, data),
+        data.vocabulary,
+        data.splits["train"],
+        data.splits["dev"],
         TrainingSettings(**settings.training),
         folder,
-        checkpoint_metadata(task.vocabulary, task.encoder, about, settings.learnt),
-        **options,
+        checkpoint_metadata(data.vocabulary, data.encoder, run, settings.finetune_blocks),
+        progress=progress,
+        tensorboard=tensorboard,
     )
 
 
-def train(settings: RunSettings, folder: Path, transform: Transform | None = None, **options) -> list[dict]:
-    """Prepare the task and train, or go on training, into a folder; returns the history."""
-    return make_trainer(settings, prepare_data(settings, transform=transform), folder, **options).run()
+def train(
+    settings: RunSettings,
+    folder: Path,
+    transform: Transform | None = None,
+    *,
+    progress: bool = True,
+    tensorboard: bool = False,
+) -> list[dict[str, Any]]:
+    """Prepare the data and train into a folder, or resume the training that is in it; returns the history."""
+    data = prepare_data(settings, transform=transform, progress=progress)
+    return make_trainer(settings, data, folder, progress=progress, tensorboard=tensorboard).run()
 
 
-def load_settings(captioner: Captioner, corpus: str | None = None, extra: str | None = None) -> RunSettings:
-    """The settings with which a trained model looks at images; of its own corpus, unless another is named."""
+def load_settings(captioner: Captioner, dataset: str | None = None, extra_data: str | None = None) -> RunSettings:
+    """The settings with which data are prepared for a trained model; of its own dataset unless another is named."""
     return RunSettings(
-        corpus=corpus or captioner.about["corpus"],
-        extra=extra,
-        network=captioner.encoder.classifier.name,
-        size=captioner.encoder.size,
-        second_size=captioner.encoder.second_size,
+        dataset=dataset or captioner.run["dataset"],
+        extra_data=extra_data,
+        encoder=captioner.encoder.classifier.name,
+        input_size=captioner.encoder.size,
+        second_input_size=captioner.encoder.second_size,
         layers=",".join(captioner.encoder.layers),
-        longest=captioner.about.get("longest", RunSettings.longest),
-        mirrored=False,
+        max_length=captioner.run["max_length"],
+        hflip=False,
     )
 
 
 def evaluate(
     folder: Path,
-    corpus: str | None = None,
+    dataset: str | None = None,
     split: str = "dev",
-    extra: str | None = None,
+    extra_data: str | None = None,
     beams: int = 5,
-    by_length: float = LENGTH_PENALTY,
+    length_penalty: float = LENGTH_PENALTY,
     transform: Transform | None = None,
-) -> dict:
-    """Scores of a trained model on a split, and the captions it wrote; JSON values.
+) -> dict[str, Any]:
+    """The scores of a trained model on a split, and the captions it generated, as JSON values.
 
     Args:
-        corpus: None: the one it was trained on.
+        folder: of the run.
+        dataset: None: the one it was trained on.
+        split: "train", "dev" or "test".
+        extra_data: see :func:`captionlab.captioning.datasets.load_dataset`.
+        beams: of the search.
+        length_penalty: see :func:`captionlab.captioning.search.best_caption`.
+        transform: see `prepare_data`.
     """
     captioner = Captioner.load(folder)
-    settings = load_settings(captioner, corpus, extra)
-    task = prepare_data(settings, (split,), captioner.vocabulary, transform=transform)
-    captions = task.sets[split]
+    settings = load_settings(captioner, dataset, extra_data)
+    data = prepare_data(settings, (split,), captioner.vocabulary, transform=transform)
+    captions = data.splits[split]
     forced = evaluate_teacher_forcing(captioner.model, captions)
-    free = evaluate_generation(captioner.model, captioner.vocabulary, captions, beams, by_length)
-    written = {name: " ".join(words) for name, words in zip(captions.names, free.captions, strict=True)}
+    generated = evaluate_generation(captioner.model, captioner.vocabulary, captions, beams, length_penalty)
     return {
-        "corpus": task.corpus.name, "split": split, "images": len(captions), "beams": beams, "by_length": by_length,
-        "bleu": list(free.bleu), "top5": forced.top5, "loss": forced.loss, "captions": written,
-        "images_a_second": len(captions) / free.seconds,
+        "dataset": data.dataset.name,
+        "split": split,
+        "images": len(captions),
+        "beams": beams,
+        "length_penalty": length_penalty,
+        "bleu": list(generated.bleu),
+        "top5": forced.top5,
+        "loss": forced.loss,
+        "captions": {name: " ".join(each) for name, each in zip(captions.names, generated.captions, strict=True)},
+        "images_per_second": len(captions) / generated.seconds,
         "parameters": sum(parameter.numel() for parameter in captioner.model.parameters()),
-    }  # fmt: skip
+    }

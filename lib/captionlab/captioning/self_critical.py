@@ -1,11 +1,12 @@
-"""Training on what is wanted: captions are drawn from the model, and those that score better get likelier.
+"""Training on what is measured: sampled captions that score better than others become more probable.
 
-Cross-entropy asks for people's next word. What is measured in the end, BLEU of captions the model writes itself, has no
-gradient; but the expected score of drawn captions has one: the logarithm of a caption's probability grows with how
-much better it scored than other captions drawn for the same image (REINFORCE with a baseline).
+Cross-entropy trains the model to predict the next word of people's captions. What is measured in the end, BLEU of the
+captions the model generates itself, has no gradient; but the expected score of sampled captions has one: the
+log-probability of each caption, weighted by how much better it scored than the other samples of the same image
+(REINFORCE with a baseline).
 
-Sources: Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning"; the other draws' mean as baseline
-from Luo 2020, "A Better Variant of Self-Critical Sequence Training".
+Sources: Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning"; the mean of the other samples as
+the baseline is from Luo 2020, "A Better Variant of Self-Critical Sequence Training".
 """
 
 from __future__ import annotations
@@ -19,110 +20,132 @@ from torch import Tensor
 
 from captionlab.captioning.batches import active_counts, sort_by_length
 from captionlab.captioning.decoder import Decoder, EncodedImages
-from captionlab.captioning.evaluation import LONGEST, eval_mode, make_step_fn
+from captionlab.captioning.evaluation import MAX_LENGTH, eval_mode, make_step_fn
 from captionlab.captioning.search import sample
 from captionlab.captioning.vocabulary import END, PAD, START
 
 ORDERS = (1, 2, 3, 4)
-LONGER = 1.1  # captions that are drawn are longer than those a beam search finds, which must not get too short
+LENGTH_MARGIN = 1.1  # sampled captions are longer than those of a beam search, which must not become too short
 
 
-def draw(decoder: Decoder, seen: EncodedImages, each: int, generator: torch.Generator) -> list[list[int]]:
-    """Captions drawn word by word, ``each`` for an image, image by image; no dropout, no gradient.
+def sample_captions(
+    decoder: Decoder, encoded: EncodedImages, num_samples: int, generator: torch.Generator
+) -> list[list[int]]:
+    """Sample captions word by word, without dropout and gradients.
+
+    Args:
+        encoded: the images.
+        num_samples: captions per image.
+        generator: for the random numbers.
 
     Returns:
-        The numbers of the words of each, without <start> and <end>.
+        The token ids of each caption, without <start> and <end>; the captions of an image are next to each other.
     """
     with eval_mode(decoder):
-        step, state = make_step_fn(decoder, seen)
-        state = tuple(part.repeat_interleave(each, dim=0) for part in state)
-        return sample(step, state, generator, longest=LONGEST)
+        step, state = make_step_fn(decoder, encoded)
+        state = tuple(part.repeat_interleave(num_samples, dim=0) for part in state)
+        return sample(step, state, generator, max_length=MAX_LENGTH)
 
 
 def rewards(
-    drawn: Sequence[Sequence[int]], references: Sequence[Sequence[Sequence[int]]], each: int, longer: float = LONGER
+    samples: Sequence[Sequence[int]],
+    references: Sequence[Sequence[Sequence[int]]],
+    num_samples: int,
+    length_margin: float = LENGTH_MARGIN,
 ) -> Tensor:
-    """How much each drawn caption adds to the BLEU-4 of all captions drawn: (images, each).
+    """How much each sampled caption contributes to the BLEU-4 of all of them.
 
-    BLEU is a score of a corpus; that of a single caption is mostly zero, and smoothing it favors short ones. So its
-    logarithm is taken apart: with m_n of a caption's t_n runs of n words right, M_n and T_n in all captions, its length
-    c, the nearest reference's length r, and their sums C and R, a caption's share is
-    ``sum_n (m_n / M_n - t_n / T_n) / 4``, and ``c R / C^2 - r / C`` where captions are too short on the whole (C < R).
-    <end> counts as a word here: else captions learn to stop after "a man in a".
+    BLEU is a score of many captions together; that of a single caption is mostly zero, and smoothed variants favor
+    short captions. So the logarithm of BLEU is linearized. Let m_n be the matching n-grams of a caption, t_n all its
+    n-grams, and c its length; r is the length of the nearest reference; M_n, T_n, C and R are the sums over all
+    captions. The contribution of the caption is ``sum_n (m_n / M_n - t_n / T_n) / 4``, and if the captions are too
+    short in total (C < R), also ``c R / C^2 - r / C``. <end> counts as a word here: otherwise captions learn to stop
+    after "a man in a".
 
     Args:
-        drawn: ``each`` captions an image, image by image.
-        references: of each image people's captions, as numbers.
-        longer: captions are too short if they are not this much longer than the nearest references.
+        samples: token ids, ``num_samples`` captions per image, next to each other.
+        references: people's captions of each image, as token ids.
+        num_samples: captions per image.
+        length_margin: captions count as too short unless they are this many times as long as the nearest references.
 
     Returns:
-        Shares times the number of captions, so that their size does not depend on it.
+        (images, num_samples): contributions times the number of captions, so that their scale does not depend on it.
 
-    Source: linearized after Tromble et al. 2008, "Lattice Minimum Bayes-Risk Decoding", section 3.1.
+    Source: linearization as in Tromble et al. 2008, "Lattice Minimum Bayes-Risk Decoding", section 3.1.
     """
     counts = torch.tensor(
-        [_counts(caption, references[row // each]) for row, caption in enumerate(drawn)], dtype=torch.float64
+        [_counts(caption, references[row // num_samples]) for row, caption in enumerate(samples)], dtype=torch.float64
     )
-    right, runs, lengths, nearest = counts[:, :4], counts[:, 4:8], counts[:, 8], counts[:, 9]
-    shares = (right / right.sum(0).clamp(min=1) - runs / runs.sum(0).clamp(min=1)).mean(dim=1)
-    length, wanted = lengths.sum().clamp(min=1), longer * nearest.sum()
-    if length < wanted:
-        shares = shares + lengths * wanted / length**2 - longer * nearest / length
-    return (shares * len(drawn)).float().view(-1, each)
+    matches, ngrams, lengths, nearest = counts[:, :4], counts[:, 4:8], counts[:, 8], counts[:, 9]
+    shares = (matches / matches.sum(0).clamp(min=1) - ngrams / ngrams.sum(0).clamp(min=1)).mean(dim=1)
+    length, required = lengths.sum().clamp(min=1), length_margin * nearest.sum()
+    if length < required:
+        shares = shares + lengths * required / length**2 - length_margin * nearest / length
+    return (shares * len(samples)).float().view(-1, num_samples)
 
 
 def _counts(caption: Sequence[int], references: Sequence[Sequence[int]]) -> list[float]:
-    """Right runs of 1 to 4 words, runs of 1 to 4 words, length, length of the nearest reference; <end> is a word."""
+    """Matching 1- to 4-grams, all 1- to 4-grams, length, and length of the nearest reference; <end> is a word."""
     caption, references = [*caption, END], [[*each, END] for each in references]
-    right = [modified_precision(references, caption, n).numerator if len(caption) >= n else 0 for n in ORDERS]
-    runs = [max(0, len(caption) + 1 - n) for n in ORDERS]
-    return [*right, *runs, len(caption), closest_ref_length(references, len(caption))]
+    matches = [modified_precision(references, caption, n).numerator if len(caption) >= n else 0 for n in ORDERS]
+    ngrams = [max(0, len(caption) + 1 - n) for n in ORDERS]
+    return [*matches, *ngrams, len(caption), closest_ref_length(references, len(caption))]
 
 
 def advantages(scores: Tensor) -> Tensor:
-    """How much better each caption scored than the others of its image on average; (images, each) to the same."""
-    each = scores.shape[1]
-    return (scores - scores.mean(dim=1, keepdim=True)) * each / (each - 1)
+    """How much better each caption scored than the mean of the other samples of its image.
 
+    Args:
+        scores: (images, num_samples).
 
-def as_batch(drawn: Sequence[Sequence[int]], each: int) -> Tensor:
-    """Captions as a decoder reads them: (images, each, length), <start> to <end>, then <pad>.
-
-    A caption that was cut at the longest length has an <end> too.
+    Returns:
+        (images, num_samples).
     """
-    length = max(map(len, drawn)) + 2
-    rows = [[START, *words, END, *[PAD] * (length - 2 - len(words))] for words in drawn]
-    return torch.tensor(rows).view(-1, each, length)
+    num_samples = scores.shape[1]
+    return (scores - scores.mean(dim=1, keepdim=True)) * num_samples / (num_samples - 1)
+
+
+def to_batch(samples: Sequence[Sequence[int]], num_samples: int) -> Tensor:
+    """Sampled captions as a decoder reads them, from <start> to <end>, then <pad>.
+
+    A caption that was cut at the maximum length gets an <end> too.
+
+    Returns:
+        (images, num_samples, length), int64.
+    """
+    length = max(map(len, samples)) + 2
+    rows = [[START, *words, END, *[PAD] * (length - 2 - len(words))] for words in samples]
+    return torch.tensor(rows).view(-1, num_samples, length)
 
 
 def self_critical_loss(
     decoder: Decoder,
-    positions: Tensor,
+    features: Tensor,
     references: Sequence[Sequence[Sequence[int]]],
-    each: int,
+    num_samples: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, float]:
-    """The loss whose gradient makes good captions likelier.
+    """The loss whose gradient makes captions with a high score more probable.
 
     Args:
-        positions: (images, positions, channels).
-        references: of each image people's captions, as numbers.
-        each: captions drawn an image, at least 2.
-        generator: of the draws.
+        features: (images, positions, channels).
+        references: people's captions of each image, as token ids.
+        num_samples: captions sampled per image, at least 2.
+        generator: for the random numbers.
 
     Returns:
-        The loss, and the BLEU-4 of the captions drawn.
+        The loss, and the BLEU-4 of the sampled captions.
     """
     with torch.no_grad():
-        drawn = draw(decoder, decoder.see(positions), each, generator)
-    scores = rewards(drawn, references, each)
-    captions = as_batch(drawn, each).to(positions.device)
-    decoded = decoder(positions, captions)
-    _, order, lengths = sort_by_length(captions.flatten(0, 1), torch.arange(len(drawn), device=positions.device))
-    owners = torch.cat([order[:count] for count in active_counts(lengths)])
-    logs = -torch.nn.functional.cross_entropy(decoded.scores.float(), decoded.targets, reduction="none")
-    weights = advantages(scores).flatten().to(positions.device)[owners]
+        samples = sample_captions(decoder, decoder.encode(features), num_samples, generator)
+    token_ids = to_batch(samples, num_samples).to(features.device)
+    output = decoder(features, token_ids)
+    # The sample that each logit of the output belongs to: the decoder sorts the captions by length.
+    _, order, lengths = sort_by_length(token_ids.flatten(0, 1), torch.arange(len(samples), device=features.device))
+    sample_of = torch.cat([order[:count] for count in active_counts(lengths)])
+    log_probs = -torch.nn.functional.cross_entropy(output.logits.float(), output.targets, reduction="none")
+    weights = advantages(rewards(samples, references, num_samples)).flatten().to(features.device)[sample_of]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nltk warns of every BLEU that is 0
-        score = corpus_bleu([references[row // each] for row in range(len(drawn))], drawn)
-    return -(weights * logs).mean(), float(score)
+        warnings.simplefilter("ignore")  # nltk warns about every BLEU that is 0
+        score = corpus_bleu([references[row // num_samples] for row in range(len(samples))], samples)
+    return -(weights * log_probs).mean(), float(score)

@@ -1,94 +1,112 @@
-"""Every setting of a captioning run, with its default and what it does; nothing heavy is imported here.
+"""Every setting of a captioning run, with its default and its help text; nothing heavy is imported here.
 
-Three groups: the decoder's shape, how it is trained, and on what. ``captionlab caption train`` has a flag for each, and
-a configuration file names them without the groups: ``hidden = 512``.
+There are three groups: the architecture of the decoder, the training, and the data. ``captionlab caption train`` has a
+flag for each setting, and a configuration file names them without the groups: ``decoder_dim = 512``.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
-import tomllib
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-CELLS, FORMS, STARTS = ("lstm", "gru", "rnn"), ("relu", "tanh"), ("mean", "zero")
-SCHEDULES, MEASURES = ("plateau", "cosine"), ("bleu4", "loss")
+from captionlab.captioning.setting_names import refuse_unknown
+from captionlab.common.suggestions import did_you_mean
+
+CELLS, ACTIVATIONS, INIT_STATES = ("lstm", "gru", "rnn"), ("relu", "tanh"), ("mean", "zero")
+SCHEDULES, MONITORS = ("plateau", "cosine"), ("bleu4", "loss")
 REDUCTIONS, PRECISIONS = ("sum", "mean"), ("auto", "float32", "bfloat16")
+POSITIVE = 1e-9  # the smallest value of settings that must be above 0
 
 
-def setting(default: Any, text: str, known: tuple[str, ...] = (), low: float | None = None, high: float | None = None):
-    """A field with its explanation and what it may be: one of ``known``, or a number from ``low`` to below ``high``."""
-    given = {} if default is ... else {"default": default}
-    return field(**given, metadata={"text": text, "known": known, "low": low, "high": high})
+def setting(
+    default: Any,
+    text: str,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A dataclass field with its help text and its valid values.
+
+    Args:
+        default: the default; ``...`` makes the setting required.
+        text: the help text of its flag.
+        choices: the valid values of a text setting.
+        minimum, below: a number must be at least ``minimum`` and less than ``below``.
+    """
+    metadata = {"text": text, "choices": choices, "minimum": minimum, "below": below}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
 
-KINDS = {
+TYPES: dict[str, tuple[str, type | tuple[type, ...]]] = {
     "int": ("a whole number", int),
     "float": ("a number", (int, float)),
     "bool": ("true or false", bool),
-    "str": ("a word", str),
+    "str": ("a text value", str),
     "dict": ("names and values", dict),
 }
 
 
-def check(settings: Any) -> None:
-    """Refuse values of another type, and such that make no sense.
+def validate(settings: Any) -> None:
+    """Check the types and the ranges of all values of a settings dataclass.
 
     Raises:
-        ValueError: naming the setting, what was found, and what to give.
+        ValueError: with the name of the setting, the value found, and the values that are valid.
     """
     for each in fields(settings):
         value, rule = getattr(settings, each.name), each.metadata
         kind, _, optional = str(each.type).partition(" | ")
         if optional and value is None:
             continue
-        words, types = KINDS[kind]
+        expected, types = TYPES[kind]
         if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool"):
-            raise ValueError(f"{each.name} is {value!r}: give {words}")
-        if rule.get("known") and value not in rule["known"]:
-            raise ValueError(f"{each.name} is {value!r}: give one of {', '.join(rule['known'])}")
-        low, high = rule.get("low"), rule.get("high")
-        if low is not None and not (value >= low and (high is None or value < high)):
-            below = "" if high is None else f" and below {high:g}"
-            raise ValueError(f"{each.name} is {value}: give a number of at least {low:g}{below}")
-
-
-SMALLEST = 1e-9  # for numbers that must be above 0
+            raise ValueError(f"{each.name} is {value!r}: give {expected}")
+        choices = rule.get("choices")
+        if choices and value not in choices:
+            guess = did_you_mean(value, choices)
+            raise ValueError(f"{each.name} is {value!r}: give one of {', '.join(choices)}{guess}")
+        minimum, below = rule.get("minimum"), rule.get("below")
+        if minimum is not None and not (value >= minimum and (below is None or value < below)):
+            limit = "" if below is None else f" and below {below:g}"
+            raise ValueError(f"{each.name} is {value}: give a number of at least {minimum:g}{limit}")
 
 
 @dataclass(frozen=True)
 class DecoderSettings:
-    """The shape of a decoder; ``channels`` are the grid's features at each position, ``words`` the vocabulary's size.
+    """The architecture of a decoder.
 
     Raises:
-        ValueError: if a value makes no sense.
+        ValueError: if a value is not valid.
     """
 
-    channels: int = setting(..., "features at each position of the grid", low=1)
-    words: int = setting(..., "of the vocabulary, special ones among them", low=1)
-    embedding: int = setting(256, "size of a word's embedding", low=1)
-    hidden: int = setting(512, "size of the recurrent state", low=1)
-    attention: int = setting(256, "size of the attention's inner layer", low=1)
+    encoder_dim: int = setting(..., "number of channels of the encoder's feature maps", minimum=1)
+    vocab_size: int = setting(..., "number of words in the vocabulary, special tokens included", minimum=1)
+    embed_dim: int = setting(256, "size of the word embeddings", minimum=1)
+    decoder_dim: int = setting(512, "size of the recurrent cell's hidden state", minimum=1)
+    attention_dim: int = setting(256, "size of the attention's hidden layer", minimum=1)
     cell: str = setting("lstm", "recurrent cell", CELLS)
-    form: str = setting("relu", "of the attention: relu, as in well-known code, or Bahdanau's tanh", FORMS)
-    gate: bool = setting(True, "a gate weakens what is seen, word by word")
-    standardize: bool = setting(False, "bring each feature to mean 0 and spread 1 over the training images first")
-    projection: int = setting(0, "bring the features to this size first, by a linear layer and ReLU; 0: no", low=0)
-    initial: str = setting("mean", "first state: computed from the mean feature, or zeros", STARTS)
-    dense: int = setting(0, "size of a layer between state and output layer; 0: none", low=0)
-    dropout: float = setting(0.5, "on embeddings, projected features, and before the output layer", low=0, high=1)
+    activation: str = setting(
+        "relu", "activation in the attention: relu, as in widely used code, or tanh, as Bahdanau et al.", ACTIVATIONS
+    )
+    gate: bool = setting(True, "gate the attention context")
+    standardize: bool = setting(
+        False, "scale each feature to mean 0 and standard deviation 1 over the training images first"
+    )
+    projection_dim: int = setting(0, "project the features to this size with a linear layer and ReLU; 0: no", minimum=0)
+    init_state: str = setting("mean", "initial state: computed from the mean feature vector, or zeros", INIT_STATES)
+    fc_dim: int = setting(0, "size of a fully connected layer before the output layer; 0: none", minimum=0)
+    dropout: float = setting(
+        0.5, "dropout on embeddings, projected features and the output layer's input", minimum=0, below=1
+    )
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)
 
 
 # Another published decoder, without the gate: projected features, zero initial state, a GRU, and a dense layer before
 # the vocabulary. Source: TensorFlow's tutorial "Image captioning with visual attention".
 DENSE_DECODER = {
-    "projection": 256, "initial": "zero", "cell": "gru", "form": "tanh", "gate": False,
-    "hidden": 512, "dense": 512, "dropout": 0.0,
+    "projection_dim": 256, "init_state": "zero", "cell": "gru", "activation": "tanh", "gate": False,
+    "decoder_dim": 512, "fc_dim": 512, "dropout": 0.0,
 }  # fmt: skip
 
 
@@ -97,129 +115,110 @@ class TrainingSettings:
     """How a captioning model is trained.
 
     Raises:
-        ValueError: if a value makes no sense.
+        ValueError: if a value is not valid.
     """
 
-    epochs: int = setting(30, "at most", low=1)
-    images: int = setting(32, "images a batch, each with all its captions", low=1)
-    rate: float = setting(4e-4, "learning rate of Adam for the decoder", low=SMALLEST)
-    encoder_rate: float = setting(1e-4, "learning rate for the encoder's blocks that learn", low=SMALLEST)
-    schedule: str = setting("plateau", "cut the rate on a plateau, or let it fall to 0 as a cosine does", SCHEDULES)
-    factor: float = setting(0.8, "the rate is multiplied by this on a plateau", low=SMALLEST, high=1)
-    plateau: int = setting(3, "epochs without improvement that are a plateau", low=1)
-    warmup: int = setting(100, "first updates, in which the rate rises from 0", low=0)
-    clip: float = setting(5.0, "greatest length of the gradient", low=SMALLEST)
-    penalty: float = setting(1.0, "lambda of the doubly stochastic penalty on attention; 0: none", low=0)
-    reduction: str = setting("mean", "of the penalty over positions: sum (the paper) or mean", REDUCTIONS)
-    smoothing: float = setting(0.0, "label smoothing: share of a target spread over all words", low=0, high=1)
-    slope: float = setting(0.0, "scheduled sampling: growth of its probability an epoch; 0: none", low=0)
-    highest: float = setting(0.25, "scheduled sampling: where the probability stops growing", low=0, high=1)
-    reward_epochs: int = setting(0, "last epochs, trained on the BLEU-4 of captions the model draws; 0: none", low=0)
-    reward_rate: float = setting(1e-4, "learning rate in these epochs", low=SMALLEST)
-    draws: int = setting(5, "captions drawn an image in these epochs", low=2)
-    average: float = setting(
-        0.0, "decay of a moving average of the weights, which is evaluated; 0: none", low=0, high=1
+    epochs: int = setting(30, "maximum number of epochs", minimum=1)
+    batch_size: int = setting(160, "captions per batch, at most; captions of an image share a batch", minimum=1)
+    captions_per_image: int = setting(0, "captions of each image per epoch, drawn at random; 0: all", minimum=0)
+    lr: float = setting(4e-4, "learning rate of Adam for the decoder", minimum=POSITIVE)
+    encoder_lr: float = setting(1e-4, "learning rate for the fine-tuned blocks of the encoder", minimum=POSITIVE)
+    schedule: str = setting("plateau", "reduce the learning rate on a plateau, or to 0 along a cosine", SCHEDULES)
+    lr_factor: float = setting(0.8, "factor of the reduction on a plateau", minimum=POSITIVE, below=1)
+    lr_patience: int = setting(3, "epochs without improvement before the reduction", minimum=1)
+    warmup_steps: int = setting(100, "first updates, in which the learning rate rises from 0", minimum=0)
+    max_grad_norm: float = setting(5.0, "maximum norm of the gradient", minimum=POSITIVE)
+    attention_reg: float = setting(1.0, "weight of the doubly stochastic attention penalty; 0: none", minimum=0)
+    attention_reg_reduction: str = setting("mean", "penalty over positions: sum (the paper) or mean", REDUCTIONS)
+    label_smoothing: float = setting(0.0, "probability spread evenly over all words", minimum=0, below=1)
+    sampling_prob_growth: float = setting(
+        0.0, "scheduled sampling: increase of the probability per epoch; 0: none", minimum=0
     )
-    patience: int = setting(20, "epochs without improvement after which training stops", low=1)
-    measure: str = setting("bleu4", "what tells the best epoch, on dev", MEASURES)
-    beams: int = setting(1, "of the search for BLEU after each epoch", low=1)
-    by_length: float = setting(0.6, "and the power of the length that log-probabilities are divided by", low=0)
-    minutes: float = setting(0.0, "stop after the epoch in which training has taken this long; 0: no limit", low=0)
-    precision: str = setting("auto", "arithmetic; auto: bfloat16 on a GPU, float32 on a processor", PRECISIONS)
-    seed: int = setting(0, "of weights, order, dropout and chances", low=0)
+    max_sampling_prob: float = setting(0.25, "scheduled sampling: maximum probability", minimum=0, below=1)
+    reward_epochs: int = setting(0, "last epochs, trained on the BLEU-4 of sampled captions; 0: none", minimum=0)
+    reward_lr: float = setting(1e-4, "learning rate in these epochs", minimum=POSITIVE)
+    num_samples: int = setting(5, "captions sampled per image in these epochs", minimum=2)
+    ema_decay: float = setting(
+        0.0, "decay of a moving average of the weights, which is then evaluated; 0: none", minimum=0, below=1
+    )
+    patience: int = setting(20, "epochs without improvement after which training stops", minimum=1)
+    monitor: str = setting("bleu4", "metric on the dev split that selects the best epoch", MONITORS)
+    beams: int = setting(1, "beams of the search for BLEU after each epoch", minimum=1)
+    length_penalty: float = setting(0.6, "that search divides log-probabilities by the length to this power", minimum=0)
+    max_minutes: float = setting(0.0, "stop after the epoch that exceeds this training time; 0: no limit", minimum=0)
+    precision: str = setting("auto", "number format; auto: bfloat16 on a GPU, float32 on a CPU", PRECISIONS)
+    seed: int = setting(0, "seed of weights, order, dropout and sampling", minimum=0)
 
     def __post_init__(self) -> None:
-        check(self)
+        validate(self)
         if self.reward_epochs >= self.epochs:
             raise ValueError(
-                f"reward_epochs is {self.reward_epochs} of {self.epochs} epochs: what is drawn is nonsense before the "
-                "words are learnt, so give fewer"
+                f"reward_epochs is {self.reward_epochs} of {self.epochs} epochs: sampled captions are nonsense before "
+                "the words are learned, so give fewer"
+            )
+        if self.captions_per_image > self.batch_size:
+            raise ValueError(
+                f"batch_size is {self.batch_size} and captions_per_image {self.captions_per_image}: captions of an "
+                "image share a batch, so give a batch size at least as large"
             )
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a model is trained on and how: with these everything a run depends on.
+    """Everything a run depends on: the data, the encoder, the decoder and the training.
 
     Attributes:
-        shape: of the decoder, names and values of `DecoderSettings`.
+        decoder: names and values of `DecoderSettings`.
         training: names and values of `TrainingSettings`.
     """
 
-    corpus: str = setting("flickr8k", "flickr8k, flickr30k, coco, embedded (drawn scenes), or a folder like theirs")
-    extra: str | None = setting(None, "second folder or zip archive whose lists, captions and images are added")
-    network: str | None = setting(None, "encoder; by default mobilenet_v2, for drawn scenes tiny_resnet")
-    size: int | None = setting(None, "images are resized to this; by default the network's own", low=1)
-    second_size: int = setting(0, "and to this many for a second grid beside the first; 0: none", low=0)
-    layers: str | None = setting(None, "where the grid is taken, with commas between; by default after the last block")
-    min_frequency: int = setting(5, "a word of the vocabulary is in the training captions this often", low=1)
-    most_frequent: int = setting(0, "at most this many words; 0: no limit", low=0)
-    longest: int = setting(24, "captions are cut to this many numbers, <start> and <end> among them", low=3)
-    mirrored: bool | None = setting(None, "train on mirror images too; by default yes, of drawn scenes no")
-    train_images: int = setting(0, "use this many training images; 0: all", low=0)
-    vectors: str | None = setting(None, "file of word vectors to begin with, or captions: Word2Vec on the captions")
-    learnt: int = setting(0, "last blocks of the encoder that learn with the decoder; 0: frozen", low=0)
-    shape: dict = field(default_factory=dict)
+    dataset: str = setting("flickr8k", "the images: flickr8k, flickr30k, coco, embedded (drawn scenes), or a folder")
+    extra_data: str | None = setting(None, "second folder or zip archive with more lists, captions and images")
+    encoder: str | None = setting(None, "pretrained network  [default: mobilenet_v2; for drawn scenes tiny_resnet]")
+    input_size: int | None = setting(None, "images are resized to this  [default: the encoder's own size]", minimum=1)
+    second_input_size: int = setting(0, "size for a second grid of features beside the first; 0: none", minimum=0)
+    layers: str | None = setting(None, "layers of the grid, separated by commas  [default: the last block]")
+    min_word_freq: int = setting(5, "keep words that occur this often in the training captions", minimum=1)
+    max_vocab_size: int = setting(0, "keep this many words, special tokens not counted; 0: no limit", minimum=0)
+    max_length: int = setting(24, "cut captions to this many tokens, <start> and <end> included", minimum=3)
+    hflip: bool | None = setting(None, "train on mirrored images too  [default: yes; for drawn scenes no]")
+    train_images: int = setting(0, "use this many training images; 0: all", minimum=0)
+    pretrained_embeddings: str | None = setting(
+        None, "file of word vectors, or captions: Word2Vec on the training captions"
+    )
+    finetune_blocks: int = setting(0, "last blocks of the encoder that are fine-tuned; 0: frozen", minimum=0)
+    decoder: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check(self)
-        DecoderSettings(1, 1, **self.shape), TrainingSettings(**self.training)  # refuses what makes no sense
-        if self.learnt and self.layers:
+        validate(self)
+        DecoderSettings(1, 1, **self.decoder), TrainingSettings(**self.training)  # raises for invalid values
+        if self.finetune_blocks and self.layers:
             raise ValueError(
-                f"learnt is {self.learnt} and layers is {self.layers!r}: an encoder that learns ends at its last "
-                "block; give one of the two"
+                f"finetune_blocks is {self.finetune_blocks} and layers is {self.layers!r}: the output of a fine-tuned "
+                "encoder is that of its last block; give one of the two"
             )
 
     @property
-    def mirrors(self) -> bool:
-        """Whether mirror images are trained on: not of drawn scenes, for there captions say left and right."""
-        return self.corpus != "embedded" if self.mirrored is None else self.mirrored
+    def uses_hflip(self) -> bool:
+        """Whether mirrored images are trained on: not for drawn scenes, whose captions say left and right."""
+        return self.dataset != "embedded" if self.hflip is None else self.hflip
 
     @classmethod
-    def from_flat(cls, values: dict) -> RunSettings:
-        """From one level of names, as flags and configuration files have them.
+    def from_flat(cls, values: dict[str, Any]) -> RunSettings:
+        """Make settings from names on one level, as flags and configuration files have them.
 
         Raises:
-            ValueError: for a name that is none; the message has the nearest.
+            ValueError: for an unknown name, with the nearest known one, and for an old name, with the new one.
         """
-        for name in values:
-            if name not in (*OWN, *SHAPE, *TRAINING):
-                near = difflib.get_close_matches(name, (*OWN, *SHAPE, *TRAINING), n=1)
-                raise ValueError(f"there is no setting {name!r}{f'; did you mean {near[0]!r}?' if near else ''}")
+        refuse_unknown(values, (*DATA_NAMES, *DECODER_NAMES, *TRAINING_NAMES))
         return cls(
-            **{name: value for name, value in values.items() if name in OWN},
-            shape={name: value for name, value in values.items() if name in SHAPE},
-            training={name: value for name, value in values.items() if name in TRAINING},
+            **{name: value for name, value in values.items() if name in DATA_NAMES},
+            decoder={name: value for name, value in values.items() if name in DECODER_NAMES},
+            training={name: value for name, value in values.items() if name in TRAINING_NAMES},
         )
 
 
-SHAPE = tuple(each.name for each in fields(DecoderSettings) if each.name not in ("channels", "words"))
-TRAINING = tuple(each.name for each in fields(TrainingSettings))
-OWN = tuple(each.name for each in fields(RunSettings) if each.name not in ("shape", "training"))
-
-
-CONFIGURATIONS = Path(__file__).parent / "configurations"
-
-
-def packaged_configuration(name: str) -> dict:
-    """The names and values of a configuration of the package: "flickr8k", "flickr8k_short", "embedded"."""
-    return read_configuration(CONFIGURATIONS / f"{name}.toml")
-
-
-def read_configuration(path: Path) -> dict:
-    """The names and values of a TOML or JSON file.
-
-    Raises:
-        ValueError: if it is not readable as that.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror}): name a TOML or JSON file") from error
-    except ValueError as error:
-        raise ValueError(f"{path.name} is not readable as {path.suffix or 'TOML'}: {error}") from error
-    if not isinstance(values, dict) or any(isinstance(value, (dict, list)) for value in values.values()):
-        raise ValueError(f"{path.name} holds lists or tables: expected one name = value a line")
-    return values
+DECODER_NAMES = tuple(each.name for each in fields(DecoderSettings) if each.name not in ("encoder_dim", "vocab_size"))
+TRAINING_NAMES = tuple(each.name for each in fields(TrainingSettings))
+DATA_NAMES = tuple(each.name for each in fields(RunSettings) if each.name not in ("decoder", "training"))

@@ -1,155 +1,168 @@
-"""``captionlab caption``: train a captioning model, measure it, describe pictures with it."""
+"""``captionlab caption``: train a captioning model, evaluate it, and describe images with it."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import click
 
-from captionlab.captioning.settings import (
-    CONFIGURATIONS,
-    SHAPE,
-    DecoderSettings,
-    RunSettings,
-    TrainingSettings,
-    read_configuration,
-)
-from captionlab.commands.running import said
+from captionlab.captioning.configurations import load_configuration, packaged_names
+from captionlab.captioning.setting_names import OLD_KEYS, OTHER_UNITS
+from captionlab.captioning.settings import DECODER_NAMES, DecoderSettings, RunSettings, TrainingSettings
+from captionlab.commands.options import BEAMS, EXTRA_DATA, SPLIT
+from captionlab.commands.running import user_errors
 
-PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 RUN = click.argument("run", type=click.Path(path_type=Path))
-BEAMS = click.option("--beams", type=click.IntRange(1), default=5, show_default=True, help="Of the beam search.")
-BY_LENGTH = click.option(
-    "--by-length",
+LENGTH_PENALTY = click.option(
+    "--length-penalty",
     type=click.FloatRange(0, 2),
     default=0.6,
     show_default=True,
     metavar="POWER",
-    help="Divide log-probabilities by this power of the length: 0 compares captions, 1 their words.",
+    help="Divide log-probabilities by the length to this power: 0 favors short captions, 1 long ones.",
 )
+
+
+class CaptionCommand(click.Command):
+    """A command that knows what flags of earlier versions are called now."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name.removeprefix("--").removeprefix("no-").replace("-", "_")
+            if name not in OLD_KEYS:
+                raise
+            flag = OLD_KEYS[name].replace("_", "-")
+            message = f"{error.option_name} is now called --{flag}{OTHER_UNITS.get(name, '')}"
+            raise click.UsageError(message, ctx) from None
 
 
 @click.group()
 def caption() -> None:
-    """Show, Attend and Tell: train a captioning model, evaluate it, describe pictures."""
+    """Show, Attend and Tell: train a captioning model, evaluate it, describe images."""
 
 
-def settings_options(command: Callable) -> Callable:
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """A flag for each setting of a run."""
     for owner in (TrainingSettings, DecoderSettings, RunSettings):
         for each in reversed(fields(owner)):
-            if each.metadata and (owner is not DecoderSettings or each.name in SHAPE):
+            if each.metadata and (owner is not DecoderSettings or each.name in DECODER_NAMES):
                 command = _option(each)(command)
     return command
 
 
-def _option(each) -> Callable:
-    flag, known = each.name.replace("_", "-"), each.metadata["known"]
+def _option(each: Field[Any]) -> Callable[..., Any]:
+    flag, choices = each.name.replace("_", "-"), each.metadata["choices"]
     text = each.metadata["text"] + ("" if each.default is None else f"  [default: {each.default}]")
     text = text[:1].upper() + text[1:]
     if "bool" in str(each.type):
         return click.option(f"--{flag}/--no-{flag}", default=None, help=text)
-    number = {"int": int, "float": float}.get(str(each.type).removesuffix(" | None"), str)
-    kind = click.Choice(known) if known else number
-    return click.option(f"--{flag}", type=kind, default=None, help=text)
+    # Choices are checked with the other settings, so that flags and configuration files give the same messages.
+    kind = {"int": int, "float": float}.get(str(each.type).removesuffix(" | None"), str)
+    metavar = f"[{'|'.join(choices)}]" if choices else None
+    return click.option(f"--{flag}", type=kind, default=None, metavar=metavar, help=text)
 
 
-@caption.command()
+@caption.command(cls=CaptionCommand)
 @RUN
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="TOML or JSON file of settings, or flickr8k, flickr8k_short or embedded.",
-)
+@click.option("--config", metavar="NAME|FILE", help=f"{', '.join(packaged_names())}, or a TOML or JSON file.")
 @settings_options
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's files into RUN.")
-def train(run: Path, config: Path | None, tensorboard: bool, **flags) -> None:
-    """Train a model into the folder RUN, or go on where a training that was stopped left off.
+def train(run: Path, config: str | None, tensorboard: bool, **flags: Any) -> None:
+    """Train a model into the folder RUN, or resume the training that was stopped there.
 
-    Flags win over the configuration file. RUN then holds captioner.safetensors (the best epoch), training.safetensors
-    (to go on from) and history.csv.
+    Flags override the configuration. RUN then holds captioner.safetensors (the best epoch), training.safetensors
+    (to resume from) and history.csv.
     """
-    with said():
-        values = {**(read_configuration(_named(config)) if config else {}), **_given(flags)}
-        settings = RunSettings.from_flat(values)
+    with user_errors():
+        given = {name: value for name, value in flags.items() if value is not None}
+        settings = RunSettings.from_flat({**(load_configuration(config) if config else {}), **given})
         from captionlab.captioning.runs import train as train_run
 
-        train_run(settings, run, report=click.echo, log=tensorboard)
+        train_run(settings, run, tensorboard=tensorboard)
 
 
-def _named(config: Path) -> Path:
-    """A configuration of the package by its name, or the file."""
-    packaged = CONFIGURATIONS / f"{config}.toml"
-    return packaged if not config.is_file() and packaged.is_file() else config
-
-
-def _given(flags: dict) -> dict:
-    return {name: value for name, value in flags.items() if value is not None}
-
-
-@caption.command()
+@caption.command(cls=CaptionCommand)
 @RUN
-@click.option("--corpus", help="Another corpus than the one it was trained on.")
-@click.option("--split", type=click.Choice(["train", "dev", "test"]), default="dev", show_default=True)
-@click.option("--extra", help="Second folder or zip archive with lists, captions and images, such as the test split's.")
+@click.option("--dataset", metavar="NAME|FOLDER", help="Another dataset than the one it was trained on.")
+@SPLIT
+@EXTRA_DATA
 @BEAMS
-@BY_LENGTH
+@LENGTH_PENALTY
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write scores and captions there (JSON).")
-def evaluate(run: Path, corpus: str | None, split: str, extra: str | None, beams: int, by_length: float, out) -> None:
-    """BLEU-1 to BLEU-4, top-5 accuracy and loss of the model in RUN on a split of a corpus."""
-    with said():
+def evaluate(
+    run: Path,
+    dataset: str | None,
+    split: str,
+    extra_data: str | None,
+    beams: int,
+    length_penalty: float,
+    out: Path | None,
+) -> None:
+    """BLEU-1 to BLEU-4, top-5 accuracy and loss of the model in RUN on a split of a dataset."""
+    with user_errors():
         from captionlab.captioning.runs import evaluate as evaluate_run
 
-        result = evaluate_run(run, corpus, split, extra, beams, by_length)
-        words = "  ".join(f"BLEU-{n} {value:.4f}" for n, value in enumerate(result["bleu"], start=1))
-        click.echo(f"{result['corpus']} {split}, {result['images']} images, {beams} beams: {words}")
-        click.echo(f"with the true words given: top-5 {result['top5']:.4f}, loss {result['loss']:.3f} nats a word")
+        result = evaluate_run(run, dataset, split, extra_data, beams, length_penalty)
+        scores = "  ".join(f"BLEU-{n} {value:.4f}" for n, value in enumerate(result["bleu"], start=1))
+        click.echo(f"{result['dataset']} {split}, {result['images']} images, {beams} beams: {scores}")
+        click.echo(f"with teacher forcing: top-5 {result['top5']:.4f}, loss {result['loss']:.3f} nats per word")
         if out:
             out.parent.mkdir(parents=True, exist_ok=True)
             out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
             click.echo(f"wrote {out}")
 
 
-@caption.command()
+@caption.command(cls=CaptionCommand)
 @RUN
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @BEAMS
-@BY_LENGTH
-@click.option("--attention", type=click.Path(path_type=Path, file_okay=False), help="Folder for attention pictures.")
+@LENGTH_PENALTY
+@click.option("--attention", type=click.Path(path_type=Path, file_okay=False), help="Folder for attention figures.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the captions there (CSV).")
-def describe(run: Path, pictures, beams: int, by_length: float, attention: Path | None, out: Path | None) -> None:
-    """Captions for PICTURES, files or folders, by the model in RUN."""
-    with said():
+def describe(
+    run: Path, images: tuple[Path, ...], beams: int, length_penalty: float, attention: Path | None, out: Path | None
+) -> None:
+    """Captions for IMAGES, files or folders, by the model in RUN."""
+    with user_errors():
         from captionlab.experiments.captions.describe import describe_files
 
-        files = [file for path in pictures for file in _files(path)]
-        rows = describe_files(run, files, beams, by_length, attention, click.echo)
+        files, rows = [file for path in images for file in _image_files(path)], []
+        for found in describe_files(run, files, beams, length_penalty, attention):
+            if found.caption is None:
+                click.echo(f"{found.file}: left out, {found.problem}")
+                continue
+            click.echo(f"{found.file}: {found.caption.text}")
+            log_prob = round(found.caption.log_prob, 4)
+            rows.append({"image": str(found.file), "caption": found.caption.text, "log_prob": log_prob})
         if out:
             _write_csv(out, rows)
             click.echo(f"wrote {out}")
         if len(rows) < len(files):
-            raise click.ClickException(f"{len(files) - len(rows)} of {len(files)} pictures could not be described")
+            raise click.ClickException(f"{len(files) - len(rows)} of {len(files)} images could not be described")
 
 
-def _files(path: Path) -> list[Path]:
+def _image_files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES)
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
         if not found:
-            raise FileNotFoundError(f"there is no picture in {path}: expected files such as photo.jpg")
+            raise FileNotFoundError(f"there is no image in {path}: expected files such as photo.jpg")
         return found
     if not path.is_file():
-        raise FileNotFoundError(f"there is no picture {path}: give a file or a folder")
+        raise FileNotFoundError(f"there is no image {path}: give a file or a folder")
     return [path]
 
 
-def _write_csv(path: Path, rows: list[dict]) -> None:
-    import csv
-
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=["picture", "caption", "log_probability"])
+        table = csv.DictWriter(file, fieldnames=["image", "caption", "log_prob"])
         table.writeheader()
         table.writerows(rows)

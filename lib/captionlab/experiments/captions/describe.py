@@ -1,45 +1,62 @@
-"""Captions of picture files, and pictures of where the model looked."""
+"""Captions of image files, and figures of where the model looked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
-from captionlab.captioning.captioner import Captioner
+from captionlab.captioning.captioner import Caption, Captioner
 from captionlab.captioning.evaluation import LENGTH_PENALTY
 from captionlab.plots.captioning import attention_figure
+from captionlab.vision.sources import open_image
+
+
+@dataclass(frozen=True)
+class Description:
+    """An image file and its caption.
+
+    Attributes:
+        file: of the image.
+        caption: None if the image could not be read.
+        problem: why it could not be read; empty if it could.
+    """
+
+    file: Path
+    caption: Caption | None
+    problem: str = ""
 
 
 def describe_files(
-    folder: Path,
+    run: Path,
     files: Sequence[Path],
     beams: int = 5,
-    by_length: float = LENGTH_PENALTY,
+    length_penalty: float = LENGTH_PENALTY,
     attention: Path | None = None,
-    report: Callable[[str], None] = print,
-) -> list[dict]:
-    """Captions of picture files; one that cannot be read is reported, and the others are described.
+) -> Iterator[Description]:
+    """Generate captions of image files, one after the other.
 
     Args:
-        attention: folder for a picture of the attention, word by word, of each file.
+        run: folder of the trained model.
+        files: the images.
+        beams: of the search.
+        length_penalty: see :func:`captionlab.captioning.search.best_caption`.
+        attention: folder for a figure of the attention, word by word, for each file.
+
+    Yields:
+        One description per file; one that cannot be read does not stop the others.
     """
-    captioner, rows = Captioner.load(folder), []
+    captioner, names = Captioner.load(run), [file.stem for file in files]
     for file in files:
         try:
-            told = captioner.generate([file], beams, by_length)[0]
+            caption = captioner.generate([file], beams, length_penalty)[0]
         except ValueError as error:
-            report(f"{file}: left out, {error}")
+            yield Description(file, None, str(error))
             continue
-        report(f"{file}: {told.caption}")
-        rows.append({"picture": str(file), "caption": told.caption, "log_probability": round(told.log_probability, 4)})
         if attention:
             attention.mkdir(parents=True, exist_ok=True)
-            names = [other.stem for other in files]
-            # Pictures of one name in several folders must not overwrite each other.
+            # Files of the same name in several folders must not overwrite each other's figures.
             name = file.stem if names.count(file.stem) == 1 else f"{file.parent.name}-{file.name}"
-            with Image.open(file) as image:
-                figure = attention_figure(ImageOps.exif_transpose(image), told.words, told.alphas)
-                figure.savefig(attention / f"{name}.png", dpi=100)
-    return rows
+            figure = attention_figure(open_image(file), caption.words, caption.alphas)
+            figure.savefig(attention / f"{name}.png", dpi=100)
+        yield Description(file, caption)

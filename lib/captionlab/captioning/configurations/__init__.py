@@ -1,0 +1,58 @@
+"""Configurations that come with the package, and files of the same form."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from captionlab.common.suggestions import did_you_mean
+
+FOLDER = Path(__file__).parent
+
+
+def packaged_names() -> list[str]:
+    """The names of the packaged configurations."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def packaged_configuration(name: str) -> dict[str, Any]:
+    """The settings of a packaged configuration by name: "embedded", "flickr8k" or "flickr8k_short"."""
+    return read_configuration(FOLDER / f"{name}.toml")
+
+
+def load_configuration(name_or_path: Path | str) -> dict[str, Any]:
+    """The settings of a packaged configuration, or of a TOML or JSON file.
+
+    Raises:
+        ValueError: if there is neither, with the nearest packaged name, or if the file is not readable.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return read_configuration(path)
+    names = packaged_names()
+    if str(name_or_path) in names:
+        return packaged_configuration(str(name_or_path))
+    raise ValueError(
+        f"there is no configuration {str(name_or_path)!r}: give {', '.join(names)} or a TOML or JSON file"
+        f"{did_you_mean(path.stem, names)}"
+    )
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """The settings in a TOML or JSON file, values by name.
+
+    Raises:
+        ValueError: if the file cannot be read, or holds anything but ``name = value`` lines.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror}): give a TOML or JSON file") from error
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not valid {'JSON' if path.suffix == '.json' else 'TOML'}: {error}") from error
+    if not isinstance(values, dict) or any(isinstance(value, (dict, list)) for value in values.values()):
+        raise ValueError(f"{path.name} has lists or tables: expected one `name = value` per line")
+    return values
