@@ -1,4 +1,4 @@
-"""Baselines: rows of pixels, an SVM whose C is chosen on what it is given, a forest."""
+"""Baselines: raw pixels, an SVM whose C is chosen on the training data, a random forest."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_svm(fit, candidates):
     assert np.array_equal(search.predict(test), fit(train, labels, seed=2).predict(test))
 
 
-def test_feature_svm_looks_at_directions_only():
+def test_feature_svm_ignores_the_length_of_features():
     (train, labels), (test, _) = rows(0), rows(1)
     assert np.array_equal(feature_svm(train, labels).predict(test), feature_svm(5 * train, labels).predict(3 * test))
 

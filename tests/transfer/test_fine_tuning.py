@@ -1,9 +1,10 @@
-"""The training loop: best epoch, early stopping, going on after a kill, disks that fill up, files that are damaged."""
+"""The training loop: best epoch, early stopping, resuming after a kill, full disks, damaged files, its log."""
 
 from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
 import resource
 import subprocess
@@ -15,11 +16,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 from captionlab.transfer import fine_tuning
+from captionlab.transfer.backbones import run_frozen
 from captionlab.transfer.fine_tuning import BEST, HISTORY, LAST, FineTuneSettings, fine_tune
+from captionlab.transfer.freezing import freeze, parameter_groups, set_train_mode
+from captionlab.transfer.training import EarlyStopping, evaluate, train_and_keep_best, train_step
 
 SETTINGS = FineTuneSettings(epochs=5, patience=5, batch_size=5, head_lr=0.1, backbone_lr=0.05, seed=3)
 
@@ -56,17 +60,15 @@ def validation() -> TensorDataset:
 
 def train(folder: Path | None = None, settings: FineTuneSettings = SETTINGS, delay: float = 0.0, **more):
     model = network()
-    outcome = fine_tune(
-        model, Noisy(delay), validation(), settings, folder=folder, device="cpu", progress=False, **more
-    )
-    return model, outcome
+    result = fine_tune(model, Noisy(delay), validation(), settings, folder=folder, device="cpu", progress=False, **more)
+    return model, result
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
 
 
-def test_the_same_seed_the_same_run_and_the_random_state_left_alone():
+def test_the_same_seed_gives_the_same_run_and_the_global_random_state_is_unchanged():
     torch.manual_seed(11)
     before = torch.get_rng_state()
     (model, first), (again, second) = train(), train()
@@ -75,10 +77,10 @@ def test_the_same_seed_the_same_run_and_the_random_state_left_alone():
     assert same(model, again)
     assert train(settings=replace(SETTINGS, seed=4))[1].history != first.history
     assert [entry["epoch"] for entry in first.history] == [1, 2, 3, 4, 5]
-    assert set(first.history[0]) == {"epoch", "rate", "train_loss", "validation_loss", "validation_accuracy"}
+    assert set(first.history[0]) == {"epoch", "lr", "train_loss", "validation_loss", "validation_accuracy"}
 
 
-def test_saving_changes_nothing_and_a_completed_run_is_returned(tmp_path: Path):
+def test_saving_changes_nothing_and_the_result_of_a_completed_run_is_returned(tmp_path: Path):
     model, plain = train()
     saved_model, saved = train(tmp_path)
     assert saved == plain
@@ -86,8 +88,8 @@ def test_saving_changes_nothing_and_a_completed_run_is_returned(tmp_path: Path):
     assert json.loads((tmp_path / HISTORY).read_text()) == plain.history
     written = (tmp_path / LAST).stat().st_mtime_ns
     (tmp_path / HISTORY).write_text("[]")  # as after a kill just before it was written
-    loaded, outcome = train(tmp_path)
-    assert outcome == plain
+    loaded, result = train(tmp_path)
+    assert result == plain
     assert same(loaded, model)
     assert (tmp_path / LAST).stat().st_mtime_ns == written
     assert json.loads((tmp_path / HISTORY).read_text()) == plain.history
@@ -108,17 +110,17 @@ def run_and_kill(folder: Path) -> int:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     finally:
-        process.kill()  # SIGKILL: nothing can be tidied up
+        process.kill()  # SIGKILL: no cleanup is possible
         process.wait()
-    return len(load_checkpoint(folder / LAST)[1]["outcome"]["history"])
+    return len(load_checkpoint(folder / LAST)[1]["result"]["history"])
 
 
 def test_after_kill_9_the_history_is_the_same_to_the_last_bit(tmp_path: Path):
     model, whole = train()
     done = run_and_kill(tmp_path)
     assert 2 <= done < 5
-    resumed, outcome = train(tmp_path)
-    assert outcome == whole
+    resumed, result = train(tmp_path)
+    assert result == whole
     assert same(resumed, model)
 
 
@@ -131,35 +133,90 @@ def test_best_epoch_by_accuracy_then_by_loss(monkeypatch: pytest.MonkeyPatch):
         return next(measured)
 
     monkeypatch.setattr(fine_tuning, "evaluate", evaluated)
-    model, outcome = train()
-    assert outcome.best_epoch == 3
-    assert not outcome.stopped_early
+    model, result = train()
+    assert result.best_epoch == 3
+    assert not result.stopped_early
     assert all(torch.equal(value, kept[2][name]) for name, value in model.state_dict().items())
 
 
 def test_early_stopping(monkeypatch: pytest.MonkeyPatch):
     measured = iter([(0.9, 0.5), (0.9, 0.6), (0.5, 0.6), (0.4, 0.6), (0.1, 0.9)])
     monkeypatch.setattr(fine_tuning, "evaluate", lambda model, batches: next(measured))
-    _, outcome = train(settings=replace(SETTINGS, patience=2))
-    assert outcome.stopped_early
-    assert len(outcome.history) == 4
-    assert outcome.best_epoch == 4  # equal accuracy, lower loss: kept, though it is no reason to go on
+    _, result = train(settings=replace(SETTINGS, patience=2))
+    assert result.stopped_early
+    assert len(result.history) == 4
+    assert result.best_epoch == 4  # equal accuracy, lower loss: kept, but no reason to continue
+
+
+def closures(model: nn.Module) -> tuple:
+    """The training of an epoch and its validation, as a student would write them with the steps of Lab 3."""
+    groups = parameter_groups(model, model.classifier[-1], SETTINGS.head_lr, SETTINGS.backbone_lr)
+    optimizer = torch.optim.SGD(groups, momentum=SETTINGS.momentum, weight_decay=SETTINGS.weight_decay, nesterov=True)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, SETTINGS.epochs)
+    order = torch.Generator().manual_seed(SETTINGS.seed)
+    batches = DataLoader(Noisy(), SETTINGS.batch_size, shuffle=True, generator=order)
+
+    def train_epoch() -> float:
+        set_train_mode(model, model.classifier[-1])
+        losses = [(train_step(model, *batch, optimizer), len(batch[0])) for batch in batches]
+        scheduler.step()
+        return sum(loss * size for loss, size in losses) / sum(size for _, size in losses)
+
+    return train_epoch, lambda: evaluate(model, DataLoader(validation(), SETTINGS.batch_size))[1]
+
+
+@pytest.mark.parametrize("patience", [1, 5])
+def test_fine_tuning_is_what_train_and_keep_best_does_with_the_other_references(patience: int):
+    fine_tuned, result = train(settings=replace(SETTINGS, patience=patience))
+    accuracies = [entry["validation_accuracy"] for entry in result.history]
+    assert accuracies.count(max(accuracies)) == 1  # of equally good epochs fine_tune keeps the one with the lowest loss
+    model = network()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SETTINGS.seed)
+        history = train_and_keep_best(model, *closures(model), EarlyStopping(patience), SETTINGS.epochs)
+    assert [(entry["train_loss"], entry["validation_accuracy"]) for entry in result.history] == history
+    assert same(fine_tuned, model)
+
+
+def test_a_head_on_features_computed_once_is_trained_like_the_head_of_a_frozen_network():
+    model = network()
+    freeze(model.body)
+    images = TensorDataset(torch.randn(12, 3, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(12) % 2)
+    features = TensorDataset(run_frozen(model.body, images.tensors[0]), images.tensors[1])
+    held_out = TensorDataset(run_frozen(model.body, validation().tensors[0]), validation().tensors[1])
+    head = copy.deepcopy(model.classifier)
+    fast = fine_tune(head, features, held_out, SETTINGS, head=head, device="cpu", progress=False)
+    whole = fine_tune(model, images, validation(), SETTINGS, head=model.classifier, device="cpu", progress=False)
+    for one, other in zip(fast.history, whole.history, strict=True):
+        assert one == pytest.approx(other, rel=1e-4)
+    assert fast.best_epoch == whole.best_epoch
+    assert torch.allclose(head[1].weight, model.classifier[1].weight, rtol=1e-4)
+
+
+def test_where_the_output_is_no_terminal_each_epoch_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="captionlab"):
+        train()
+        assert not caplog.messages
+        model = network()
+        result = fine_tune(model, Noisy(), validation(), SETTINGS, device="cpu")
+    assert len(caplog.messages) == 5
+    assert caplog.messages[1].startswith(f"epoch 2 of 5: train_loss {result.history[1]['train_loss']:.3g}, ")
 
 
 def test_without_validation_all_epochs_and_the_last_weights():
     model = network()
-    outcome = fine_tune(model, Noisy(), None, SETTINGS, device="cpu", progress=False)
-    assert outcome.best_epoch == len(outcome.history) == 5
-    assert set(outcome.history[0]) == {"epoch", "rate", "train_loss"}
+    result = fine_tune(model, Noisy(), None, SETTINGS, device="cpu", progress=False)
+    assert result.best_epoch == len(result.history) == 5
+    assert set(result.history[0]) == {"epoch", "lr", "train_loss"}
 
 
-def test_statistics_are_held_unless_asked_for():
-    for held in (True, False):
-        model, _ = train(settings=replace(SETTINGS, freeze_batchnorm=held))
-        assert torch.equal(model.body[1].running_mean, torch.zeros(4)) is held
+def test_batch_statistics_are_frozen_if_asked_for():
+    for frozen in (True, False):
+        model, _ = train(settings=replace(SETTINGS, freeze_batchnorm=frozen))
+        assert torch.equal(model.body[1].running_mean, torch.zeros(4)) is frozen
 
 
-def test_frozen_parts_stay_and_something_must_be_trainable():
+def test_frozen_parts_stay_as_they_are_and_something_must_be_trainable():
     model = network()
     model.body.requires_grad_(False)
     before = copy.deepcopy(model.body.state_dict())
@@ -170,7 +227,7 @@ def test_frozen_parts_stay_and_something_must_be_trainable():
         fine_tune(model, Noisy(), validation(), SETTINGS, device="cpu", progress=False)
 
 
-def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path: Path):
+def test_a_full_disk_leaves_the_old_checkpoint_intact(tmp_path: Path):
     path = tmp_path / "c.safetensors"
     save_checkpoint(path, {"x": torch.arange(3.0)}, {"epoch": 1})
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -186,7 +243,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["c.safetensors"]
 
 
-def test_training_on_a_full_disk_stops_and_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_training_stops_on_a_full_disk_and_resumes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     _, whole = train()
     real, calls = os.fsync, []
 
@@ -211,7 +268,7 @@ def test_damaged_checkpoints_are_named(tmp_path: Path, damage: str):
     (tmp_path / LAST).write_bytes(
         {"cut": whole[:-9], "text": b"not this" * 9, "empty": b"", "foreign": foreign}[damage]
     )
-    with pytest.raises(ValueError, match=r"last\.safetensors is damaged or no checkpoint"):
+    with pytest.raises(ValueError, match=r"last\.safetensors is damaged or not a checkpoint"):
         train(tmp_path, replace(SETTINGS, epochs=1))
 
 
@@ -234,12 +291,12 @@ def test_another_run_or_another_network_in_the_folder(tmp_path: Path):
         load_checkpoint(tmp_path / "nothing" / BEST)
 
 
-def test_a_loss_that_is_no_number():
+def test_a_loss_that_is_not_a_number():
     with pytest.raises(FloatingPointError, match="lower the learning rates"):
         train(settings=replace(SETTINGS, head_lr=1e30, backbone_lr=1e30))
 
 
-def test_memory_layout_of_the_weights_survives_going_on(tmp_path: Path):
+def test_memory_layout_of_the_weights_survives_resuming(tmp_path: Path):
     model = network().to(memory_format=torch.channels_last)
     fine_tune(model, Noisy(), validation(), replace(SETTINGS, epochs=1), folder=tmp_path, progress=False, device="cpu")
     assert model.body[0].weight.is_contiguous(memory_format=torch.channels_last)
@@ -247,10 +304,10 @@ def test_memory_layout_of_the_weights_survives_going_on(tmp_path: Path):
 
 def test_tensorboard_gets_the_curves(tmp_path: Path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    _, outcome = train(settings=replace(SETTINGS, epochs=2), tensorboard=tmp_path)
+    _, result = train(settings=replace(SETTINGS, epochs=2), tensorboard=tmp_path)
     events = accumulator.EventAccumulator(str(tmp_path)).Reload()
     written = [(event.step, round(event.value, 4)) for event in events.Scalars("validation_accuracy")]
-    assert written == [(entry["epoch"], round(entry["validation_accuracy"], 4)) for entry in outcome.history]
+    assert written == [(entry["epoch"], round(entry["validation_accuracy"], 4)) for entry in result.history]
 
 
 def test_without_tensorboard_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -262,6 +319,6 @@ def test_without_tensorboard_it_says_what_to_install(tmp_path: Path, monkeypatch
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_on_a_cuda_device(tmp_path: Path):
     model = network()
-    outcome = fine_tune(model, Noisy(), validation(), SETTINGS, folder=tmp_path, progress=False)
+    result = fine_tune(model, Noisy(), validation(), SETTINGS, folder=tmp_path, progress=False)
     assert model.body[0].weight.device.type == "cuda"
-    assert len(outcome.history) == 5
+    assert len(result.history) == 5

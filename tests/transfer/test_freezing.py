@@ -1,4 +1,4 @@
-"""Freezing: no gradients and no drift; groups without overlap; the blocks of a VGG."""
+"""Freezing: no gradients and no drift; parameter groups without overlap; the blocks of a VGG."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
+from captionlab.transfer.backbones import cut_network
 from captionlab.transfer.freezing import freeze, parameter_groups, set_train_mode, unfreeze_last_blocks
 from captionlab.transfer.heads import get_head, replace_head
 from captionlab.transfer.training import train_step
@@ -42,7 +43,7 @@ def test_a_frozen_network_with_a_new_head_moves_in_its_head_only():
     assert changed(model, before) == {"classifier.1.weight", "classifier.1.bias"}
 
 
-def test_without_training_mode_the_statistics_of_a_frozen_network_drift():
+def test_without_set_train_mode_the_statistics_of_a_frozen_network_drift():
     model = small()
     freeze(model)
     replace_head(model, 2)
@@ -52,7 +53,7 @@ def test_without_training_mode_the_statistics_of_a_frozen_network_drift():
     assert "features.0.1.running_mean" in changed(model, before)
 
 
-def test_fine_tuning_with_held_statistics():
+def test_fine_tuning_with_fixed_statistics():
     model = small()
     before = copy.deepcopy(model.state_dict())
     set_train_mode(model, get_head(model))
@@ -70,7 +71,7 @@ def test_freeze_reaches_every_depth():
 
 
 @pytest.mark.parametrize("was_training", [True, False])
-def test_training_mode_from_either_mode(was_training: bool):
+def test_set_train_mode_from_either_mode(was_training: bool):
     head = nn.Sequential(nn.Dropout(), nn.Linear(3, 2))
     model = nn.Sequential(nn.BatchNorm1d(3), nn.Sequential(head)).train(was_training)
     set_train_mode(model, head)
@@ -101,23 +102,33 @@ def test_groups_leave_out_what_is_frozen_and_count_shared_parameters_once():
 
 
 @pytest.mark.parametrize("build", [models.vgg11, models.vgg16, models.vgg13_bn])
-@pytest.mark.parametrize("blocks", [0, 1, 2, 5])
-def test_last_blocks_of_a_vgg(build, blocks: int):
+@pytest.mark.parametrize("num_blocks", [0, 1, 2, 5])
+def test_last_blocks_of_a_vgg(build, num_blocks: int):
     with torch.device("meta"):
         vgg = build()
     vgg.features.requires_grad_(False)
     unfreeze_last_blocks(vgg, 3)  # whatever was trainable before
-    unfreeze_last_blocks(vgg, blocks)
+    unfreeze_last_blocks(vgg, num_blocks)
     frozen_poolings = 0
     for layer in vgg.features:
-        assert all(parameter.requires_grad == (frozen_poolings >= 5 - blocks) for parameter in layer.parameters())
+        assert all(parameter.requires_grad == (frozen_poolings >= 5 - num_blocks) for parameter in layer.parameters())
         frozen_poolings += isinstance(layer, nn.MaxPool2d)
     assert all(parameter.requires_grad for parameter in vgg.classifier.parameters())
 
 
-@pytest.mark.parametrize("blocks", [-1, 6])
-def test_blocks_that_do_not_exist(blocks: int):
+@pytest.mark.parametrize(("num_blocks", "num_frozen"), [(0, 31), (1, 24), (2, 17), (5, 0)])
+def test_the_last_blocks_are_those_behind_a_frozen_backbone(num_blocks: int, num_frozen: int):
+    """Experiments train what is behind the frozen layers of VGG16; trained in place it is the same parameters."""
+    with torch.device("meta"):
+        vgg = models.vgg16()
+    unfreeze_last_blocks(vgg, num_blocks)
+    trained = {id(parameter) for parameter in vgg.parameters() if parameter.requires_grad}
+    assert trained == {id(parameter) for parameter in cut_network(vgg, num_frozen)[1].parameters()}
+
+
+@pytest.mark.parametrize("num_blocks", [-1, 6])
+def test_blocks_that_do_not_exist(num_blocks: int):
     with torch.device("meta"):
         vgg = models.vgg11()
     with pytest.raises(ValueError, match="expected 0 to 5"):
-        unfreeze_last_blocks(vgg, blocks)
+        unfreeze_last_blocks(vgg, num_blocks)

@@ -1,15 +1,19 @@
-"""The new head: in every family at its place, trainable, and nothing else touched."""
+"""The new head: at its place in every family, trainable, and nothing else changed."""
 
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
 from captionlab.transfer.heads import get_head, pretrained_network, replace_head
+from captionlab.vision.classifiers import load_classifier
 
 
 def tiny_mobilenet() -> nn.Module:
@@ -38,7 +42,7 @@ def test_the_families_of_torchvision(build, name: str, inputs: int):
     assert after == before
 
 
-def test_scores_for_the_new_classes_and_old_weights_kept():
+def test_logits_for_the_new_classes_and_old_weights_kept():
     model = tiny_mobilenet().eval()
     kept = copy.deepcopy(model.features.state_dict())
     replace_head(model, 3)
@@ -73,17 +77,31 @@ def test_other_networks_are_named(build, function):
 
 
 def test_a_network_of_torchvision_without_weights():
-    network, prepare = pretrained_network(models.squeezenet1_1, None)
+    network, preprocess = pretrained_network(models.squeezenet1_1, None)
     assert not network.training
-    assert prepare is None
+    assert preprocess is None
 
 
-def test_the_weights_asked_for_and_their_preparation(monkeypatch):
-    entry, asked = models.SqueezeNet1_1_Weights.IMAGENET1K_V1, []
+def test_the_requested_weights_and_their_preprocessing(monkeypatch):
+    entry, requested = models.SqueezeNet1_1_Weights.IMAGENET1K_V1, []
     monkeypatch.setattr(
-        type(entry), "get_state_dict", lambda self, **_: asked.append(self) or models.squeezenet1_1().state_dict()
+        type(entry), "get_state_dict", lambda self, **_: requested.append(self) or models.squeezenet1_1().state_dict()
     )
-    network, prepare = pretrained_network(models.squeezenet1_1, entry)
-    assert asked == [entry]
+    network, preprocess = pretrained_network(models.squeezenet1_1, entry)
+    assert requested == [entry]
     assert not network.training
-    assert prepare(torch.zeros(3, 300, 400)).shape == (3, 224, 224)
+    assert preprocess(torch.zeros(3, 300, 400)).shape == (3, 224, 224)
+
+
+def test_load_classifier_gives_the_same_network_and_normalization(monkeypatch, tmp_path: Path):
+    """The library takes weights from files; from torchvision's server they would be the same."""
+    entry, state = models.SqueezeNet1_1_Weights.IMAGENET1K_V1, models.squeezenet1_1().state_dict()
+    save_file(state, tmp_path / "squeezenet1_1.safetensors")
+    classifier = load_classifier("squeezenet1_1", tmp_path / "squeezenet1_1.safetensors")
+    monkeypatch.setattr(type(entry), "get_state_dict", lambda self, **_: state)
+    network, preprocess = pretrained_network(models.squeezenet1_1, entry)
+    gray = Image.new("RGB", (300, 400), "gray")  # the two crop differently
+    assert torch.allclose(classifier.preprocessing(gray), preprocess(gray), atol=1e-5)
+    inputs = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        assert torch.equal(classifier.model(inputs), network(inputs))

@@ -39,9 +39,9 @@ def test_seeds():
     labels = [0, 1] * 50
     splits = [split_train_validation(labels, 0.2, seed) for seed in (0, 0, 1)]
     assert splits[0] == splits[1] != splits[2]
-    chance = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()
     split_train_validation(labels, 0.2, 5)
-    assert np.array_equal(np.random.get_state()[1], chance)
+    assert np.array_equal(np.random.get_state()[1], state)
 
 
 def test_a_class_with_one_image():

@@ -42,14 +42,14 @@ def test_a_step_keeps_the_modes(training: bool):
     assert all(layer.training is training for layer in model.modules())
 
 
-def test_images_count_alike_in_unequal_batches():
+def test_images_count_the_same_in_unequal_batches():
     model, (images, labels) = linear(), batch(7)
     whole = evaluate(model, [(images, labels)])
     parts = evaluate(model, ((images[part], labels[part]) for part in (slice(0, 5), slice(5, 6), slice(6, 7))))
     assert parts == pytest.approx(whole, rel=1e-6)
-    scores = model(images)
-    assert whole[0] == pytest.approx(F.cross_entropy(scores, labels).item(), rel=1e-6)
-    assert whole[1] == pytest.approx((scores.argmax(1) == labels).float().mean().item())
+    logits = model(images)
+    assert whole[0] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-6)
+    assert whole[1] == pytest.approx((logits.argmax(1) == labels).float().mean().item())
     assert [type(value) for value in whole] == [float, float]
 
 
@@ -99,7 +99,7 @@ def test_stopping(patience: int, values: list[float], stops: list[bool], best_ep
 
 
 def trained(accuracies: list[float], patience: int) -> tuple[list, nn.Module]:
-    """A training in which the weights and statistics of each epoch are its number."""
+    """A training run in which the weights and statistics of each epoch are its number."""
     model, epochs, shown = nn.BatchNorm1d(2), iter(range(1, 10)), iter(accuracies)
 
     def train_epoch() -> float:
