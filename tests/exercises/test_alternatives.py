@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import check_all_points, check_alternatives, check_careless, check_misconceptions, check_reference
+from alternatives import (
+    check_all_points,
+    check_alternatives,
+    check_careless,
+    check_misconceptions,
+    check_reference,
+    first_cell,
+)
 from PIL import Image
 from torch import nn
 from torchvision.transforms import v2
@@ -18,9 +25,7 @@ from captionlab.exercises import load_lab
 
 LAB = load_lab("lab1")
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-# What the first cell of the notebook gives.
-GIVEN = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn}
-GIVEN |= {"IMAGENET_MEAN": MEAN, "IMAGENET_STD": STD}
+GIVEN = first_cell(LAB.name)
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 ALTERNATIVES = []
 
@@ -114,7 +119,7 @@ def conv_parameters__a_real_layer(channels, filters, kernel, bias=True):
 
 
 @alternative
-def dense_parameters__multiplied_by_hand(input_shape, output_shape, bias=True):
+def linear_parameters__multiplied_by_hand(input_shape, output_shape, bias=True):
     inputs = outputs = 1
     for side in input_shape:
         inputs *= side
@@ -282,7 +287,7 @@ def top_predictions__numpy(logits, categories, k=5):
 
 
 @alternative
-def dense_to_conv__parameters_replaced(dense, channels, height, width):
+def linear_to_conv__parameters_replaced(dense, channels, height, width):
     convolution = nn.Conv2d(channels, dense.out_features, kernel_size=(height, width), bias=dense.bias is not None)
     convolution.weight = nn.Parameter(dense.weight.detach().clone().reshape(-1, channels, height, width))
     if dense.bias is not None:
@@ -291,7 +296,7 @@ def dense_to_conv__parameters_replaced(dense, channels, height, width):
 
 
 @alternative
-def dense_to_conv__loaded_in_a_loop(dense, channels, height, width):
+def linear_to_conv__loaded_in_a_loop(dense, channels, height, width):
     state = dense.state_dict()
     weight = torch.empty(dense.out_features, channels, height, width)
     for channel in range(channels):

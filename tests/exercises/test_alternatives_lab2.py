@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from alternatives import check_all_points, check_alternatives, check_careless, check_misconceptions, check_reference
-from PIL import Image
+from alternatives import (
+    check_all_points,
+    check_alternatives,
+    check_careless,
+    check_misconceptions,
+    check_reference,
+    first_cell,
+)
 from sklearn import metrics
-from sklearn.decomposition import PCA
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, normalize
@@ -26,10 +30,7 @@ from captionlab.exercises import load_lab
 
 LAB = load_lab("lab2")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# What the first cell of the notebook gives.
-GIVEN = {"math": math, "np": np, "torch": torch, "F": F, "Image": Image, "nn": nn, "PCA": PCA, "Pipeline": Pipeline}
-GIVEN |= {"StratifiedKFold": StratifiedKFold, "cross_val_score": cross_val_score, "make_pipeline": make_pipeline}
-GIVEN |= {"Normalizer": Normalizer, "LinearSVC": LinearSVC, "IMAGENET_MEAN": MEAN, "IMAGENET_STD": STD}
+GIVEN = first_cell(LAB.name)
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 ALTERNATIVES = []
 
@@ -54,10 +55,9 @@ def test_references_run_in_the_notebook(exercise):
     check_reference(exercise, GIVEN)
 
 
-# The misconceptions of these use more of scikit-learn than the notebook's first cell imports.
-@pytest.mark.parametrize("name", [one for one in LAB.exercises if one not in ("scene_classifier", "choose_C")])
-def test_misconceptions_run_in_the_notebook(name):
-    check_misconceptions(LAB.exercises[name], GIVEN)
+@every_exercise
+def test_misconceptions_run_in_the_notebook(exercise):
+    check_misconceptions(exercise, GIVEN)
 
 
 @pytest.mark.parametrize("name", ["gray_to_rgb", "extract_features", "features_at", "confusion_matrix"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,17 +16,14 @@ from alternatives import (
     check_misconceptions,
     check_reference,
     check_starter,
+    first_cell,
 )
 from alternatives_lab3 import ALTERNATIVES, alternative
 from torch import nn
 
 from captionlab.exercises.lab3_bees_ants import lab as LAB
 
-TEXT = Path(__file__).parents[2] / "solutions" / "lab3_bees_ants" / "lab3_bees_ants.md"
-FIRST_CELL = TEXT.read_text("utf-8").partition("```python\n")[2].partition("```")[0]
-# What the first cell of the notebook imports and defines; the library cannot be imported where answers are graded.
-GIVEN: dict = {}
-exec("\n".join(line for line in FIRST_CELL.splitlines() if "captionlab" not in line), GIVEN)
+GIVEN = first_cell(LAB.name)
 every_exercise = pytest.mark.parametrize("exercise", LAB.exercises.values(), ids=list(LAB.exercises))
 
 

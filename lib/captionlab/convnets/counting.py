@@ -26,7 +26,8 @@ def parameters_by_layer(model: nn.Module) -> list[tuple[str, int]]:
 
     Source: ``torch.nn.Module``, https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html.
     """
-    counted, layers = set(), []
+    counted: set[int] = set()  # ids: parameters compare by value
+    layers: list[tuple[str, int]] = []
     for name, module in model.named_modules():
         own = [parameter for parameter in module.parameters(recurse=False) if id(parameter) not in counted]
         counted.update(id(parameter) for parameter in own)

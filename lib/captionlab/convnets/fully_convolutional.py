@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
+import torchvision
 from torch import nn
 
 
@@ -39,12 +41,12 @@ def linear_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> 
     convolution = nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
     with torch.no_grad():
         convolution.weight.copy_(dense.weight.view(dense.out_features, channels, height, width))
-        if dense.bias is not None:
+        if convolution.bias is not None:
             convolution.bias.copy_(dense.bias)
     return convolution
 
 
-def fully_convolutional(vgg: nn.Module, convert) -> nn.Sequential:
+def fully_convolutional(vgg: torchvision.models.VGG, convert: Callable[..., nn.Conv2d]) -> nn.Sequential:
     """A VGG network that takes images of any size from its own upwards, and gives a map of logits.
 
     The network starts with ``vgg.features``; the layers of ``vgg.classifier`` follow, in their order, each

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def confusion_matrix(labels, predictions, classes: int) -> np.ndarray:
+def confusion_matrix(labels: np.ndarray | list[int], predictions: np.ndarray | list[int], classes: int) -> np.ndarray:
     """Count how often images of each class were taken for each class.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torchvision
 from torch import nn
 
 
@@ -34,7 +35,7 @@ class VGG16relu7(nn.Module):
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, section 2; Donahue et al. 2014 (DeCAF), arXiv:1310.1531.
     """
 
-    def __init__(self, vgg):
+    def __init__(self, vgg: torchvision.models.VGG) -> None:
         import copy
 
         super().__init__()
@@ -42,7 +43,7 @@ class VGG16relu7(nn.Module):
         self.classifier = copy.deepcopy(vgg.classifier[:-2])  # without the last Dropout and Linear
         self.eval()
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         maps = self.features(images)  # (batch, channels, rows, columns)
         return self.classifier(maps.flatten(start_dim=1))  # (batch, hidden)
 
@@ -143,9 +144,9 @@ def features_at(model: nn.Module, layer: str, images: torch.Tensor) -> torch.Ten
     layers = dict(model.named_modules())
     if layer not in layers:
         raise ValueError(f"the model has no layer {layer!r}; its layers: {', '.join(name for name in layers if name)}")
-    found = []
+    found: list[torch.Tensor] = []
 
-    def keep(module, inputs, output):
+    def keep(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
         found.append(output.float().mean(dim=(2, 3)) if output.ndim == 4 else output.float().clone())
 
     modes = [(module, module.training) for module in model.modules()]

@@ -35,7 +35,9 @@ def scene_classifier(C: float = 1.0) -> Pipeline:
     return make_pipeline(Normalizer(), LinearSVC(C=C, max_iter=10_000, random_state=0))
 
 
-def choose_C(features, labels, candidates, folds: int = 5, seed: int = 0) -> tuple[float, list[float]]:
+def choose_C(
+    features: np.ndarray, labels: np.ndarray, candidates: list[float], folds: int = 5, seed: int = 0
+) -> tuple[float, list[float]]:
     """Choose the C of the SVM by cross-validation on the training images; no test image has a part in it.
 
     For every candidate, the pipeline ``Normalizer`` then ``LinearSVC(C=candidate, max_iter=10_000, random_state=0)``

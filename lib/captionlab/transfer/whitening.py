@@ -35,11 +35,11 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
     Recognition", Interspeech.
     """
 
-    def __init__(self, shrinkage: float = 0.9):
+    def __init__(self, shrinkage: float = 0.9) -> None:
         self.shrinkage = shrinkage
 
-    def fit(self, rows, labels):
-        """Measure the covariance: (n, d) training rows and their (n,) classes."""
+    def fit(self, rows: np.ndarray, labels: np.ndarray) -> WithinClassWhitening:
+        """Measure the covariance of training rows ``(n, d)`` within their classes ``(n,)``."""
         if not 0 < self.shrinkage <= 1:
             raise ValueError(f"shrinkage is {self.shrinkage:g}, but must be above 0 and at most 1")
         rows, labels = check_X_y(rows, labels)
@@ -54,8 +54,8 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
         self.factors_ = ((1 - self.shrinkage) * variances / sphere + 1) ** -0.5
         return self
 
-    def transform(self, rows):
-        """(n, d) -> (n, d)."""
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Whiten rows: ``(n, d)`` to ``(n, d)``."""
         check_is_fitted(self)
         rows = np.asarray(rows)
         return self.scale_ * (rows + (rows @ self.map_ * (self.factors_ - 1)) @ self.map_.T)

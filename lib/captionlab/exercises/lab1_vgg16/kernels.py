@@ -54,11 +54,11 @@ lab.misconceptions(
     ),
     forgets_to_copy_biases=(
         "The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
-        {"if dense.bias is not None": ""},
+        {"if convolution.bias is not None": ""},
     ),
     has_no_bias=(
         "Your convolution has no bias; the linear layer has one, and adds it at every position.",
-        {"bias=dense.bias is not None": "bias=False", "if dense.bias is not None": ""},
+        {"bias=dense.bias is not None": "bias=False", "if convolution.bias is not None": ""},
     ),
 )
 
