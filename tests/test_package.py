@@ -1,5 +1,7 @@
 """The package itself: its packages are reached as attributes, and nothing heavy is imported before it is used."""
 
+import doctest
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 import captionlab
 
 PACKAGE = Path(captionlab.__file__).parent
+WITH_EXAMPLES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text("utf-8"))
 
 
 def run(code: str) -> str:
@@ -28,12 +31,12 @@ def test_every_package_is_listed_and_documented():
         assert f"`{name}`" in captionlab.__doc__, name
 
 
-@pytest.mark.parametrize("package", ["captioning", "common", "convnets", "datasets", "plots", "transfer", "vision"])
-def test_packages_of_the_library_export_what_they_say(package):
-    module = getattr(captionlab, package)
-    assert module.__all__
-    for name in module.__all__:
-        assert getattr(module, name) is not None
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=str)
+def test_examples_in_docstrings(path):
+    module = importlib.import_module(".".join(("captionlab", *path.with_suffix("").parts)))
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_package_is_marked_as_typed():
