@@ -1,9 +1,10 @@
-"""A lab is added as CONTRIBUTING.md says: a folder, a text and a reference, and every command knows it."""
+"""Labs and exercises are added as CONTRIBUTING.md says, in a copy of the course, and every command knows them."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def course(request, tmp_path_factory) -> Path:
     course = tmp_path_factory.mktemp("course")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(request.config.rootpath / "lib", course / "lib", ignore=ignored)
+    shutil.copytree(request.config.rootpath / "solutions", course / "solutions")
     for path, text in FILES.items():
         (course / path).parent.mkdir(parents=True, exist_ok=True)
         (course / path).write_text(text)
@@ -150,3 +152,24 @@ def test_an_exercise_without_a_marker_stops_the_build_and_a_marker_gives_it_its_
     listed = captionlab(built, "labs").stdout
     listed = listed[listed.index("Doubling") :]
     assert listed.index("double ") < listed.index("double_all")
+
+
+def test_the_exercise_of_the_guide_passes_the_tests_of_the_exercises(course, root):
+    """The code in CONTRIBUTING.md, put where it says."""
+    blocks = re.findall(r"```python\n(.*?)```", (root / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    reference = next(block for block in blocks if block.startswith("def stride_of("))
+    exercise = next(block for block in blocks if "@lab.exercise(" in block)
+    arithmetic = course / "lib" / "captionlab" / "convnets" / "arithmetic.py"
+    arithmetic.write_text(f"{arithmetic.read_text()}\n\n{reference}")
+    (course / "lib" / "captionlab" / "exercises" / "lab1_vgg16" / "strides.py").write_text(exercise)
+    assert "does not mark: ['stride_of']" in captionlab(course, "build", "lab1").stderr
+    text = course / "solutions" / "lab1_vgg16" / "lab1_vgg16.md"
+    text.write_text(text.read_text() + '\n```python exercise="stride_of"\n```\n')
+    done = captionlab(course, "build", "lab1", "--force")
+    assert done.returncode == 0, done.stderr
+    tests = root / "tests" / "exercises" / "test_exercises.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests), "-k", "stride_of"]
+    environment = {**os.environ, "PYTHONPATH": str(course / "lib")}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout

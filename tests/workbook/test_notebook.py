@@ -105,7 +105,7 @@ def test_a_written_answer_becomes_a_question_and_a_marked_cell(one_exercise):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (HEADER, r"does not mark: \['conv_output_size'\]\. Put an empty code cell"),
+        (HEADER, r"does not mark: \['conv_output_size'\]\. Where students are to write it"),
         (HEADER + MARKER + MARKER, r"marked twice: \['conv_output_size'\]"),
         (
             HEADER + MARKER + MARKER.replace("size", "sise"),

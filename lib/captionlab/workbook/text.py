@@ -67,8 +67,8 @@ def _check_markers(lab: Lab, marked: list[str]) -> None:
     unmarked = [name for name in lab.exercises if name not in marked]
     if unmarked:
         raise TextError(
-            f"{folder} defines exercises that {text} does not mark: {unmarked}. Put an empty code cell "
-            f'```python exercise="{unmarked[0]}" where students are to write it'
+            f"{folder} defines exercises that {text} does not mark: {unmarked}. Where students are to "
+            f'write it, put an empty code cell, in two lines: ```python exercise="{unmarked[0]}" and ```'
         )
 
 
