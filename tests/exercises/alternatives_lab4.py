@@ -24,7 +24,7 @@ ALTERNATIVES = []
 def alternative(implementation, name=None):
     """A right answer to the exercise that its name begins with; the rest, after two underscores, says how.
 
-    Where the exercise is a class, a function is its ``forward``.
+    If the exercise is a class, a function is its ``forward``.
     """
     name = name or implementation.__name__
     reference = LAB.exercises[name.partition("__")[0]].load_reference()
@@ -81,17 +81,17 @@ def choose_words__most_common_of_the_sorted(captions, min_word_freq=1, max_vocab
 
 
 @alternative
-def encode__an_array_filled(tokens, ids, max_length):
+def encode__an_array_filled(tokens, word_to_id, max_length):
     if max_length < 2:
         raise ValueError("too short")
-    numbers = np.full(max_length, ids["<pad>"])
+    token_ids = np.full(max_length, word_to_id["<pad>"])
     words = ["<start>", *tokens[: max_length - 2], "<end>"]
-    numbers[: len(words)] = [ids[word] if word in ids else ids["<unk>"] for word in words]
-    return numbers.tolist()
+    token_ids[: len(words)] = [word_to_id[word] if word in word_to_id else word_to_id["<unk>"] for word in words]
+    return token_ids.tolist()
 
 
 @alternative
-def encode__words_before_numbers_in_place(tokens, ids, max_length):
+def encode__words_before_ids_in_place(tokens, word_to_id, max_length):
     if not max_length >= 2:
         raise ValueError(max_length)
     tokens.insert(0, "<start>")
@@ -99,25 +99,25 @@ def encode__words_before_numbers_in_place(tokens, ids, max_length):
     tokens.append("<end>")
     while len(tokens) < max_length:
         tokens.append("<pad>")
-    return [ids.get(token, 3) for token in tokens]
+    return [word_to_id.get(token, 3) for token in tokens]
 
 
 @alternative
-def decode__cut_at_the_first_end(numbers, words):
+def decode__cut_at_the_first_end(token_ids, words):
     end, skipped = words.index("<end>"), (words.index("<pad>"), words.index("<start>"))
-    if end in numbers:
-        numbers = numbers[: numbers.index(end)]
-    return [words[number] for number in numbers if number not in skipped]
+    if end in token_ids:
+        token_ids = token_ids[: token_ids.index(end)]
+    return [words[token_id] for token_id in token_ids if token_id not in skipped]
 
 
 alternatives(
     "decode",
-    takewhile=lambda numbers, words: [words[n] for n in takewhile(lambda n: n != 2, numbers) if n > 1],
+    takewhile=lambda token_ids, words: [words[n] for n in takewhile(lambda n: n != 2, token_ids) if n > 1],
 )
 
 
 @alternative
-def split_by_image__an_array_dealt_out(image_ids, fractions, seed):
+def split_by_image__an_array_split(image_ids, fractions, seed):
     images = np.unique(image_ids)
     random.Random(seed).shuffle(images)
     ends = np.cumsum([int(fraction * len(images) + 0.5) for fraction in fractions])
@@ -136,50 +136,48 @@ def split_by_image__taken_off_the_front(image_ids, fractions, seed):
 
 
 @alternative
-def embedding_matrix__filled_row_by_row(words, vectors, dimension, seed=0):
-    matrix = np.zeros((len(words), dimension), dtype=np.float32)
+def embedding_matrix__filled_row_by_row(words, vectors, embed_dim, seed=0):
+    matrix = np.zeros((len(words), embed_dim), dtype=np.float32)
     known = np.zeros(len(words), dtype=bool)
     for row, word in enumerate(words[1:], 1):
         if word not in vectors:
             word = word.lower()
         if word in vectors:
             matrix[row], known[row] = vectors[word], True  # another length: a ValueError of NumPy's
-    spread = matrix[known].std() if known.any() else 0.1
+    std = matrix[known].std() if known.any() else 0.1
     known[0] = True
-    matrix[~known] = np.random.default_rng(seed).normal(0, spread, (np.sum(~known), dimension))
+    matrix[~known] = np.random.default_rng(seed).normal(0, std, (np.sum(~known), embed_dim))
     return matrix
 
 
 @alternative
-def embedding_matrix__a_dict_of_rows(words, vectors, dimension, seed=0):
-    rows = {"<pad>": [0.0] * dimension}
+def embedding_matrix__a_dict_of_rows(words, vectors, embed_dim, seed=0):
+    rows = {"<pad>": [0.0] * embed_dim}
     for word in words[1:]:
         for form in (word.lower(), word):
             if form in vectors:
                 rows[word] = list(vectors[form])
-    if any(len(row) != dimension for row in rows.values()):
-        raise ValueError(f"vectors of {dimension} numbers are wanted")
+    if any(len(row) != embed_dim for row in rows.values()):
+        raise ValueError(f"vectors of {embed_dim} numbers are expected")
     numbers = [number for word, row in rows.items() if word != "<pad>" for number in row]
-    spread = torch.tensor(numbers).std(correction=0).item() if numbers else 0.1
+    std = torch.tensor(numbers).std(correction=0).item() if numbers else 0.1
     rng = np.random.default_rng(seed)
-    return np.array(
-        [rows[w] if w in rows else spread * rng.standard_normal(dimension) for w in words], dtype=np.float32
-    )
+    return np.array([rows[w] if w in rows else std * rng.standard_normal(embed_dim) for w in words], dtype=np.float32)
 
 
 # --- images
 
 
 @alternative
-def encoder_input__torchvision(pixels, size, mean, std):
-    images = torch.stack([torch.tensor(picture).permute(2, 0, 1) for picture in pixels]) / 255
-    return v2.functional.normalize(v2.functional.resize(images, [size, size], antialias=True), mean, std)
+def encoder_input__torchvision(images, size, mean, std):
+    scaled = torch.stack([torch.tensor(image).permute(2, 0, 1) for image in images]) / 255
+    return v2.functional.normalize(v2.functional.resize(scaled, [size, size], antialias=True), mean, std)
 
 
 @alternative
-def encoder_input__normalized_first(pixels, size, mean, std):
-    images = (np.moveaxis(pixels, 3, 1) / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
-    return F.interpolate(torch.from_numpy(images).float(), size, mode="bilinear", align_corners=False, antialias=True)
+def encoder_input__normalized_first(images, size, mean, std):
+    scaled = (np.moveaxis(images, 3, 1) / 255 - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+    return F.interpolate(torch.from_numpy(scaled).float(), size, mode="bilinear", align_corners=False, antialias=True)
 
 
 @alternative
@@ -211,24 +209,30 @@ def cut_before_pooling__a_module_of_its_own(network):
 
 alternatives(
     "to_positions",
-    permuted=lambda maps: maps.permute(0, 2, 3, 1).reshape(len(maps), -1, maps.shape[1]),
-    numpy=lambda maps: np.stack([np.stack([one.ravel() for one in image], axis=-1) for image in maps.numpy()]),
-    one_by_one=lambda maps: torch.stack([column for row in maps.unbind(2) for column in row.unbind(2)], dim=1),
+    permuted=lambda feature_maps: feature_maps.permute(0, 2, 3, 1).reshape(
+        len(feature_maps), -1, feature_maps.shape[1]
+    ),
+    numpy=lambda feature_maps: np.stack(
+        [np.stack([one.ravel() for one in image], axis=-1) for image in feature_maps.numpy()]
+    ),
+    one_by_one=lambda feature_maps: torch.stack(
+        [column for row in feature_maps.unbind(2) for column in row.unbind(2)], dim=1
+    ),
 )
 
 
 @alternative
-class GridEncoder__modes_by_what_learns(nn.Module):
+class GridEncoder__modes_by_what_is_trained(nn.Module):
     forward = GridEncoder.forward
 
     def __init__(self, network):
         super().__init__()
         self.network = network
-        self.fine_tune(blocks=0)
+        self.fine_tune(num_blocks=0)
 
-    def fine_tune(self, blocks=1):
+    def fine_tune(self, num_blocks=1):
         for number, block in enumerate(self.network):
-            block.requires_grad_(number >= len(self.network) - blocks)
+            block.requires_grad_(number >= len(self.network) - num_blocks)
         self.train(self.training)
 
     def train(self, mode=True):
@@ -243,16 +247,16 @@ class GridEncoder__modes_by_what_learns(nn.Module):
 
 
 @alternative
-class GridEncoder__a_slice_that_learns(nn.Module):
+class GridEncoder__a_slice_that_is_trained(nn.Module):
     forward = GridEncoder.forward
 
     def __init__(self, network):
         super().__init__()
         self.network, self.learning = network.requires_grad_(False).eval(), nn.ModuleList()
 
-    def fine_tune(self, blocks=1):
+    def fine_tune(self, num_blocks=1):
         self.network.requires_grad_(False)
-        self.learning = nn.ModuleList(list(self.network)[::-1][:blocks]).requires_grad_()
+        self.learning = nn.ModuleList(list(self.network)[::-1][:num_blocks]).requires_grad_()
         self.train(self.training)
 
     def train(self, mode=True):
@@ -267,71 +271,71 @@ class GridEncoder__a_slice_that_learns(nn.Module):
 
 
 @alternative
-def SoftAttention__matrix_products(self, positions, state):
-    seen = F.relu(self.encoder_att(positions) + self.decoder_att(state)[:, None])
-    alpha = F.softmax(self.full_att(seen), dim=1)
-    return torch.bmm(alpha.mT, positions).squeeze(1), alpha[..., 0]
+def SoftAttention__matrix_products(self, features, hidden):
+    combined = F.relu(self.encoder_att(features) + self.decoder_att(hidden)[:, None])
+    alpha = F.softmax(self.full_att(combined), dim=1)
+    return torch.bmm(alpha.mT, features).squeeze(1), alpha[..., 0]
 
 
 @alternative
-def SoftAttention__einsum_and_exponentials(self, positions, state):
-    seen = self.encoder_att(positions)
-    seen += self.decoder_att(state).unsqueeze(1).expand_as(seen)
-    scores = nn.ReLU(inplace=True)(seen) @ self.full_att.weight[0] + self.full_att.bias
+def SoftAttention__einsum_and_exponentials(self, features, hidden):
+    combined = self.encoder_att(features)
+    combined += self.decoder_att(hidden).unsqueeze(1).expand_as(combined)
+    scores = nn.ReLU(inplace=True)(combined) @ self.full_att.weight[0] + self.full_att.bias
     weights = (scores - scores.amax(dim=1, keepdim=True)).exp()
     alpha = weights / weights.sum(dim=1, keepdim=True)
-    return torch.einsum("bp,bpc->bc", alpha, positions), alpha
+    return torch.einsum("bp,bpc->bc", alpha, features), alpha
 
 
 @alternative
-def SoftAttention__position_by_position(self, positions, state):
-    places = positions.unbind(dim=1)
-    scores = [self.full_att((self.encoder_att(one) + self.decoder_att(state)).clamp(min=0)) for one in places]
+def SoftAttention__position_by_position(self, features, hidden):
+    positions = features.unbind(dim=1)
+    scores = [self.full_att((self.encoder_att(one) + self.decoder_att(hidden)).clamp(min=0)) for one in positions]
     alpha = torch.cat(scores, dim=1).softmax(dim=1)
-    return sum(alpha[:, at].unsqueeze(1) * one for at, one in enumerate(places)), alpha
+    return sum(alpha[:, at].unsqueeze(1) * one for at, one in enumerate(positions)), alpha
 
 
 @alternative
-def AdditiveAttention__image_by_image(self, positions, state):
-    looks = []
-    for grid, hidden in zip(positions, state, strict=True):
-        alpha = torch.log_softmax(self.full_att(nn.Tanh()(self.decoder_att(hidden) + self.encoder_att(grid))), 0).exp()
-        looks.append((alpha.T @ grid, alpha.T))
-    context, alpha = (torch.cat(part) for part in zip(*looks, strict=True))
+def BahdanauAttention__image_by_image(self, features, hidden):
+    results = []
+    for grid, own in zip(features, hidden, strict=True):
+        alpha = torch.log_softmax(self.full_att(nn.Tanh()(self.decoder_att(own) + self.encoder_att(grid))), 0).exp()
+        results.append((alpha.T @ grid, alpha.T))
+    context, alpha = (torch.cat(part) for part in zip(*results, strict=True))
     return context, alpha
 
 
 alternatives(
     "Gate",
-    module=lambda self, context, state: context.mul(nn.Sigmoid()(self.linear(state))),
-    by_hand=lambda self, context, state: context / (1 + torch.exp(-self.linear(state))),
-    in_place=lambda self, context, state: self.linear(state).sigmoid_().mul_(context),
+    module=lambda self, context, hidden: context.mul(nn.Sigmoid()(self.linear(hidden))),
+    by_hand=lambda self, context, hidden: context / (1 + torch.exp(-self.linear(hidden))),
+    in_place=lambda self, context, hidden: self.linear(hidden).sigmoid_().mul_(context),
 )
 alternatives(
     "InitialState",
-    layers_first=lambda self, grid: [self.hidden_layer(grid).mean(-2), self.cell_layer(grid).mean(-2)],
-    pooled=lambda self, grid: tuple(
-        layer(F.adaptive_avg_pool1d(grid.mT, 1).flatten(1)) for layer in (self.hidden_layer, self.cell_layer)
+    layers_first=lambda self, features: [self.init_h(features).mean(-2), self.init_c(features).mean(-2)],
+    pooled=lambda self, features: tuple(
+        layer(F.adaptive_avg_pool1d(features.mT, 1).flatten(1)) for layer in (self.init_h, self.init_c)
     ),
 )
 
 
 @alternative
-def decoder_step__by_the_number_of_states(cell, word, context, state):
-    state = cell(torch.hstack((word, context)), state if len(state) == 2 else state[0])
+def decoder_step__by_the_number_of_states(cell, embedding, context, state):
+    state = cell(torch.hstack((embedding, context)), state if len(state) == 2 else state[0])
     state = state if isinstance(state, tuple) else (state,)
     return state[0], state
 
 
 @alternative
-def decoder_step__by_the_cell(cell, word, context, state):
-    seen = torch.cat(tensors=(word, context), dim=-1)
+def decoder_step__by_the_cell(cell, embedding, context, state):
+    inputs = torch.cat(tensors=(embedding, context), dim=-1)
     if isinstance(cell, (nn.GRUCell, nn.RNNCell)):
         (h,) = state
-        h = cell(seen, h)
+        h = cell(inputs, h)
         return h, (h,)
     h, c = state
-    h, c = cell(seen, (h, c))
+    h, c = cell(inputs, (h, c))
     return h, (h, c)
 
 
@@ -370,7 +374,7 @@ def active_counts__a_table(lengths):
 
 
 @alternative
-def active_counts__while_there_are_some(lengths):
+def active_counts__while_some_continue(lengths):
     if any(one < other for one, other in pairwise(lengths)):
         raise ValueError("rising")
     counts, step = [], 1

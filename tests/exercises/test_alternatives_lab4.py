@@ -1,4 +1,4 @@
-"""Other right ways to write Lab 4's answers earn full points, as do references with the module's own imports."""
+"""Other right ways to write Lab 4's answers earn full points, as do references with the imports of the module."""
 
 from __future__ import annotations
 
@@ -78,33 +78,33 @@ def test_the_code_that_a_bug_is_to_be_found_in_runs_and_earns_nothing(exercise, 
 
 
 @alternative
-def caption_loss__gathered(scores, targets, pad=0):
-    logarithms = F.log_softmax(scores, dim=-1).gather(2, targets.unsqueeze(2)).squeeze(2)
+def caption_loss__gathered(logits, targets, pad=0):
+    logarithms = F.log_softmax(logits, dim=-1).gather(2, targets.unsqueeze(2)).squeeze(2)
     real = (targets != pad).float()
     return -(logarithms * real).sum() / real.sum()
 
 
 @alternative
-def caption_loss__word_by_word(scores, targets, pad=0):
+def caption_loss__word_by_word(logits, targets, pad=0):
     losses = []
-    for caption, words in zip(scores, targets.tolist(), strict=True):
+    for caption, words in zip(logits, targets.tolist(), strict=True):
         losses += [step.logsumexp(0) - step[word] for step, word in zip(caption, words, strict=True) if word != pad]
     return sum(losses) / len(losses)
 
 
 @alternative
-def caption_loss__packed(scores, targets, pad=0):
+def caption_loss__packed(logits, targets, pad=0):
     lengths, pack = (targets != pad).sum(dim=1), nn.utils.rnn.pack_padded_sequence
-    scores, targets = (pack(one, lengths, batch_first=True, enforce_sorted=False).data for one in (scores, targets))
-    return nn.CrossEntropyLoss()(scores, targets)
+    logits, targets = (pack(one, lengths, batch_first=True, enforce_sorted=False).data for one in (logits, targets))
+    return nn.CrossEntropyLoss()(logits, targets)
 
 
 alternatives(
     "caption_loss",
-    ignored=lambda scores, targets, pad=0: F.cross_entropy(scores.mT, targets, ignore_index=pad),
-    summed=lambda scores, targets, pad=0: (
+    ignored=lambda logits, targets, pad=0: F.cross_entropy(logits.mT, targets, ignore_index=pad),
+    summed=lambda logits, targets, pad=0: (
         nn.NLLLoss(ignore_index=pad, reduction="sum")(
-            scores.view(-1, scores.size(-1)).log_softmax(-1), targets.view(-1)
+            logits.view(-1, logits.size(-1)).log_softmax(-1), targets.view(-1)
         )
         / (targets != pad).sum()
     ),
@@ -131,31 +131,33 @@ def attention_penalty__caption_by_caption(alphas, reduction="sum"):
 
 
 @alternative
-def scheduled_words__written_over(truth, predicted, drawn, probability):
-    words, own = truth.clone(), drawn < probability
+def scheduled_words__written_over(targets, predicted, uniform, probability):
+    words, own = targets.clone(), uniform < probability
     words[own] = predicted[own]
     return words
 
 
 alternatives(
     "scheduled_words",
-    reckoned=lambda truth, predicted, drawn, probability: truth + (drawn < probability).long() * (predicted - truth),
-    numpy=lambda truth, predicted, drawn, p: torch.from_numpy(np.where(drawn.numpy() >= p, truth, predicted)),
+    reckoned=lambda targets, predicted, uniform, probability: (
+        targets + (uniform < probability).long() * (predicted - targets)
+    ),
+    numpy=lambda targets, predicted, uniform, p: torch.from_numpy(np.where(uniform.numpy() >= p, targets, predicted)),
 )
 
 
 @alternative
-def clip_gradients__torchs_own(parameters, limit):
-    return nn.utils.clip_grad_norm_(parameters, max_norm=limit).item()
+def clip_grad_norm__torchs_own(parameters, max_norm):
+    return nn.utils.clip_grad_norm_(parameters, max_norm=max_norm).item()
 
 
 @alternative
-def clip_gradients__new_gradients(parameters, limit):
+def clip_grad_norm__new_gradients(parameters, max_norm):
     present = [one for one in parameters if one.grad is not None]
-    length = torch.linalg.vector_norm(torch.cat([one.grad.flatten() for one in present])).item()
+    norm = torch.linalg.vector_norm(torch.cat([one.grad.flatten() for one in present])).item()
     for one in present:
-        one.grad = one.grad * min(1.0, limit / length)
-    return length
+        one.grad = one.grad * min(1.0, max_norm / norm)
+    return norm
 
 
 alternatives(
@@ -170,12 +172,12 @@ alternatives(
 
 
 @alternative
-def greedy_search__a_table_cut_afterwards(step, state, start=1, end=2, longest=20):
+def greedy_search__a_table_cut_afterwards(step, state, start=1, end=2, max_words=20):
     words = torch.tensor([start] * state[0].shape[0])
     ended, written = torch.zeros_like(words, dtype=torch.bool), []
-    while len(written) < longest and not ended.all():
-        scores, state = step(words.masked_fill(ended, 0), state)
-        words = scores.max(dim=1).indices
+    while len(written) < max_words and not ended.all():
+        logits, state = step(words.masked_fill(ended, 0), state)
+        words = logits.max(dim=1).indices
         written.append(words)
         ended |= words == end
     rows = torch.stack(written, dim=1).tolist()
@@ -183,43 +185,43 @@ def greedy_search__a_table_cut_afterwards(step, state, start=1, end=2, longest=2
 
 
 @alternative
-def greedy_search__a_set_of_those_that_go_on(step, state, start=1, end=2, longest=20):
+def greedy_search__a_set_of_those_that_continue(step, state, start=1, end=2, max_words=20):
     words = [start] * len(state[0])
-    captions, going = {row: [] for row in range(len(words))}, set(range(len(words)))
-    for _ in range(longest):
-        scores, state = step(torch.LongTensor(words), state)
-        words = [int(np.argmax(row)) for row in scores.numpy()]
-        going = {row for row in going if words[row] != end}
-        for row in going:
+    captions, running = {row: [] for row in range(len(words))}, set(range(len(words)))
+    for _ in range(max_words):
+        logits, state = step(torch.LongTensor(words), state)
+        words = [int(np.argmax(row)) for row in logits.numpy()]
+        running = {row for row in running if words[row] != end}
+        for row in running:
             captions[row].append(words[row])
-        if not going:
+        if not running:
             break
     return list(captions.values())
 
 
 @alternative
-def sample_word__searched(scores, drawn, temperature=1.0):
+def sample_word__searched(logits, uniform, temperature=1.0):
     if not temperature > 0:
         raise ValueError
-    ends = F.softmax(scores.div(temperature), dim=-1).cumsum(-1)
-    return torch.searchsorted(ends, drawn[:, None], right=True)[:, 0].clamp(max=scores.size(1) - 1)
+    bounds = F.softmax(logits.div(temperature), dim=-1).cumsum(-1)
+    return torch.searchsorted(bounds, uniform[:, None], right=True)[:, 0].clamp(max=logits.size(1) - 1)
 
 
 @alternative
-def sample_word__the_last_end_is_one(scores, drawn, temperature=1.0):
+def sample_word__the_last_bound_is_one(logits, uniform, temperature=1.0):
     if temperature <= 0:
-        raise ValueError("a temperature above 0 is wanted")
-    ends = np.cumsum(nn.Softmax(dim=1)(scores / temperature).numpy(), axis=1)
-    ends[:, -1] = 1
-    return (ends > drawn.numpy()[:, None]).argmax(axis=1)
+        raise ValueError("expected a temperature above 0")
+    bounds = np.cumsum(nn.Softmax(dim=1)(logits / temperature).numpy(), axis=1)
+    bounds[:, -1] = 1
+    return (bounds > uniform.numpy()[:, None]).argmax(axis=1)
 
 
 @alternative
-def sample_word__taken_off_piece_by_piece(scores, drawn, temperature=1.0):
+def sample_word__subtracted_part_by_part(logits, uniform, temperature=1.0):
     if temperature <= 0:
         raise ValueError(temperature)
     words = []
-    for probabilities, number in zip(torch.softmax(scores / temperature, 1).tolist(), drawn.tolist(), strict=True):
+    for probabilities, number in zip(torch.softmax(logits / temperature, 1).tolist(), uniform.tolist(), strict=True):
         words.append(0)
         while number >= probabilities[words[-1]] and words[-1] < len(probabilities) - 1:
             number -= probabilities[words[-1]]
@@ -228,38 +230,38 @@ def sample_word__taken_off_piece_by_piece(scores, drawn, temperature=1.0):
 
 
 @alternative
-def beam_step__rounded_down(log_probabilities, totals, k):
-    longer = log_probabilities + totals[..., None]
-    totals, places = torch.topk(longer.reshape(*totals.shape[:-1], -1), k)
-    beams = torch.div(places, longer.size(-1), rounding_mode="floor")
-    return beams, places - beams * longer.size(-1), totals
+def beam_step__rounded_down(log_probs, totals, k):
+    longer = log_probs + totals[..., None]
+    totals, indices = torch.topk(longer.reshape(*totals.shape[:-1], -1), k)
+    beams = torch.div(indices, longer.size(-1), rounding_mode="floor")
+    return beams, indices - beams * longer.size(-1), totals
 
 
 @alternative
-def beam_step__the_largest_again_and_again(log_probabilities, totals, k):
-    longer, words, best = (log_probabilities + totals.unsqueeze(-1)).flatten(-2), log_probabilities.shape[-1], []
+def beam_step__the_largest_again_and_again(log_probs, totals, k):
+    longer, vocab_size, best = (log_probs + totals.unsqueeze(-1)).flatten(-2), log_probs.shape[-1], []
     for _ in range(k):
-        total, place = longer.max(dim=-1)
-        best.append((place // words, place % words, total))
-        longer = longer.scatter(-1, place.unsqueeze(-1), -math.inf)
+        total, index = longer.max(dim=-1)
+        best.append((index // vocab_size, index % vocab_size, total))
+        longer = longer.scatter(-1, index.unsqueeze(-1), -math.inf)
     return [torch.stack(part, dim=-1) for part in zip(*best, strict=True)]
 
 
 @alternative
-def best_caption__sorted(finished, running, by_length=0):
+def best_caption__sorted(finished, running, length_penalty=0):
     if not finished:
         finished = running
-    finished.sort(key=lambda one: one[0] / (len(one[1]) or 1) ** by_length, reverse=True)
+    finished.sort(key=lambda one: one[0] / (len(one[1]) or 1) ** length_penalty, reverse=True)
     if not finished:
         raise ValueError("nothing")
     return finished[0][1]
 
 
 @alternative
-def best_caption__a_loop(finished, running, by_length=0):
+def best_caption__a_loop(finished, running, length_penalty=0):
     best, highest = None, -math.inf
     for total, words in finished if len(finished) > 0 else running:
-        score = total * max(len(words), 1) ** -by_length
+        score = total * max(len(words), 1) ** -length_penalty
         if score > highest:
             best, highest = words, score
     if best is None:
@@ -269,8 +271,8 @@ def best_caption__a_loop(finished, running, by_length=0):
 
 alternatives(
     "best_caption",
-    largest_of_nothing=lambda finished, running, by_length=0: max(
-        finished or running, key=lambda caption: caption[0] / np.maximum(1, len(caption[1])) ** by_length
+    largest_of_nothing=lambda finished, running, length_penalty=0: max(
+        finished or running, key=lambda caption: caption[0] / np.maximum(1, len(caption[1])) ** length_penalty
     )[1],
 )
 
@@ -279,8 +281,8 @@ alternatives(
 
 
 @alternative
-def top_k_accuracy__ranks(scores, targets, k=5, pad=0):
-    better = scores > scores.gather(2, targets.unsqueeze(2))
+def top_k_accuracy__ranks(logits, targets, k=5, pad=0):
+    better = logits > logits.gather(2, targets.unsqueeze(2))
     real = targets != pad
     return ((better.sum(dim=2) < k) & real).sum().item() / real.sum().item()
 
@@ -292,7 +294,7 @@ def plain(words):
 @alternative
 def bleu__weights_of_the_tutorials(candidates, references):
     if not len(candidates) == len(references) or [] in references:
-        raise ValueError("one caption and at least one reference an image")
+        raise ValueError("one caption and at least one reference per image")
     weights = [(1, 0, 0, 0), (0.5, 0.5, 0, 0), (1 / 3, 1 / 3, 1 / 3, 0), (0.25, 0.25, 0.25, 0.25)]
     with warnings.catch_warnings(action="ignore"):
         wanted = [list(map(plain, each)) for each in references]
@@ -301,7 +303,7 @@ def bleu__weights_of_the_tutorials(candidates, references):
 
 @alternative
 def bleu__counted_by_hand(candidates, references):
-    def runs(words, n):
+    def n_grams(words, n):
         return Counter(tuple(words[at : at + n]) for at in range(len(words) - n + 1))
 
     right, every, length, wanted = [0] * 4, [0] * 4, 0, 0
@@ -312,24 +314,25 @@ def bleu__counted_by_hand(candidates, references):
         for n in range(1, 5):
             most = Counter()
             for reference in each:
-                most |= runs(reference, n)
-            right[n - 1] += (runs(words, n) & most).total()
-            every[n - 1] += runs(words, n).total()
+                most |= n_grams(reference, n)
+            right[n - 1] += (n_grams(words, n) & most).total()
+            every[n - 1] += n_grams(words, n).total()
     shares, short = np.divide(right, every), min(1, math.exp(1 - wanted / length))
     return [short * np.prod(shares[:n]) ** (1 / n) for n in range(1, 5)]
 
 
 @alternative
-def free_running_bleu__masks(step, state, truth, search, score):
-    references = [[row[row > 2].tolist() for row in rows if (row > 2).any()] for rows in truth]
+def free_running_bleu__masks(step, state, true_captions, search, score):
+    references = [[row[row > 2].tolist() for row in rows if (row > 2).any()] for rows in true_captions]
     return score(candidates=search(step=step, state=state), references=references)
 
 
 @alternative
-def free_running_bleu__cut_at_the_end(step, state, truth, search, score):
+def free_running_bleu__cut_at_the_end(step, state, true_captions, search, score):
     written = search(step, state)
     people = [
-        [list(takewhile(lambda number: number != 2, row[1:])) for row in rows if any(row)] for rows in truth.tolist()
+        [list(takewhile(lambda token_id: token_id != 2, row[1:])) for row in rows if any(row)]
+        for rows in true_captions.tolist()
     ]
     return score(written, people)
 
@@ -338,7 +341,7 @@ def free_running_bleu__cut_at_the_end(step, state, truth, search, score):
 
 
 @alternative
-def enlarge_attention__a_layer(alpha, size):
+def upsample_attention__a_layer(alpha, size):
     side = round(len(alpha) ** 0.5)
     if side**2 != len(alpha):
         raise ValueError("not a square")
@@ -346,7 +349,7 @@ def enlarge_attention__a_layer(alpha, size):
 
 
 @alternative
-def enlarge_attention__by_hand(alpha, size):
+def upsample_attention__by_hand(alpha, size):
     side = int(np.sqrt(len(alpha)))
     grid = np.reshape(alpha.numpy(), (side, side))  # no square: a ValueError of NumPy's
     middles = ((np.arange(size) + 0.5) * side / size - 0.5).clip(0, side - 1)

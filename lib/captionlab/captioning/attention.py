@@ -1,4 +1,4 @@
-"""Where to look before the next word: soft attention over the positions of a grid, and the gate behind it.
+"""Where to look before the next word: soft attention over the positions of a grid, and the gate that follows it.
 
 Source: Xu et al. 2015, "Show, Attend and Tell: Neural Image Caption Generation with Visual Attention", section 3.1.2
 and 4.2; Bahdanau, Cho and Bengio 2015, "Neural Machine Translation by Jointly Learning to Align and Translate".
@@ -11,143 +11,171 @@ from torch import Tensor, nn
 
 
 class SoftAttention(nn.Module):
-    """Soft attention: a weighted mean over the positions of a grid, the weights depending on the decoder's state.
+    """Soft attention: a weighted mean of the features at all positions; the weights depend on the decoder's state.
 
-    With a_i the features at position i and h the state, each position gets a score and the scores become weights::
+    With a_i the features at position i and h the decoder's hidden state, each position gets a score, and the scores
+    become weights::
 
-        e_i = w . relu(W_a a_i + W_h h)      alpha = softmax over the positions of e      context = sum_i alpha_i a_i
+        e_i = w . relu(W_a a_i + W_h h)      alpha = softmax of e over the positions      context = sum_i alpha_i a_i
+
+    Args:
+        encoder_dim: channels of the features.
+        decoder_dim: size of the decoder's hidden state.
+        attention_dim: size of the hidden layer.
 
     Attributes:
-        from_positions: W_a, ``nn.Linear(channels, size)``.
-        from_state: W_h, ``nn.Linear(hidden, size)``.
-        score: w, ``nn.Linear(size, 1)``.
+        encoder_att: W_a, ``nn.Linear(encoder_dim, attention_dim)``.
+        decoder_att: W_h, ``nn.Linear(decoder_dim, attention_dim)``.
+        full_att: w, ``nn.Linear(attention_dim, 1)``.
 
-    Example::
-
-        attention = SoftAttention(channels=512, hidden=256, size=128)
-        context, alpha = attention(torch.rand(2, 49, 512), torch.rand(2, 256))
-        context.shape, alpha.shape  # (2, 512) and (2, 49)
-        alpha.sum(dim=1)  # 1 for each image
+    Example:
+        >>> attention = SoftAttention(encoder_dim=512, decoder_dim=256, attention_dim=128)
+        >>> context, alpha = attention(torch.rand(2, 49, 512), torch.rand(2, 256))
+        >>> context.shape, alpha.shape
+        (torch.Size([2, 512]), torch.Size([2, 49]))
+        >>> torch.allclose(alpha.sum(dim=1), torch.ones(2))  # the weights of each image sum to 1
+        True
 
     Source: Xu et al. 2015, equations 4 to 6 and 13.
     """
 
-    def __init__(self, channels, hidden, size):
+    def __init__(self, encoder_dim: int, decoder_dim: int, attention_dim: int):
         super().__init__()
-        self.from_positions = nn.Linear(channels, size)
-        self.from_state = nn.Linear(hidden, size)
-        self.score = nn.Linear(size, 1)
+        self.encoder_att = nn.Linear(encoder_dim, attention_dim)
+        self.decoder_att = nn.Linear(decoder_dim, attention_dim)
+        self.full_att = nn.Linear(attention_dim, 1)
 
-    def forward(self, positions, state):
-        """Look once.
+    def forward(self, features: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the features once.
 
         Args:
-            positions: ``(batch, positions, channels)``: the grid's features, a row a position.
-            state: ``(batch, hidden)``: the decoder's state before the word.
+            features: ``(batch, positions, encoder_dim)``.
+            hidden: ``(batch, decoder_dim)``: the decoder's hidden state before the next word.
 
         Returns:
-            ``(context, alpha)``: the mean of the features with the weights ``(batch, channels)``, and the weights
+            ``(context, alpha)``: the weighted mean of the features ``(batch, encoder_dim)`` and the weights
             ``(batch, positions)``, which are positive and sum to 1 over the positions.
         """
-        seen = torch.relu(self.from_positions(positions) + self.from_state(state).unsqueeze(1))
-        alpha = torch.softmax(self.score(seen).squeeze(2), dim=1)
-        context = (alpha.unsqueeze(2) * positions).sum(dim=1)
+        combined = torch.relu(self.encoder_att(features) + self.decoder_att(hidden).unsqueeze(1))
+        scores = self.full_att(combined).squeeze(2)  # (batch, positions)
+        alpha = torch.softmax(scores, dim=1)
+        context = (alpha.unsqueeze(2) * features).sum(dim=1)  # (batch, encoder_dim)
         return context, alpha
 
 
-class AdditiveAttention(nn.Module):
-    """Bahdanau's attention: as :class:`SoftAttention`, with tanh in the place of relu.
+class BahdanauAttention(nn.Module):
+    """Bahdanau's attention: the same as :class:`SoftAttention`, with tanh in place of relu.
 
-    With a_i the features at position i and h the state::
+    With a_i the features at position i and h the decoder's hidden state::
 
-        e_i = w . tanh(W_a a_i + W_h h)      alpha = softmax over the positions of e      context = sum_i alpha_i a_i
+        e_i = w . tanh(W_a a_i + W_h h)      alpha = softmax of e over the positions      context = sum_i alpha_i a_i
+
+    Args:
+        encoder_dim: channels of the features.
+        decoder_dim: size of the decoder's hidden state.
+        attention_dim: size of the hidden layer.
 
     Attributes:
-        from_positions: W_a, ``nn.Linear(channels, size)``.
-        from_state: W_h, ``nn.Linear(hidden, size)``.
-        score: w, ``nn.Linear(size, 1)``.
+        encoder_att: W_a, ``nn.Linear(encoder_dim, attention_dim)``.
+        decoder_att: W_h, ``nn.Linear(decoder_dim, attention_dim)``.
+        full_att: w, ``nn.Linear(attention_dim, 1)``.
+
+    Example:
+        >>> attention = BahdanauAttention(encoder_dim=512, decoder_dim=256, attention_dim=128)
+        >>> context, alpha = attention(torch.rand(2, 49, 512), torch.rand(2, 256))
+        >>> context.shape, alpha.shape
+        (torch.Size([2, 512]), torch.Size([2, 49]))
 
     Source: Bahdanau et al. 2015, appendix A.1.2.
     """
 
-    def __init__(self, channels, hidden, size):
+    def __init__(self, encoder_dim: int, decoder_dim: int, attention_dim: int):
         super().__init__()
-        self.from_positions = nn.Linear(channels, size)
-        self.from_state = nn.Linear(hidden, size)
-        self.score = nn.Linear(size, 1)
+        self.encoder_att = nn.Linear(encoder_dim, attention_dim)
+        self.decoder_att = nn.Linear(decoder_dim, attention_dim)
+        self.full_att = nn.Linear(attention_dim, 1)
 
-    def forward(self, positions, state):
-        """Look once.
+    def forward(self, features: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the features once.
 
         Args:
-            positions: ``(batch, positions, channels)``: the grid's features, a row a position.
-            state: ``(batch, hidden)``: the decoder's state before the word.
+            features: ``(batch, positions, encoder_dim)``.
+            hidden: ``(batch, decoder_dim)``: the decoder's hidden state before the next word.
 
         Returns:
-            ``(context, alpha)``: the mean of the features with the weights ``(batch, channels)``, and the weights
+            ``(context, alpha)``: the weighted mean of the features ``(batch, encoder_dim)`` and the weights
             ``(batch, positions)``, which are positive and sum to 1 over the positions.
         """
-        seen = torch.tanh(self.from_positions(positions) + self.from_state(state).unsqueeze(1))
-        alpha = torch.softmax(self.score(seen).squeeze(2), dim=1)
-        context = (alpha.unsqueeze(2) * positions).sum(dim=1)
+        combined = torch.tanh(self.encoder_att(features) + self.decoder_att(hidden).unsqueeze(1))
+        scores = self.full_att(combined).squeeze(2)  # (batch, positions)
+        alpha = torch.softmax(scores, dim=1)
+        context = (alpha.unsqueeze(2) * features).sum(dim=1)  # (batch, encoder_dim)
         return context, alpha
 
 
 class Gate(nn.Module):
-    """The gate behind the attention: how much of what is seen counts for the next word, channel by channel.
+    """The gate behind the attention: how much of the context counts for the next word, channel by channel.
 
-    Some words need the image ("dog"), others follow from the words before ("of"). The gate is
-    ``z = sigmoid(W h) * context``, its weights W learnt like all others.
+    Some words need the image ("dog"), others follow from the words before them ("of"). The gate is
+    ``sigmoid(W h) * context``; its weights W are learned like all others.
+
+    Args:
+        decoder_dim: size of the decoder's hidden state.
+        encoder_dim: channels of the context.
 
     Attributes:
-        linear: ``nn.Linear(hidden, channels)``.
+        linear: ``nn.Linear(decoder_dim, encoder_dim)``.
 
-    Example::
+    Example:
+        >>> gate = Gate(decoder_dim=256, encoder_dim=512)
+        >>> gate(torch.rand(2, 512), torch.rand(2, 256)).shape
+        torch.Size([2, 512])
 
-        gate = Gate(hidden=256, channels=512)
-        gate(torch.rand(2, 512), torch.rand(2, 256)).shape  # (2, 512)
-
-    Source: Xu et al. 2015, section 4.2.1, there one number for all channels; one a channel in well-known PyTorch code.
+    Source: Xu et al. 2015, section 4.2.1, which has one number for all channels; widespread code has one per channel.
     """
 
-    def __init__(self, hidden, channels):
+    def __init__(self, decoder_dim: int, encoder_dim: int):
         super().__init__()
-        self.linear = nn.Linear(hidden, channels)
+        self.linear = nn.Linear(decoder_dim, encoder_dim)
 
-    def forward(self, context, state):
-        """Weaken what is seen.
+    def forward(self, context: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Apply the gate.
 
         Args:
-            context: ``(batch, channels)``: what the attention gives.
-            state: ``(batch, hidden)``: the decoder's state before the word.
+            context: ``(batch, encoder_dim)``: the attention's result.
+            hidden: ``(batch, decoder_dim)``: the decoder's hidden state before the next word.
 
         Returns:
-            ``(batch, channels)``.
+            ``(batch, encoder_dim)``.
         """
-        return torch.sigmoid(self.linear(state)) * context
+        return torch.sigmoid(self.linear(hidden)) * context
 
 
-FORMS: dict[str, type[nn.Module]] = {"relu": SoftAttention, "tanh": AdditiveAttention}
-ACTIVATIONS = {SoftAttention: torch.relu_, AdditiveAttention: torch.tanh_}  # in place: it is the largest tensor of all
+ATTENTIONS: dict[str, type[SoftAttention] | type[BahdanauAttention]] = {
+    "relu": SoftAttention,
+    "tanh": BahdanauAttention,
+}
+ACTIVATIONS = {SoftAttention: torch.relu_, BahdanauAttention: torch.tanh_}  # in place: it is the largest tensor of all
 
 
 def batched_attention(
-    attention: nn.Module, positions: Tensor, projected: Tensor, states: Tensor
+    attention: SoftAttention | BahdanauAttention, features: Tensor, projected: Tensor, states: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What `attention` gives for several captions of each image at once; the same numbers in far less time.
+    """The results of an attention module for several captions of each image at once, in far less time.
 
-    The projection W_a a_i does not depend on the word, so it comes in computed: once an image, not once a word. And
-    the features are not copied for each caption of an image, as a batch of single captions would have to.
+    The projection W_a a_i does not depend on the word, so it is computed once per image instead of once per word. The
+    features are not copied for each caption of an image, as a batch of single captions would require.
 
     Args:
-        attention: a :class:`SoftAttention` or :class:`AdditiveAttention`.
-        positions: (images, positions, channels).
-        projected: (images, positions, size): ``attention.from_positions(positions)``.
+        attention: a :class:`SoftAttention` or :class:`BahdanauAttention`.
+        features: (images, positions, channels).
+        projected: (images, positions, attention_dim): ``attention.encoder_att(features)``.
         states: (images, captions, hidden).
 
     Returns:
-        context (images, captions, channels) and alpha (images, captions, positions).
+        The context (images, captions, channels) and alpha (images, captions, positions).
     """
-    seen = ACTIVATIONS[type(attention)](projected.unsqueeze(1) + attention.from_state(states).unsqueeze(2))
-    alpha = torch.softmax(attention.score(seen).squeeze(3), dim=2)
-    return alpha @ positions, alpha
+    combined = projected.unsqueeze(1) + attention.decoder_att(states).unsqueeze(2)  # (images, captions, positions, dim)
+    hidden = ACTIVATIONS[type(attention)](combined)
+    alpha = torch.softmax(attention.full_att(hidden).squeeze(3), dim=2)
+    return alpha @ features, alpha

@@ -1,69 +1,74 @@
-"""How good captions are: the share of right words among the likeliest five, and BLEU."""
+"""How good captions are: top-k accuracy under teacher forcing, and BLEU of generated captions."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
+import torch
 from nltk.translate.bleu_score import corpus_bleu
 
 
-def top_k_accuracy(scores, targets, k=5, pad=0):
-    """How often the right word is among the k likeliest; the true words before it are given (teacher forcing).
+def top_k_accuracy(logits: torch.Tensor, targets: torch.Tensor, k: int = 5, pad: int = 0) -> float:
+    """How often the correct word is among the k most probable ones, given the true words before it.
 
     Args:
-        scores: ``(batch, steps, words)``: scores of all words at each step.
-        targets: ``(batch, steps)``, int64: the right words, ``pad`` where a caption has ended.
-        k: how many of the likeliest words count.
-        pad: number of the padding, which does not count at all.
+        logits: ``(batch, steps, vocab_size)``.
+        targets: ``(batch, steps)``, int64: the correct words, ``pad`` after the end of a caption.
+        k: how many of the most probable words count.
+        pad: the id of the padding, which does not count at all.
 
     Returns:
-        The share of the real words, a Python float from 0 to 1.
+        The fraction of the real words, from 0 to 1.
 
-    Example::
-
-        scores, targets = torch.tensor([[[0.0, 3.0, 2.0, 1.0], [0.0, 1.0, 2.0, 3.0]]]), torch.tensor([[2, 0]])
-        top_k_accuracy(scores, targets, k=2)  # 1.0: one real word, second best
-        top_k_accuracy(scores, targets, k=1)  # 0.0
+    Example:
+        >>> logits = torch.tensor([[[0.0, 3.0, 2.0, 1.0], [0.0, 1.0, 2.0, 3.0]]])
+        >>> targets = torch.tensor([[2, 0]])  # one real word, ranked second
+        >>> top_k_accuracy(logits, targets, k=2)
+        1.0
+        >>> top_k_accuracy(logits, targets, k=1)
+        0.0
     """
-    best = scores.topk(k, dim=2).indices
-    hits = (best == targets.unsqueeze(2)).any(dim=2)
+    best = logits.topk(k, dim=2).indices  # (batch, steps, k)
+    hits = (best == targets.unsqueeze(2)).any(dim=2)  # (batch, steps)
     return hits[targets != pad].float().mean().item()
 
 
-def bleu(candidates, references):
-    """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu``, references first, no smoothing.
+def bleu(candidates: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> list[float]:
+    """BLEU-1 to BLEU-4 of generated captions: nltk's ``corpus_bleu``, references first, without smoothing.
 
-    BLEU-n counts how many of the captions' runs of 1 to n words are also in a caption people wrote, over all images
-    together, a run at most as often as a reference has it. It is the geometric mean of these n shares (weights 1/n),
-    made smaller where captions are too short. All references of an image count, and each image counts once.
+    BLEU-n counts how many n-grams of 1 to n words of the generated captions also occur in a caption that people wrote,
+    over all images together; an n-gram counts at most as often as one of the references has it. It is the geometric
+    mean of these n precisions (weights 1/n), reduced if the captions are too short. All references of an image count,
+    and each image counts once.
 
     Args:
-        candidates: of each image the words of its caption, a list of str.
-        references: of each image the captions people wrote, a list of lists of str.
-            ``<start>``, ``<end>`` and ``<pad>`` are no words of either and are left out first.
+        candidates: for each image, the words of the generated caption.
+        references: for each image, the captions that people wrote. ``<start>``, ``<end>`` and ``<pad>`` are not words
+            and are removed from both first.
 
     Returns:
-        A list of four floats from 0 to 1.
+        Four numbers from 0 to 1.
 
     Raises:
-        ValueError: if there are not as many images in both, or one has no reference.
+        ValueError: if the numbers of images differ, or an image has no reference.
 
-    Example::
-
-        bleu([["a", "dog", "runs", "fast"]], [[["a", "dog", "runs", "fast"], ["it", "runs"]]])  # [1.0, 1.0, 1.0, 1.0]
+    Example:
+        >>> bleu([["a", "dog", "runs", "fast"]], [[["a", "dog", "runs", "fast"], ["it", "runs"]]])
+        [1.0, 1.0, 1.0, 1.0]
 
     Source: Papineni et al. 2002, "BLEU: a method for automatic evaluation of machine translation".
     """
     if len(candidates) != len(references):
-        raise ValueError(f"found {len(candidates)} captions and references of {len(references)} images")
+        raise ValueError(f"found {len(candidates)} captions, but references of {len(references)} images: give one each")
     if not all(references):
-        raise ValueError("an image has no reference: give at least one caption people wrote for each")
+        raise ValueError("an image has no reference: give at least one caption that people wrote for each image")
 
-    def plain(words):
+    def plain(words: Sequence[str]) -> list[str]:
         return [word for word in words if word not in ("<start>", "<end>", "<pad>")]
 
-    written = [plain(words) for words in candidates]
-    wanted = [[plain(words) for words in each] for each in references]
+    hypotheses = [plain(words) for words in candidates]
+    plain_references = [[plain(words) for words in captions] for captions in references]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nltk warns of every BLEU that is 0
-        return [float(corpus_bleu(wanted, written, weights=(1 / n,) * n)) for n in (1, 2, 3, 4)]
+        return [float(corpus_bleu(plain_references, hypotheses, weights=(1 / n,) * n)) for n in (1, 2, 3, 4)]

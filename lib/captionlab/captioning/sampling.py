@@ -1,8 +1,9 @@
-"""Scheduled sampling: while training, the decoder now and then reads its own last word in place of the true one.
+"""Scheduled sampling: in training, the decoder sometimes reads its own last word instead of the true one.
 
-With teacher forcing the decoder only ever continues captions that people wrote. When it is used it continues its own,
-mistakes included, which it has never seen (exposure bias). Source: Bengio et al. 2015, "Scheduled Sampling for
-Sequence Prediction with Recurrent Neural Networks".
+Under teacher forcing the decoder only ever continues captions that people wrote. At test time it continues its own,
+mistakes included, which it has never seen in training (exposure bias).
+
+Source: Bengio et al. 2015, "Scheduled Sampling for Sequence Prediction with Recurrent Neural Networks".
 """
 
 from __future__ import annotations
@@ -10,39 +11,38 @@ from __future__ import annotations
 import torch
 
 
-def scheduled_words(truth, predicted, drawn, probability):
-    """The words a decoder reads next: for each caption its own last word or the true one, by chance.
+def scheduled_words(
+    targets: torch.Tensor, predicted: torch.Tensor, uniform: torch.Tensor, probability: float
+) -> torch.Tensor:
+    """Choose what the decoder reads next: for each caption, at random, its own last word or the true one.
 
     Args:
-        truth: ``(batch,)``, int64: the words of the captions.
-        predicted: ``(batch,)``, int64: the words the decoder itself chose for these places.
-        drawn: ``(batch,)``: a number for each caption, drawn uniformly from [0, 1).
-        probability: how often the decoder's own word is read: 0 never (teacher forcing), 1 always.
+        targets: ``(batch,)``, int64: the true words.
+        predicted: ``(batch,)``, int64: the words that the decoder itself predicted in their place.
+        uniform: ``(batch,)``: one random number per caption, uniform in [0, 1).
+        probability: of reading the decoder's own word: 0 is teacher forcing.
 
     Returns:
-        ``(batch,)``, int64: ``predicted`` where the number drawn is smaller than ``probability``, else ``truth``.
+        ``(batch,)``, int64: ``predicted`` where the random number is smaller than ``probability``, else ``targets``.
 
-    Example::
-
-        truth, predicted = torch.tensor([5, 6, 7]), torch.tensor([8, 9, 7])
-        scheduled_words(truth, predicted, torch.tensor([0.1, 0.4, 0.9]), 0.25)  # tensor([8, 6, 7])
+    Example:
+        >>> targets, predicted = torch.tensor([5, 6, 7]), torch.tensor([8, 9, 7])
+        >>> scheduled_words(targets, predicted, torch.tensor([0.1, 0.4, 0.9]), 0.25)
+        tensor([8, 6, 7])
     """
-    return torch.where(drawn < probability, predicted, truth)
+    return torch.where(uniform < probability, predicted, targets)
 
 
-def sampling_probability(epoch, slope, highest):
-    """How often the decoder reads its own words in an epoch: rises in a straight line from 0, then stays.
+def sampling_probability(epoch: int, growth: float, maximum: float) -> float:
+    """The probability that the decoder reads its own word in an epoch: it grows linearly from 0 to a maximum.
 
     Args:
-        epoch: epochs completed before this one: 0 in the first.
-        slope: by how much the probability grows an epoch, at least 0.
-        highest: where it stops growing, from 0 to 1.
+        epoch: the number of completed epochs: 0 in the first.
+        growth: by how much the probability grows per epoch, at least 0.
+        maximum: where it stops growing, from 0 to 1.
 
-    Returns:
-        A probability, float.
-
-    Example::
-
-        [sampling_probability(epoch, 0.05, 0.25) for epoch in (0, 1, 4, 20)]  # [0.0, 0.05, 0.2, 0.25]
+    Example:
+        >>> [sampling_probability(epoch, 0.05, 0.25) for epoch in (0, 1, 4, 20)]
+        [0.0, 0.05, 0.2, 0.25]
     """
-    return min(float(highest), float(slope * epoch))
+    return min(float(maximum), float(growth * epoch))

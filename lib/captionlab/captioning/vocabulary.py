@@ -1,4 +1,4 @@
-"""The words a model knows, and captions as rows of their numbers."""
+"""The words a model knows, and captions as token ids."""
 
 from __future__ import annotations
 
@@ -10,115 +10,129 @@ SPECIALS = ("<pad>", "<start>", "<end>", "<unk>")
 FORMAT = 1
 
 
-def choose_words(captions, min_frequency=1, most_frequent=None):
-    """The words a vocabulary keeps: frequent ones, the most frequent first; equally frequent ones by the alphabet.
+def choose_words(
+    captions: Iterable[Sequence[str]], min_word_freq: int = 1, max_vocab_size: int | None = None
+) -> list[str]:
+    """Choose the words of a vocabulary, the most frequent first; ties are in alphabetical order.
 
     Args:
-        captions: lists of words, one a caption.
-        min_frequency: how often a word must be there, in all captions together, to be kept.
-        most_frequent: keep at most this many; None: no limit. Special words such as ``<pad>`` come on top of these.
+        captions: the words of each caption.
+        min_word_freq: how often a word must occur, in all captions together, to be kept.
+        max_vocab_size: keep at most this many words; None: no limit. Special words such as ``<pad>`` do not count.
 
     Returns:
-        A list of str, without the special words.
+        The words, without the special ones.
 
-    Example::
-
-        choose_words([["a", "dog"], ["a", "cat"]])  # ['a', 'cat', 'dog']
-        choose_words([["a", "dog"], ["a", "cat"]], most_frequent=2)  # ['a', 'cat']
+    Example:
+        >>> choose_words([["a", "dog"], ["a", "cat"]])
+        ['a', 'cat', 'dog']
+        >>> choose_words([["a", "dog"], ["a", "cat"]], max_vocab_size=2)
+        ['a', 'cat']
     """
     counts = Counter(word for caption in captions for word in caption)
-    kept = [word for word, count in counts.items() if count >= min_frequency and not word.startswith("<")]
+    kept = [word for word, count in counts.items() if count >= min_word_freq and not word.startswith("<")]
     kept.sort(key=lambda word: (-counts[word], word))
-    return kept if most_frequent is None else kept[:most_frequent]
+    return kept if max_vocab_size is None else kept[:max_vocab_size]
 
 
-def encode(tokens, ids, max_length):
-    """A caption as numbers: ``<start>``, its words, ``<end>``, and then ``<pad>`` up to ``max_length`` numbers.
+def encode(tokens: Sequence[str], word_to_id: dict[str, int], max_length: int) -> list[int]:
+    """Turn a caption into token ids: ``<start>``, its words, ``<end>``, and ``<pad>`` up to ``max_length`` ids.
 
-    A caption that is too long loses words at its end; ``<end>`` stays the last number.
+    A caption that is too long loses its last words, never ``<end>``.
 
     Args:
         tokens: the words of the caption.
-        ids: number of each word, a dict; it has ``<pad>``, ``<start>``, ``<end>`` and ``<unk>`` too.
-        max_length: how many numbers to give, ``<start>`` and ``<end>`` among them; at least 2.
+        word_to_id: the id of each word, of ``<pad>``, ``<start>``, ``<end>`` and ``<unk>`` too.
+        max_length: the number of ids to return, at least 2: ``<start>`` and ``<end>`` count.
 
     Returns:
-        A list of ``max_length`` int. A word without a number becomes ``<unk>``.
+        ``max_length`` ids. A word that is not in ``word_to_id`` becomes ``<unk>``.
 
     Raises:
         ValueError: if ``max_length`` is below 2.
 
-    Example::
-
-        ids = {"<pad>": 0, "<start>": 1, "<end>": 2, "<unk>": 3, "a": 4, "dog": 5}
-        encode(["a", "dog", "runs"], ids, 6)  # [1, 4, 5, 3, 2, 0]
-        encode(["a", "dog", "runs"], ids, 4)  # [1, 4, 5, 2]
+    Example:
+        >>> word_to_id = {"<pad>": 0, "<start>": 1, "<end>": 2, "<unk>": 3, "a": 4, "dog": 5}
+        >>> encode(["a", "dog", "runs"], word_to_id, max_length=6)
+        [1, 4, 5, 3, 2, 0]
+        >>> encode(["a", "dog", "runs"], word_to_id, max_length=4)
+        [1, 4, 5, 2]
     """
     if max_length < 2:
-        raise ValueError(f"max_length is {max_length}: <start> and <end> alone take 2")
-    words = [ids.get(token, ids["<unk>"]) for token in tokens[: max_length - 2]]
-    numbers = [ids["<start>"], *words, ids["<end>"]]
-    return numbers + [ids["<pad>"]] * (max_length - len(numbers))
+        raise ValueError(f"max_length is {max_length}: give at least 2, as <start> and <end> count")
+    words = [word_to_id.get(token, word_to_id["<unk>"]) for token in tokens[: max_length - 2]]
+    token_ids = [word_to_id["<start>"], *words, word_to_id["<end>"]]
+    return token_ids + [word_to_id["<pad>"]] * (max_length - len(token_ids))
 
 
-def decode(numbers, words):
-    """The words of a caption from its numbers: up to ``<end>``, without ``<pad>`` and ``<start>``.
+def decode(token_ids: Iterable[int], words: Sequence[str]) -> list[str]:
+    """Turn token ids back into words: everything before ``<end>``, without ``<pad>`` and ``<start>``.
 
     Args:
-        numbers: the numbers of the caption, a list of int; without ``<end>`` all of them count.
-        words: the word of each number, a list that begins with ``<pad>``, ``<start>``, ``<end>``, ``<unk>``.
+        token_ids: the ids of the caption; if there is no ``<end>``, all of them count.
+        words: the word of each id; the first four are ``<pad>``, ``<start>``, ``<end>`` and ``<unk>``.
 
     Returns:
-        A list of str; an unknown word stays in its place as ``<unk>``.
+        The words of the caption; unknown words stay in place as ``<unk>``.
 
-    Example::
-
-        decode([1, 4, 5, 3, 2, 5, 0], ["<pad>", "<start>", "<end>", "<unk>", "a", "dog"])  # ['a', 'dog', '<unk>']
+    Example:
+        >>> decode([1, 4, 5, 3, 2, 5, 0], ["<pad>", "<start>", "<end>", "<unk>", "a", "dog"])
+        ['a', 'dog', '<unk>']
     """
     kept = []
-    for number in numbers:
-        if words[number] == "<end>":
+    for token_id in token_ids:
+        if words[token_id] == "<end>":
             break
-        if words[number] not in ("<pad>", "<start>"):
-            kept.append(words[number])
+        if words[token_id] not in ("<pad>", "<start>"):
+            kept.append(words[token_id])
     return kept
 
 
 class Vocabulary:
-    """Words with their numbers: 0 to 3 are ``<pad>``, ``<start>``, ``<end>``, ``<unk>``.
+    """The words a model knows and their ids: 0 to 3 are ``<pad>``, ``<start>``, ``<end>`` and ``<unk>``.
 
     Attributes:
-        words: of each number, special words among them.
-        ids: the number of each word.
+        words: the word of each id, special words included.
+        word_to_id: the id of each word.
+
+    Example:
+        >>> vocabulary = Vocabulary.from_captions([["a", "dog"], ["a", "cat"]])
+        >>> vocabulary.encode(["a", "cat"])
+        [1, 4, 5, 2]
+        >>> vocabulary.decode([1, 4, 5, 2])
+        ['a', 'cat']
     """
 
     def __init__(self, words: Sequence[str]) -> None:
         """
         Args:
-            words: in order, without the special ones.
+            words: in the order of their ids, without the special words.
 
         Raises:
-            ValueError: if a word is there twice, or is a special one.
+            ValueError: if a word occurs twice or is a special word.
         """
         self.words = (*SPECIALS, *words)
-        self.ids = {word: number for number, word in enumerate(self.words)}
-        if len(self.ids) != len(self.words):
-            twice = [word for word, count in Counter(self.words).items() if count > 1]
-            raise ValueError(f"the words {', '.join(twice[:5])} are there twice, or are special: give each word once")
+        self.word_to_id = {word: token_id for token_id, word in enumerate(self.words)}
+        if len(self.word_to_id) != len(self.words):
+            repeated = [word for word, count in Counter(self.words).items() if count > 1]
+            raise ValueError(
+                f"the words {', '.join(repeated[:5])} occur twice or are special words: give each word once, and none "
+                f"of {', '.join(SPECIALS)}"
+            )
 
     @classmethod
     def from_captions(
-        cls, captions: Iterable[Sequence[str]], min_frequency: int = 1, most_frequent: int | None = None
+        cls, captions: Iterable[Sequence[str]], min_word_freq: int = 1, max_vocab_size: int | None = None
     ) -> Vocabulary:
-        """The vocabulary of some captions, given as words (see :func:`choose_words`).
+        """The vocabulary of captions that were split into words; for the arguments see :func:`choose_words`.
 
         Raises:
             ValueError: if no word is frequent enough.
         """
-        words = choose_words(captions, min_frequency, most_frequent)
+        words = choose_words(captions, min_word_freq, max_vocab_size)
         if not words:
             raise ValueError(
-                f"no word is in the captions {min_frequency} times or more: give more captions, or a smaller frequency"
+                f"no word occurs {min_word_freq} times or more: give more captions or a smaller min_word_freq"
             )
         return cls(words)
 
@@ -126,24 +140,26 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, tokens: Sequence[str], max_length: int | None = None) -> list[int]:
-        """See :func:`encode`; without a length nothing is cut or padded."""
-        return encode(list(tokens), self.ids, len(tokens) + 2 if max_length is None else max_length)
+        """See :func:`encode`; without ``max_length`` nothing is cut or padded."""
+        return encode(tokens, self.word_to_id, len(tokens) + 2 if max_length is None else max_length)
 
-    def decode(self, numbers: Iterable[int]) -> list[str]:
+    def decode(self, token_ids: Iterable[int]) -> list[str]:
         """See :func:`decode`."""
-        return decode(numbers, self.words)
+        return decode(token_ids, self.words)
 
     def to_json(self) -> dict:
-        """JSON values from which :meth:`from_json` makes it again."""
+        """The vocabulary as JSON values, from which :meth:`from_json` restores it."""
         return {"format": FORMAT, "words": list(self.words[len(SPECIALS) :])}
 
     @classmethod
     def from_json(cls, value: dict) -> Vocabulary:
-        """The vocabulary :meth:`to_json` told.
+        """The vocabulary that :meth:`to_json` described.
 
         Raises:
             ValueError: if the values are something else.
         """
         if not isinstance(value, dict) or value.get("format") != FORMAT or not isinstance(value.get("words"), list):
-            raise ValueError(f"found no vocabulary of format {FORMAT}: expected a dict with format and words")
+            raise ValueError(
+                f"this is no vocabulary of format {FORMAT}: expected a dict with the keys format and words"
+            )
         return cls(value["words"])

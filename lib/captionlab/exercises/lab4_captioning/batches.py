@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
-from captionlab.exercises.lab4_captioning.common import lab, numbers_of_captions
+from captionlab.exercises.lab4_captioning.common import draw_captions, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -14,129 +14,95 @@ from captionlab.grading.probe_helpers import outcome_of
 )
 def probe_inputs_and_targets(inputs_and_targets, rng):
     short, *lengths = draw_different(rng, 4, 8, 3)
-    captions = numbers_of_captions(rng, [max(lengths) + 1, short, *lengths])
+    captions = draw_captions(rng, [max(lengths) + 1, short, *lengths])
     inputs, targets = inputs_and_targets(captions)
     longest = captions.shape[1]
-    yield f"4 captions, the longest of {longest} numbers: what is read", inputs
-    yield f"4 captions, the longest of {longest} numbers: what is predicted", targets
-    inputs, targets = inputs_and_targets(captions=numbers_of_captions(rng, [draw(rng, 5, 9)]))
-    yield "one caption: what is read", inputs
-    yield "one caption: what is predicted", targets
+    yield f"4 captions, the longest of {longest} tokens: the inputs", inputs
+    yield f"4 captions, the longest of {longest} tokens: the targets", targets
+    inputs, targets = inputs_and_targets(captions=draw_captions(rng, [draw(rng, 5, 9)]))
+    yield "one caption: the inputs", inputs
+    yield "one caption: the targets", targets
 
 
-@lab.misconception(
+BOTH = "captions[:, :-1], captions[:, 1:]"  # what the reference returns
+
+lab.misconceptions(
     "inputs_and_targets",
-    hint="<start> is to be predicted with you. Nobody predicts it: it is what the decoder reads first. The "
-    "targets begin with the first word.",
+    predicts_the_start=(
+        "Your targets include <start>; it is only ever an input, the first one. The targets begin with the first word.",
+        {BOTH: "captions[:, :-1], captions[:, :-1]"},
+    ),
+    predicts_what_it_reads=(
+        "Both are the whole caption: each word is predicted after it was read. The targets are one step ahead.",
+        {BOTH: "captions, captions"},
+    ),
+    swaps_the_two=(
+        "The two are swapped: the first word is predicted from <start>, not the other way round.",
+        {BOTH: "captions[:, 1:], captions[:, :-1]"},
+    ),
+    never_predicts_the_end=(
+        "The last tokens are never predicted, <end> among them: the model would never learn to stop. Only <start> is "
+        "missing from the targets.",
+        {BOTH: "captions[:, :-2], captions[:, 1:-1]"},
+    ),
+    reads_to_the_end=(
+        "There is one input more than there are targets: after the last token there is nothing left to predict.",
+        {BOTH: "captions, captions[:, 1:]"},
+    ),
 )
-def predicts_the_start(captions):
-    return captions[:, :-1], captions[:, :-1]
-
-
-@lab.misconception(
-    "inputs_and_targets",
-    hint="Both have the whole caption: each word is predicted after having been read. The targets are one step ahead.",
-)
-def predicts_what_it_reads(captions):
-    return captions, captions
-
-
-@lab.misconception(
-    "inputs_and_targets",
-    hint="The two are exchanged: from <start> the first word is predicted, not the other way round.",
-)
-def the_other_way_round(captions):
-    return captions[:, 1:], captions[:, :-1]
-
-
-@lab.misconception(
-    "inputs_and_targets",
-    hint="The last words are not predicted, <end> among them: the model would never learn to stop. Only "
-    "<start> is left out of the targets.",
-)
-def never_predicts_the_end(captions):
-    return captions[:, :-2], captions[:, 1:-1]
-
-
-@lab.misconception(
-    "inputs_and_targets",
-    hint="The decoder reads one word more than there are targets: after the last number nothing is left to predict.",
-)
-def reads_to_the_end(captions):
-    return captions, captions[:, 1:]
 
 
 @lab.exercise("captionlab.captioning.batches:sort_by_length", points=2, minutes=15, difficulty=2, importance=4)
 def probe_sort_by_length(sort_by_length, rng):
     short, long = draw(rng, 3, 4), draw(rng, 7, 8)
     lengths = [short, long, 5, short, 6, long]  # two pairs of equal length
-    captions = numbers_of_captions(rng, lengths)
+    captions = draw_captions(rng, lengths)
     features = draw_tensor(rng, 6, draw(rng, 2, 3), 3)
     captions, features, sorted_lengths = sort_by_length(captions, features)
-    yield "6 captions: sorted", captions
+    yield "6 captions: the sorted captions", captions
     yield "6 captions: the features", features
     yield "6 captions: the lengths", sorted_lengths
     lengths = draw_different(rng, 3, 8, 4)
     lengths.sort()
-    captions = numbers_of_captions(rng, lengths, pad=99)
+    captions = draw_captions(rng, lengths, pad=99)
     captions, features, sorted_lengths = sort_by_length(captions=captions, features=torch.arange(4.0), pad=99)
-    yield "4 captions with 99 as padding: sorted, and the lengths", [captions, sorted_lengths]
-    yield "4 captions with 99 as padding: one number a caption as features", features
+    yield "4 captions, pad=99: the sorted captions and the lengths", [captions, sorted_lengths]
+    yield "4 captions, pad=99: the features, one number per caption", features
 
 
-def _order(lengths):
-    return torch.sort(lengths, descending=True, stable=True)
-
-
-@lab.misconception(
+lab.misconceptions(
     "sort_by_length",
-    hint="The captions are sorted, the features are not: each caption would be learnt with another's image. "
-    "Use the same order for both.",
+    leaves_the_features=(
+        "The captions are sorted, the features are not: each caption would be paired with the wrong image. Use the "
+        "same order for both.",
+        {"features[order]": "features"},
+    ),
+    shortest_first=(
+        "The shortest caption comes first; the longest should.",
+        {"descending=True, ": ""},
+    ),
+    lengths_as_they_came=(
+        "Your lengths are in the original order of the captions. Return those of the sorted captions.",
+        {"lengths, order =": "_, order ="},
+    ),
+    reverses_ties=(
+        "Captions of the same length change places. A stable sort keeps their order (an ascending sort that is "
+        "reversed afterwards does not).",
+        {
+            "descending=True, ": "",
+            "return captions": "order, lengths = order.flip(0), lengths.flip(0)\n    return captions",
+        },
+    ),
+    counts_words_only=(
+        "Your lengths leave out <start> and <end>. They count: a length is the number of token ids that are not "
+        "padding.",
+        {"features[order], lengths": "features[order], lengths - 2"},
+    ),
+    padding_is_zero=(
+        "You assume that the padding is 0, whatever `pad` is. Use the argument.",
+        {"!= pad": "!= 0"},
+    ),
 )
-def leaves_the_features(captions, features, pad=0):
-    lengths, order = _order((captions != pad).sum(dim=1))
-    return captions[order], features, lengths
-
-
-@lab.misconception("sort_by_length", hint="The shortest caption comes first; the longest is wanted in front.")
-def shortest_first(captions, features, pad=0):
-    lengths, order = torch.sort((captions != pad).sum(dim=1), stable=True)
-    return captions[order], features[order], lengths
-
-
-@lab.misconception(
-    "sort_by_length",
-    hint="The lengths come in the order of the captions that came in. They are to belong to the sorted ones.",
-)
-def lengths_as_they_came(captions, features, pad=0):
-    lengths = (captions != pad).sum(dim=1)
-    order = _order(lengths)[1]
-    return captions[order], features[order], lengths
-
-
-@lab.misconception(
-    "sort_by_length",
-    hint="Captions of the same length change places. A stable sort keeps their order (sorting upwards and turning the "
-    "result round does not).",
-)
-def turns_ties_round(captions, features, pad=0):
-    lengths, order = torch.sort((captions != pad).sum(dim=1), stable=True)
-    return captions[order.flip(0)], features[order.flip(0)], lengths.flip(0)
-
-
-@lab.misconception(
-    "sort_by_length",
-    hint="Your lengths leave out <start> and <end>. They count: a length is the number of numbers that are no padding.",
-)
-def counts_words_only(captions, features, pad=0):
-    lengths, order = _order((captions != pad).sum(dim=1))
-    return captions[order], features[order], lengths - 2
-
-
-@lab.misconception("sort_by_length", hint="You take 0 for the padding, whatever `pad` is. Use the argument.")
-def padding_is_zero(captions, features, pad=0):
-    lengths, order = _order((captions != 0).sum(dim=1))
-    return captions[order], features[order], lengths
 
 
 @lab.exercise("captionlab.captioning.batches:active_counts", points=2, minutes=20, difficulty=3, importance=4)
@@ -153,7 +119,7 @@ def probe_active_counts(active_counts, rng):
     yield say(lengths), active_counts(lengths)
     yield f"{say(lengths[1:5])}, as a tensor", active_counts(lengths=torch.tensor(lengths[1:5]))
     same = [draw(rng, 4, 6)] * draw(rng, 2, 3)
-    yield f"all alike: {say(same)}", active_counts(same)
+    yield f"all equal: {say(same)}", active_counts(same)
     alone = [draw(rng, 3, 9)]
     yield f"one caption: {say(alone)}", active_counts(alone)
     yield "lengths 4, 2, 2: captions without a word", active_counts([4, 2, 2])
@@ -161,64 +127,33 @@ def probe_active_counts(active_counts, rng):
     yield f"not sorted: {say(rising)}", outcome_of(active_counts, rising)
 
 
-def _sorted_list(lengths):
-    lengths = [int(length) for length in lengths]
-    if lengths != sorted(lengths, reverse=True):
-        raise ValueError("not sorted")
-    return lengths
-
-
-@lab.misconception(
+lab.misconceptions(
     "active_counts",
-    hint="You make one step too many. A caption of n numbers has n - 1 targets: <start> is read and never predicted, "
-    "and after <end> nothing is.",
+    a_step_for_every_token=(
+        "You make one step too many. A caption of n token ids has n - 1 targets: <start> is read and never predicted, "
+        "and nothing is predicted after <end>.",
+        {"length - 1 > step": "length > step", "lengths[0] - 1": "lengths[0]"},
+    ),
+    no_step_for_the_end=(
+        "You make one step too few: <end> is predicted, too. A caption of n token ids has n - 1 targets.",
+        {"length - 1 > step": "length - 2 > step", "lengths[0] - 1": "lengths[0] - 2"},
+    ),
+    computes_on_padding=(
+        "You count all captions at each step, even those that have ended: that is the computation on padding that "
+        "sorting should avoid.",
+        {"sum(length - 1 > step for length in lengths)": "len(lengths)"},
+    ),
+    counts_the_ended=(
+        "You count the captions that have ended. Count those that still have a word to predict.",
+        {"length - 1 > step": "length - 1 <= step"},
+    ),
+    targets_of_each_caption=(
+        "You return the number of targets of each caption. Return, step by step, how many captions still continue.",
+        {"sum(length - 1 > step for length in lengths) for step in range(lengths[0] - 1)": "n - 1 for n in lengths"},
+    ),
+    accepts_unsorted_lengths=(
+        "Everything is right for sorted lengths. Refuse others with a ValueError: the first rows of the batch would "
+        "not be the captions that continue.",
+        {"if lengths != ": "", "range(lengths[0] - 1)": "range(max(lengths) - 1)"},
+    ),
 )
-def a_step_for_every_number(lengths):
-    lengths = _sorted_list(lengths)
-    return [sum(length > step for length in lengths) for step in range(lengths[0])]
-
-
-@lab.misconception(
-    "active_counts",
-    hint="You make one step too few: <end> is predicted too. A caption of n numbers has n - 1 targets.",
-)
-def no_step_for_the_end(lengths):
-    lengths = _sorted_list(lengths)
-    return [sum(length - 2 > step for length in lengths) for step in range(lengths[0] - 2)]
-
-
-@lab.misconception(
-    "active_counts",
-    hint="All captions are computed at each step, those that have ended as well: that is the computing on padding that "
-    "sorting was to avoid.",
-)
-def computes_on_padding(lengths):
-    lengths = _sorted_list(lengths)
-    return [len(lengths)] * (lengths[0] - 1)
-
-
-@lab.misconception(
-    "active_counts",
-    hint="You count the captions that have ended. Wanted are those that still have a word to predict.",
-)
-def counts_the_ended(lengths):
-    lengths = _sorted_list(lengths)
-    return [sum(length - 1 <= step for length in lengths) for step in range(lengths[0] - 1)]
-
-
-@lab.misconception(
-    "active_counts",
-    hint="You give the number of targets of each caption. Wanted is, step by step, how many captions still go on.",
-)
-def targets_of_each_caption(lengths):
-    return [length - 1 for length in _sorted_list(lengths)]
-
-
-@lab.misconception(
-    "active_counts",
-    hint="All is right for sorted lengths. Others must be refused with a ValueError: the first rows of the batch would "
-    "not be those that go on.",
-)
-def accepts_unsorted_lengths(lengths):
-    lengths = [int(length) for length in lengths]
-    return [sum(length - 1 > step for length in lengths) for step in range(max(lengths) - 1)]

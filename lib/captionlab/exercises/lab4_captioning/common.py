@@ -1,4 +1,4 @@
-"""The lab itself, and what its probes draw their cases with."""
+"""The lab itself, and what only its probes draw their cases with."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def draw_words(rng: np.random.Generator, words: tuple[str, ...], count: int) -> 
     return [words[at] for at in draw_different(rng, 0, len(words) - 1, count)]
 
 
+def draw_captions(rng: np.random.Generator, lengths: list[int], vocab_size: int = 30, pad: int = PAD) -> torch.Tensor:
+    """Captions as token ids, int64, (captions, longest): <start>, words, <end> (``lengths`` in all), padding."""
+    rows = []
+    for length in lengths:
+        words = [draw(rng, 4, vocab_size - 1) for _ in range(length - 2)]
+        rows.append([START, *words, END, *[pad] * (max(lengths) - length)])
+    return torch.tensor(rows)
+
+
 def modes(module: nn.Module) -> list[str]:
-    """The mode of each layer that has one to speak of, such as ``["0.1 evaluation", "1.0 training"]``."""
+    """The mode of each layer that behaves differently in training: ``["0.1 evaluation", "1.0 training"]``."""
     return [
         f"{name} {'training' if layer.training else 'evaluation'}"
         for name, layer in module.named_modules()
         if isinstance(layer, (nn.BatchNorm2d, nn.Dropout))
     ]
-
-
-def numbers_of_captions(rng: np.random.Generator, lengths: list[int], words: int = 30, pad: int = PAD) -> torch.Tensor:
-    """Captions as numbers, int64: <start>, words, <end> (``lengths`` in all), then padding; (captions, longest)."""
-    rows = []
-    for length in lengths:
-        inside = [draw(rng, 4, words - 1) for _ in range(length - 2)]
-        rows.append([START, *inside, END, *[pad] * (max(lengths) - length)])
-    return torch.tensor(rows)

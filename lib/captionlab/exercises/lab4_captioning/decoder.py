@@ -1,4 +1,4 @@
-"""Find the bug: the first state; and a step of the recurrent cell. Probes and misconceptions."""
+"""Find the bug: the initial state; and one step of the recurrent cell. Probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -17,98 +17,58 @@ from captionlab.exercises.lab4_captioning.common import lab
     importance=4,
     rtol=1e-3,
     atol=1e-5,
-    starter="BothFromOneLayer",
+    starter="both_from_one_layer",
 )
 def probe_initial_state(InitialState, rng):
-    size, channels, hidden = draw_different(rng, 3, 8, 3)
+    positions, encoder_dim, decoder_dim = draw_different(rng, 3, 8, 3)
     initial = draw_weights(rng, InitialState(4, 5), scale=1.5)
-    hidden_state, cell_state = run(initial, draw_tensor(rng, 2, 4, 4, mean=0.5))
-    yield "2 images, 4 positions, 4 channels: h0", hidden_state
-    yield "2 images, 4 positions, 4 channels: c0", cell_state
-    initial = draw_weights(rng, InitialState(channels=channels, hidden=hidden), scale=1.5)
+    h0, c0 = run(initial, draw_tensor(rng, 2, 4, 4, mean=0.5))
+    yield "2 images, 4 positions, 4 channels: h0", h0
+    yield "2 images, 4 positions, 4 channels: c0", c0
+    initial = draw_weights(rng, InitialState(encoder_dim=encoder_dim, decoder_dim=decoder_dim), scale=1.5)
     batch = draw(rng, 2, 4)
-    hidden_state, cell_state = run(initial, draw_tensor(rng, batch, size, channels, mean=0.5))
-    label = f"{batch} images, {size} positions, {channels} channels, a state of {hidden}: "
-    yield label + "h0", hidden_state
-    yield label + "c0", cell_state
+    h0, c0 = run(initial, draw_tensor(rng, batch, positions, encoder_dim, mean=0.5))
+    label = f"{batch} images, {positions} positions, encoder_dim {encoder_dim}, decoder_dim {decoder_dim}: "
+    yield label + "h0", h0
+    yield label + "c0", c0
 
 
-class _InitialLayers(nn.Module):
-    """The part of the class that students are given."""
+STATES = "self.init_h(mean), self.init_c(mean)"  # in the reference
 
-    def __init__(self, channels, hidden):
-        super().__init__()
-        self.hidden_layer = nn.Linear(channels, hidden)
-        self.cell_layer = nn.Linear(channels, hidden)
-
-
-@lab.misconception(
+lab.misconceptions(
     "InitialState",
-    hint="This is the code you were given. Which layer does each of the two states come from? One of the "
-    "layers is never used, and never learns.",
+    both_from_one_layer=(
+        "This is the code you were given. Which layer does each of the two states come from? One of the layers is "
+        "never used, so it never learns.",
+        {
+            f"return {STATES}": "h0 = self.init_h(mean)\n        c0 = self.init_h(mean)\n        return h0, c0",
+        },
+    ),
+    swaps_the_two=(
+        "The two states are swapped: return h0 first, then c0.",
+        {STATES: "self.init_c(mean), self.init_h(mean)"},
+    ),
+    sums_the_positions=(
+        "You add up the features of all positions. With their mean, the state does not grow with the size of the grid.",
+        {"features.mean(dim=1)": "features.sum(dim=1)"},
+    ),
+    averages_the_channels=(
+        "You average over the channels, which leaves one number per position. Average over the positions (axis 1).",
+        {"features.mean(dim=1)": "features.mean(dim=2)"},
+    ),
+    takes_the_largest=(
+        "You take the maximum of each channel. Take the mean over the positions.",
+        {"features.mean(dim=1)": "features.amax(dim=1)"},
+    ),
+    squashes_the_states=(
+        "There is a tanh after your layers. Some code has one; here the states are the outputs of the layers.",
+        {STATES: "torch.tanh(self.init_h(mean)), torch.tanh(self.init_c(mean))"},
+    ),
+    takes_the_corner=(
+        "You only use the first position, the upper left corner. Take the mean over all of them.",
+        {"features.mean(dim=1)": "features[:, 0]"},
+    ),
 )
-class BothFromOneLayer(_InitialLayers):
-    def forward(self, positions):
-        mean = positions.mean(dim=1)
-        hidden = self.hidden_layer(mean)
-        cell = self.hidden_layer(mean)
-        return hidden, cell
-
-
-@lab.misconception("InitialState", hint="The two states are exchanged: h0 first, then c0.")
-class ExchangesTheTwo(_InitialLayers):
-    def forward(self, positions):
-        mean = positions.mean(dim=1)
-        return self.cell_layer(mean), self.hidden_layer(mean)
-
-
-@lab.misconception(
-    "InitialState",
-    hint="The features of all positions are added up. With their mean the state does not grow with the size of"
-    " the grid.",
-)
-class SumsThePositions(_InitialLayers):
-    def forward(self, positions):
-        total = positions.sum(dim=1)
-        return self.hidden_layer(total), self.cell_layer(total)
-
-
-@lab.misconception(
-    "InitialState",
-    hint="The mean runs over the channels and leaves one number a position. It should run over the positions (axis 1).",
-)
-class AveragesTheChannels(_InitialLayers):
-    def forward(self, positions):
-        mean = positions.mean(dim=2)
-        return self.hidden_layer(mean), self.cell_layer(mean)
-
-
-@lab.misconception(
-    "InitialState", hint="You take the largest value of each channel. The mean over the positions is wanted."
-)
-class TakesTheLargest(_InitialLayers):
-    def forward(self, positions):
-        largest = positions.amax(dim=1)
-        return self.hidden_layer(largest), self.cell_layer(largest)
-
-
-@lab.misconception(
-    "InitialState",
-    hint="There is a tanh behind your layers. Some code has one; here the states are the layers' outputs as they are.",
-)
-class SquashesTheStates(_InitialLayers):
-    def forward(self, positions):
-        mean = positions.mean(dim=1)
-        return torch.tanh(self.hidden_layer(mean)), torch.tanh(self.cell_layer(mean))
-
-
-@lab.misconception(
-    "InitialState",
-    hint="You look at the first position only, the upper left corner. The mean over all of them is wanted.",
-)
-class LooksAtTheCorner(_InitialLayers):
-    def forward(self, positions):
-        return self.hidden_layer(positions[:, 0]), self.cell_layer(positions[:, 0])
 
 
 @lab.exercise(
@@ -116,21 +76,22 @@ class LooksAtTheCorner(_InitialLayers):
 )
 def probe_decoder_step(decoder_step, rng):
     decoder_step = on_copies(decoder_step)
-    embedding, channels, hidden = draw_different(rng, 3, 8, 3)
+    embed_dim, encoder_dim, decoder_dim = draw_different(rng, 3, 8, 3)
     batch = draw(rng, 2, 4)
 
     def cases(family, states):
         name = family.__name__
         with torch_seed(0):
-            cell = draw_weights(rng, family(embedding + channels, hidden), scale=1.5)
-        word, context = draw_tensor(rng, batch, embedding), draw_tensor(rng, batch, channels)
-        state = tuple(draw_tensor(rng, batch, hidden) for _ in range(states))
+            cell = draw_weights(rng, family(embed_dim + encoder_dim, decoder_dim), scale=1.5)
+        embedding, context = draw_tensor(rng, batch, embed_dim), draw_tensor(rng, batch, encoder_dim)
+        state = tuple(draw_tensor(rng, batch, decoder_dim) for _ in range(states))
         with torch.no_grad():
-            output, new = decoder_step(cell, word, context, state)
+            output, new = decoder_step(cell, embedding, context, state)
         yield f"{name}, {batch} captions: the output", output
-        yield f"{name}: the new state", [isinstance(new, tuple), *list(new)]
+        yield f"{name}: whether the new state is a tuple, and its tensors", [isinstance(new, tuple), *list(new)]
+        ones = torch.ones(batch, embed_dim)
         with torch.no_grad():
-            output, new = decoder_step(cell=cell, word=context.new_ones(batch, embedding), context=context, state=new)
+            output, new = decoder_step(cell=cell, embedding=ones, context=context, state=new)
         yield f"{name}, a second step: the output and the state", [output, *list(new)]
 
     yield from cases(nn.LSTMCell, 2)
@@ -138,111 +99,48 @@ def probe_decoder_step(decoder_step, rng):
     yield from cases(nn.RNNCell, 1)
 
 
-def _side_by_side(word, context):
-    return torch.cat([word, context], dim=1)
-
-
 @lab.misconception(
     "decoder_step",
-    hint="The LSTM is right. A GRU has no cell: it is given a single state, not two, and gives back a single "
-    "tensor, which cannot be taken apart into h and c.",
+    hint="The LSTM is right. A GRU has no cell state: it takes a single tensor, not two, and returns a single tensor, "
+    "which cannot be unpacked into h and c.",
 )
-def two_states_for_every_cell(cell, word, context, state):
-    seen = _side_by_side(word, context)
+def two_states_for_every_cell(cell, embedding, context, state):
     if not isinstance(cell, nn.LSTMCell):
         state = (state[0], torch.zeros_like(state[0]))
-    hidden, memory = cell(seen, state)
-    return hidden, (hidden, memory)
+    h, c = cell(torch.cat([embedding, context], dim=1), state)
+    return h, (h, c)
 
 
-@lab.misconception(
+lab.misconceptions(
     "decoder_step",
-    hint="The LSTM is right. The state of a GRU or a plain RNN is a tuple with one tensor, (h,), which cannot be taken "
-    "apart into h and c: ask what kind of cell it is first.",
+    unpacks_every_state=(
+        "The LSTM is right. The state of a GRU or a plain RNN is a tuple with one tensor, (h,), which cannot be "
+        "unpacked into h and c: check the type of the cell first.",
+        {"inputs = ": "h, c = state\n    inputs = "},
+    ),
+    context_before_embedding=(
+        "Your context comes before the embedding. The weights of a trained cell expect the order [embedding, context].",
+        {"[embedding, context]": "[context, embedding]"},
+    ),
+    no_tuple_for_one_state=(
+        "Your new state of a GRU or RNN is a bare tensor. The code around it expects a tuple: return (h,), with the "
+        "comma.",
+        {"state[0])": "state[0] if isinstance(state, tuple) else state)", "(h,)": "h"},
+    ),
+    predicts_from_the_cell=(
+        "For an LSTM you return the cell state c as the output. Words are predicted from the hidden state h.",
+        {"return h, (h, c)": "return c, (h, c)"},
+    ),
+    returns_the_old_state=(
+        "The state you return is the old one: the decoder would forget each word at once.",
+        {"return h, (h, c)": "return h, state", "return h, (h,)": "return h, state"},
+    ),
+    starts_from_zeros=(
+        "You call the cell without a state, so it starts from zeros each time and remembers nothing.",
+        {"cell(inputs, state)": "cell(inputs)", "cell(inputs, state[0])": "cell(inputs)"},
+    ),
+    swaps_h_and_c=(
+        "h and c of the LSTM are swapped in the new state; nn.LSTMCell takes and returns them as (h, c).",
+        {"return h, (h, c)": "return h, (c, h)"},
+    ),
 )
-def takes_every_state_apart(cell, word, context, state):
-    hidden, memory = state
-    seen = _side_by_side(word, context)
-    if isinstance(cell, nn.LSTMCell):
-        hidden, memory = cell(seen, (hidden, memory))
-        return hidden, (hidden, memory)
-    hidden = cell(seen, hidden)
-    return hidden, (hidden,)
-
-
-@lab.misconception(
-    "decoder_step",
-    hint="The context stands before the word. The weights of a trained cell know which input is which: [word, "
-    "context].",
-)
-def context_before_word(cell, word, context, state):
-    seen = torch.cat([context, word], dim=1)
-    if isinstance(cell, nn.LSTMCell):
-        hidden, memory = cell(seen, state)
-        return hidden, (hidden, memory)
-    hidden = cell(seen, state[0])
-    return hidden, (hidden,)
-
-
-@lab.misconception(
-    "decoder_step",
-    hint="The new state of a GRU or RNN is a bare tensor. Everything around it expects a tuple: give (h,), "
-    "with the comma.",
-)
-def no_tuple_for_one_state(cell, word, context, state):
-    seen = _side_by_side(word, context)
-    if isinstance(cell, nn.LSTMCell):
-        hidden, memory = cell(seen, state)
-        return hidden, (hidden, memory)
-    hidden = cell(seen, state[0] if isinstance(state, tuple) else state)
-    return hidden, hidden
-
-
-@lab.misconception(
-    "decoder_step",
-    hint="Of an LSTM you give the cell c as the output. Words are predicted from the hidden state h.",
-)
-def predicts_from_the_cell(cell, word, context, state):
-    seen = _side_by_side(word, context)
-    if isinstance(cell, nn.LSTMCell):
-        hidden, memory = cell(seen, state)
-        return memory, (hidden, memory)
-    hidden = cell(seen, state[0])
-    return hidden, (hidden,)
-
-
-@lab.misconception(
-    "decoder_step",
-    hint="The state you give back is the old one: the decoder would forget each word at once.",
-)
-def gives_the_old_state(cell, word, context, state):
-    seen = _side_by_side(word, context)
-    if isinstance(cell, nn.LSTMCell):
-        return cell(seen, state)[0], state
-    return cell(seen, state[0]), state
-
-
-@lab.misconception(
-    "decoder_step",
-    hint="The cell is called without a state and begins with zeros each time, so that nothing is remembered.",
-)
-def begins_anew(cell, word, context, state):
-    seen = _side_by_side(word, context)
-    if isinstance(cell, nn.LSTMCell):
-        hidden, memory = cell(seen)
-        return hidden, (hidden, memory)
-    hidden = cell(seen)
-    return hidden, (hidden,)
-
-
-@lab.misconception(
-    "decoder_step",
-    hint="h and c of the LSTM are exchanged in the new state; nn.LSTMCell takes and gives them as (h, c).",
-)
-def exchanges_h_and_c(cell, word, context, state):
-    seen = _side_by_side(word, context)
-    if isinstance(cell, nn.LSTMCell):
-        hidden, memory = cell(seen, state)
-        return hidden, (memory, hidden)
-    hidden = cell(seen, state[0])
-    return hidden, (hidden,)

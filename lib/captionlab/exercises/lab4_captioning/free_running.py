@@ -1,4 +1,4 @@
-"""Find the bug: a score of captions that were put right after every word. Probe and misconceptions."""
+"""Find the bug: a score of captions that were corrected after every word. Probe and misconceptions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.search import Script, right_search
+from captionlab.exercises.lab4_captioning.search import ScriptedDecoder, right_search
 
 
 @lab.exercise(
@@ -15,140 +15,112 @@ from captionlab.exercises.lab4_captioning.search import Script, right_search
     minutes=25,
     difficulty=3,
     importance=5,
-    starter="with_the_true_words_given",
+    starter="under_teacher_forcing",
 )
 def probe_free_running_bleu(free_running_bleu, rng):
     def score(candidates, references):
         return [candidates, references]
 
     def search(step, state):
-        return right_search(step, state, end=2, longest=12)
+        return right_search(step, state, end=2, max_words=12)
 
-    def truth(images, captions, longest):
-        rows = torch.zeros(images, captions, longest, dtype=torch.int64)
+    def true_captions(images, captions, longest):
+        token_ids = torch.zeros(images, captions, longest, dtype=torch.int64)
         for image in range(images):
-            for place in range(captions):
-                length = longest - 2 if place == 0 else draw(rng, 2, longest - 2)
-                rows[image, place, : length + 2] = torch.tensor([1, *draw_different(rng, 4, 14, length), 2])
-        return rows
+            for caption in range(captions):
+                length = longest - 2 if caption == 0 else draw(rng, 2, longest - 2)
+                token_ids[image, caption, : length + 2] = torch.tensor([1, *draw_different(rng, 4, 14, length), 2])
+        return token_ids
 
     def case(written, true, search=search):
-        script = Script([[*caption, 2] for caption in written], 20, 15, rng)
-        return free_running_bleu(script, script.begin(), true, search, score)
+        decoder = ScriptedDecoder([[*caption, 2] for caption in written], 20, 15, rng)
+        return free_running_bleu(decoder, decoder.initial_state(), true, search, score)
 
     images, captions = draw(rng, 2, 3), draw(rng, 3, 5)
     written = [draw_different(rng, 4, 14, draw(rng, 3, 5)) for _ in range(images)]
-    true = truth(images, captions, 8)
-    true[0, 0, 2] = 3  # <unk>: a word people wrote
+    true = true_captions(images, captions, 8)
+    true[0, 0, 2] = 3  # <unk>: a word that people wrote
     label = f"{images} images with {captions} captions each: "
-    yield label + "what is scored (candidates, then references)", case(written, true)
-    written = [one[0, 1:7].tolist() for one in truth(2, 1, 8)]
-    yield "2 images, another decoder", case(written, truth(2, 2, 7))
-    true = truth(2, 4, 7)
+    yield label + "the candidates and references that are scored", case(written, true)
+    written = [one[0, 1:7].tolist() for one in true_captions(2, 1, 8)]
+    yield "2 images, another decoder", case(written, true_captions(2, 2, 7))
+    true = true_captions(2, 4, 7)
     true[1, 2:] = 0
     yield "an image with fewer captions than the other", case([[5, 6], [7, 8, 9]], true)
     fixed = [[int(rng.integers(4, 15))], draw_different(rng, 4, 14, 3)]
-    yield "another search", case([[5], [6]], truth(2, 5, 6), lambda step, state: fixed)
+    yield "another search", case([[5], [6]], true_captions(2, 5, 6), lambda step, state: fixed)
 
 
-def _references(truth):
-    words = [[[number for number in row if number not in (0, 1, 2)] for row in rows] for rows in truth.tolist()]
-    return [[row for row in rows if row] for rows in words]
-
-
-@lab.misconception(
+lab.misconceptions(
     "free_running_bleu",
-    hint="This is the code you were given. Which words does the decoder read in step `at`? Whoever is put "
-    "right after every word, and told when to stop, writes no caption of his own.",
-)
-def with_the_true_words_given(step, state, truth, search, score):
-    first = truth[:, 0]
+    under_teacher_forcing=(
+        "This is the code you were given. Which words does the decoder read at step t? A decoder that is corrected "
+        "after every word, and told when to stop, does not write captions of its own.",
+        {
+            "references = []": """first = true_captions[:, 0]
     candidates = [[] for _ in first]
-    for at in range(1, first.shape[1]):
-        scores, state = step(first[:, at - 1], state)
-        for row, word in enumerate(scores.argmax(dim=1).tolist()):
-            if first[row, at] not in (0, 2):
+    for t in range(1, first.shape[1]):
+        logits, state = step(first[:, t - 1], state)
+        for row, word in enumerate(logits.argmax(dim=1).tolist()):
+            if first[row, t] not in (0, 2):
                 candidates[row].append(word)
-    references = []
-    for captions in truth.tolist():
-        words = [[number for number in caption if number not in (0, 1, 2)] for caption in captions]
-        references.append([caption for caption in words if caption])
-    return score(candidates, references)
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="The decoder writes on its own now, but each image is compared with its first caption only. All count.",
-)
-def first_reference_only(step, state, truth, search, score):
-    return score(search(step, state), [rows[:1] for rows in _references(truth)])
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="The decoder writes on its own now, but the references still hold <start>, <end> or padding.",
-)
-def leaves_special_words_in(step, state, truth, search, score):
-    return score(search(step, state), truth.tolist())
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="<unk>, number 3, gets lost from the references. It stands for a word; only 0, 1 and 2 are none.",
-)
-def leaves_unknown_words_out_of_references(step, state, truth, search, score):
-    references = [[[number for number in row if number > 3] for row in rows] for rows in truth.tolist()]
-    return score(search(step, state), [[row for row in rows if row] for rows in references])
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="Each image is scored once for each of its captions. It counts once, with all its captions as references.",
-)
-def once_for_each_caption(step, state, truth, search, score):
-    candidates, references = search(step, state), _references(truth)
-    pairs = [(words, one) for words, rows in zip(candidates, references, strict=True) for one in rows]
-    return score([words for words, _ in pairs], [[one] for _, one in pairs])
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="The rows of padding of an image with fewer captions have become references without a word. Leave them out.",
-)
-def keeps_empty_references(step, state, truth, search, score):
-    references = [[[number for number in row if number not in (0, 1, 2)] for row in rows] for rows in truth.tolist()]
-    return score(search(step, state), references)
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="Candidates and references are exchanged: first the captions that were written, then those of people.",
-)
-def exchanges_the_two(step, state, truth, search, score):
-    return score(_references(truth), search(step, state))
-
-
-@lab.misconception(
-    "free_running_bleu",
-    hint="The decoder reads its own words now, but is still told when to stop: a caption is as long as the first true "
-    "one. Let `search` write the captions; it knows when they end.",
-)
-def told_the_length(step, state, truth, search, score):
-    first = truth[:, 0]
+    references = []""",
+            "search(step, state)": "candidates",
+        },
+    ),
+    told_the_length=(
+        "The decoder reads its own words now, but is still told when to stop: each caption is as long as the first "
+        "true one. Let `search` write the captions; it knows when they end.",
+        {
+            "references = []": """first = true_captions[:, 0]
     candidates, words = [[] for _ in first], first[:, 0]
-    for at in range(1, first.shape[1]):
-        scores, state = step(words, state)
-        words = scores.argmax(dim=1)
+    for t in range(1, first.shape[1]):
+        logits, state = step(words, state)
+        words = logits.argmax(dim=1)
         for row, word in enumerate(words.tolist()):
-            if first[row, at] not in (0, 2):
+            if first[row, t] not in (0, 2):
                 candidates[row].append(word)
-    return score(candidates, _references(truth))
+    references = []""",
+            "search(step, state)": "candidates",
+        },
+    ),
+    first_reference_only=(
+        "The decoder writes on its own now, but you compare each image with its first caption only. All of them count.",
+        {"[caption for caption in words if caption]": "words[:1]"},
+    ),
+    leaves_special_words_in=(
+        "The decoder writes on its own now, but the references still contain <start>, <end> or padding.",
+        {"state), references)": "state), true_captions.tolist())"},
+    ),
+    leaves_unknown_words_out=(
+        "You remove <unk>, id 3, from the references. It stands for a word; only 0, 1 and 2 do not.",
+        {"token_id not in (0, 1, 2)": "token_id > 3"},
+    ),
+    once_for_each_caption=(
+        "You score each image once for each of its captions. It counts once, with all its captions as references.",
+        {
+            "return score(search(step, state), references)": "candidates = search(step, state)\n"
+            "    pairs = [(words, one) for words, captions in zip(candidates, references) for one in captions]\n"
+            "    return score([words for words, _ in pairs], [[one] for _, one in pairs])",
+        },
+    ),
+    keeps_empty_references=(
+        "The rows of padding of an image with fewer captions became references without a word. Leave them out.",
+        {"[caption for caption in words if caption]": "words"},
+    ),
+    swaps_the_two=(
+        "Candidates and references are swapped: first the generated captions, then those of people.",
+        {"search(step, state), references": "references, search(step, state)"},
+    ),
+)
 
 
 @lab.misconception(
     "free_running_bleu",
-    hint="The captions are the decoder's own, but not those of the `search` that was asked about: another search, such "
-    "as one with beams, would be given the score of yours. Call it.",
+    hint="The captions are the decoder's own, but not those of the `search` that was passed in: another search, "
+    "such as one with beams, would get the score of yours. Call it.",
 )
-def with_a_search_of_its_own(step, state, truth, search, score):
-    return score(right_search(step, state, end=2, longest=20), _references(truth))
+def with_a_search_of_its_own(step, state, true_captions, search, score):
+    words = [[[one for one in row if one > 2] for row in rows] for rows in true_captions.tolist()]
+    references = [[row for row in rows if row] for rows in words]
+    return score(right_search(step, state, end=2, max_words=20), references)

@@ -1,4 +1,4 @@
-"""Captions as numbers and back: probes and misconceptions."""
+"""The vocabulary, captions as token ids, and back: probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -7,120 +7,154 @@ from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, SPECIALS,
 from captionlab.grading.probe_helpers import outcome_of
 
 
+def _captions_with(rng, counts: dict[str, int]) -> list[list[str]]:
+    """Captions in which each word occurs as often as ``counts`` says, sometimes twice in one caption."""
+    words = [word for word, count in counts.items() for _ in range(count)]
+    words = [words[at] for at in rng.permutation(len(words))]
+    # Equally frequent words first occur in reverse alphabetical order.
+    words.sort(key=lambda word: -ord(word[0]))
+    captions = [words[:1], *(words[at : at + 4] for at in range(1, len(words), 4))]
+    return [caption for caption in captions if caption]
+
+
+@lab.exercise("captionlab.captioning.vocabulary:choose_words", points=1, minutes=10, difficulty=1, importance=3)
+def probe_choose_words(choose_words, rng):
+    choose_words = on_copies(choose_words)
+    nouns, colors = draw_words(rng, NOUNS, 4), draw_words(rng, COLORS, 3)
+    often = draw(rng, 7, 9)
+    counts = {
+        "a": often + 2,
+        "runs": often,
+        **dict.fromkeys(nouns, 4),
+        **dict.fromkeys(colors, 2),
+        "zebra": 1,
+        "quay": 1,
+    }
+    captions = _captions_with(rng, counts)
+    label = f"{len(captions)} captions with 11 different words"
+    yield f"{label}: all of them", choose_words(captions)
+    yield f"{label}: min_word_freq=2", choose_words(captions, min_word_freq=2)
+    yield f"{label}: min_word_freq=4", choose_words(captions, 4)
+    kept = draw(rng, 7, 8)
+    yield f"{label}: max_vocab_size={kept}", choose_words(captions, max_vocab_size=kept)
+    yield f"{label}: min_word_freq=2, max_vocab_size={kept - 1}", choose_words(captions, 2, kept - 1)
+    yield (
+        f"{label}: min_word_freq=4, max_vocab_size=20",
+        choose_words(captions=captions, min_word_freq=4, max_vocab_size=20),
+    )
+    yield "one caption that has a word twice", choose_words([[nouns[0], colors[0], nouns[0]]], min_word_freq=2)
+
+
+lab.misconceptions(
+    "choose_words",
+    ties_as_they_come=(
+        "Equally frequent words come in the order of their first occurrence (as most_common returns them), so the "
+        "vocabulary depends on the order of the captions. Sort ties alphabetically.",
+        {"counts.items()": "counts.most_common()", "kept.sort": ""},
+    ),
+    more_often_than_the_minimum=(
+        "A word that occurs exactly min_word_freq times is kept: at least that often, not more often.",
+        {">= min_word_freq": "> min_word_freq"},
+    ),
+    counts_captions=(
+        "You count the captions that contain a word. A word that occurs twice in one caption counts twice.",
+        {"for word in caption)": "for word in set(caption))"},
+    ),
+    by_the_alphabet=(
+        "Your words are in alphabetical order. The most frequent comes first; the alphabet only decides ties.",
+        {"(-counts[word], word)": "word"},
+    ),
+    adds_the_special_words=(
+        "<pad>, <start>, <end> and <unk> are in your list. They are added elsewhere, where words get their ids.",
+        {"return kept if max_vocab_size is None else ": 'return ["<pad>", "<start>", "<end>", "<unk>"] + '},
+    ),
+    makes_room_for_special_words=(
+        "With max_vocab_size your list is four words short: the special words do not count towards it.",
+        {"kept[:max_vocab_size]": "kept[: max_vocab_size - 4]"},
+    ),
+    gives_the_counts_too=(
+        "You return pairs of a word and its frequency. Return the words only.",
+        {
+            "return kept if max_vocab_size is None else kept": "return [(word, counts[word]) for word in kept]",
+        },
+    ),
+    rarest_first=(
+        "The rarest words come first. Sorting is ascending by default: negate the frequencies.",
+        {"-counts[word]": "counts[word]"},
+    ),
+)
+
+
 @lab.exercise("captionlab.captioning.vocabulary:encode", points=2, minutes=15, difficulty=2, importance=4)
 def probe_encode(encode, rng):
     encode = on_copies(encode)
     words = draw_words(rng, NOUNS, 5) + draw_words(rng, COLORS, 4)
-    ids = {word: number for number, word in enumerate([*SPECIALS, *(words[at] for at in rng.permutation(9))])}
+    word_to_id = {word: number for number, word in enumerate([*SPECIALS, *(words[at] for at in rng.permutation(9))])}
     strange = f"{words[0]}fish"
     count = draw(rng, 4, 6)
     caption = words[:count]
     spare = draw(rng, 2, 4)
-    yield f"{count} words, maximum length {count + 2 + spare}", encode(caption, ids, count + 2 + spare)
-    yield f"{count} words, maximum length {count + 2}", encode(caption, ids, count + 2)
-    yield f"{count} words, maximum length {count + 1}", encode(caption, ids, count + 1)
-    yield f"{count} words, maximum length {count - 1}", encode(caption, ids, max_length=count - 1)
+    yield f"{count} words, max_length={count + 2 + spare}", encode(caption, word_to_id, count + 2 + spare)
+    yield f"{count} words, max_length={count + 2}", encode(caption, word_to_id, count + 2)
+    yield f"{count} words, max_length={count + 1}", encode(caption, word_to_id, count + 1)
+    yield f"{count} words, max_length={count - 1}", encode(caption, word_to_id, max_length=count - 1)
     known = draw(rng, 0, 2)
     caption = [*words[:known], strange, *words[known:4], strange]
     yield (
-        f"word {known + 1} and the last one unknown, maximum length 12",
-        encode(tokens=caption, ids=ids, max_length=12),
+        f"word {known + 1} and the last one unknown, max_length=12",
+        encode(tokens=caption, word_to_id=word_to_id, max_length=12),
     )
-    yield "no words, maximum length 4", encode([], ids, 4)
-    yield "two words, maximum length 2", encode(words[:2], ids, 2)
-    yield "two words, maximum length 1", outcome_of(encode, words[:2], ids, 1)
+    yield "no words, max_length=4", encode([], word_to_id, 4)
+    yield "two words, max_length=2", encode(words[:2], word_to_id, 2)
+    yield "two words, max_length=1", outcome_of(encode, words[:2], word_to_id, 1)
 
 
-def _numbers(tokens, ids):
-    return [ids.get(token, ids["<unk>"]) for token in tokens]
+PADDING = '[word_to_id["<pad>"]] * (max_length - len(token_ids))'  # in the reference
 
-
-def _refuse(max_length):
-    if max_length < 2:
-        raise ValueError("there is no room for <start> and <end>")
-
-
-@lab.misconception(
+lab.misconceptions(
     "encode",
-    hint="A caption that is too long loses its <end>, and the model learns that captions may just stop. Cut the words, "
-    "then add <end>.",
+    cuts_the_end_off=(
+        "A caption that is too long loses its <end>, and the model learns that captions may just stop. Truncate the "
+        "words, then add <end>.",
+        {"tokens[: max_length - 2]": "tokens", 'word_to_id["<end>"]]': 'word_to_id["<end>"]][:max_length]'},
+    ),
+    does_not_count_start_and_end=(
+        "Your captions have max_length words, and <start> and <end> in addition: max_length counts these two as well.",
+        {"tokens[: max_length - 2]": "tokens[:max_length]", "(max_length - len": "(max_length + 2 - len"},
+    ),
+    does_not_pad=(
+        "Short captions stay short. All need max_length ids to fit into one tensor: fill up with <pad>.",
+        {f"token_ids + {PADDING}": "token_ids"},
+    ),
+    pads_in_front=(
+        "The padding comes before the caption. It belongs after <end>.",
+        {f"token_ids + {PADDING}": f"{PADDING} + token_ids"},
+    ),
+    ends_after_the_padding=(
+        "<end> comes after the padding: it belongs directly after the last word, where the caption ends.",
+        {', word_to_id["<end>"]]': "]", "len(token_ids))": 'len(token_ids) - 1) + [word_to_id["<end>"]]'},
+    ),
+    drops_unknown_words=(
+        "Unknown words disappear from the caption. They keep their place as <unk>: there was a word.",
+        {
+            'word_to_id.get(token, word_to_id["<unk>"]) for token in tokens[': "word_to_id[token] for token in tokens "
+            "if token in word_to_id][",
+            "max_length - 2]]": "max_length - 2]",
+        },
+    ),
+    unknown_words_as_padding=(
+        "Unknown words become <pad>, as if the caption had a hole. Their id is that of <unk>.",
+        {'word_to_id["<unk>"]': "0"},
+    ),
+    forgets_start=(
+        "There is no <start>. The decoder reads it before the first word: it needs something to begin with.",
+        {"max_length - 2": "max_length - 1", 'word_to_id["<start>"], ': ""},
+    ),
+    accepts_any_length=(
+        "Everything is right except for a max_length below 2: <start> and <end> do not fit. Raise a ValueError.",
+        {"if max_length < 2": "", "max_length - 2": "max(0, max_length - 2)"},
+    ),
 )
-def cuts_the_end_off(tokens, ids, max_length):
-    _refuse(max_length)
-    numbers = [ids["<start>"], *_numbers(tokens, ids), ids["<end>"]][:max_length]
-    return numbers + [ids["<pad>"]] * (max_length - len(numbers))
-
-
-@lab.misconception(
-    "encode",
-    hint="Your captions have max_length words and <start> and <end> besides: max_length counts these two as well.",
-)
-def does_not_count_start_and_end(tokens, ids, max_length):
-    _refuse(max_length)
-    numbers = [ids["<start>"], *_numbers(tokens, ids)[:max_length], ids["<end>"]]
-    return numbers + [ids["<pad>"]] * (max_length + 2 - len(numbers))
-
-
-@lab.misconception(
-    "encode", hint="Short captions stay short. All must have max_length numbers to fit in one tensor: fill with <pad>."
-)
-def does_not_pad(tokens, ids, max_length):
-    _refuse(max_length)
-    return [ids["<start>"], *_numbers(tokens, ids)[: max_length - 2], ids["<end>"]]
-
-
-@lab.misconception("encode", hint="The padding comes before the caption. It belongs after <end>.")
-def pads_in_front(tokens, ids, max_length):
-    _refuse(max_length)
-    numbers = [ids["<start>"], *_numbers(tokens, ids)[: max_length - 2], ids["<end>"]]
-    return [ids["<pad>"]] * (max_length - len(numbers)) + numbers
-
-
-@lab.misconception(
-    "encode", hint="<end> comes after the padding: it belongs straight after the last word, where the caption ends."
-)
-def ends_after_the_padding(tokens, ids, max_length):
-    _refuse(max_length)
-    numbers = [ids["<start>"], *_numbers(tokens, ids)[: max_length - 2]]
-    return numbers + [ids["<pad>"]] * (max_length - 1 - len(numbers)) + [ids["<end>"]]
-
-
-@lab.misconception(
-    "encode",
-    hint="Unknown words disappear from the caption. They keep their place as <unk>: something was there.",
-)
-def drops_unknown_words(tokens, ids, max_length):
-    _refuse(max_length)
-    known = [ids[token] for token in tokens if token in ids]
-    numbers = [ids["<start>"], *known[: max_length - 2], ids["<end>"]]
-    return numbers + [ids["<pad>"]] * (max_length - len(numbers))
-
-
-@lab.misconception(
-    "encode", hint="Unknown words become <pad>, as if the caption had a hole. Their number is that of <unk>."
-)
-def unknown_words_as_padding(tokens, ids, max_length):
-    _refuse(max_length)
-    numbers = [ids["<start>"], *(ids.get(token, 0) for token in tokens[: max_length - 2]), ids["<end>"]]
-    return numbers + [ids["<pad>"]] * (max_length - len(numbers))
-
-
-@lab.misconception(
-    "encode",
-    hint="There is no <start>. The decoder reads it before the first word: there must be something to begin with.",
-)
-def forgets_start(tokens, ids, max_length):
-    _refuse(max_length)
-    numbers = [*_numbers(tokens, ids)[: max_length - 1], ids["<end>"]]
-    return numbers + [ids["<pad>"]] * (max_length - len(numbers))
-
-
-@lab.misconception(
-    "encode", hint="All is right but for a max_length below 2: <start> and <end> do not fit. Raise a ValueError."
-)
-def accepts_any_length(tokens, ids, max_length):
-    numbers = [ids["<start>"], *_numbers(tokens, ids)[: max(0, max_length - 2)], ids["<end>"]]
-    return numbers + [ids["<pad>"]] * (max_length - len(numbers))
 
 
 @lab.exercise("captionlab.captioning.vocabulary:decode", points=1, minutes=10, difficulty=1, importance=4)
@@ -130,99 +164,51 @@ def probe_decode(decode, rng):
     inside = draw_different(rng, 4, 15, draw(rng, 5, 6))
     after = draw_different(rng, 4, 15, 3)
     yield "a caption with <start>, <end> and padding", decode([1, *inside, 2, 0, 0, 0], words)
-    yield "one that goes on after <end>", decode([*inside[:4], 2, *after, 2, 0], words)
-    yield "one without <end>", decode(numbers=[1, *after], words=words)
+    yield "one that continues after <end>", decode([*inside[:4], 2, *after, 2, 0], words)
+    yield "one without <end>", decode(token_ids=[1, *after], words=words)
     yield "an unknown word in the middle", decode([1, *inside[:2], 3, inside[2], 2], words)
     yield "padding in front, <start> twice", decode([0, 0, 1, 1, *inside[1:4], 2], words)
     yield "nothing but <start> and <end>, then three words", [decode([1, 2], words), decode([1, *after, 2], words)]
 
 
-@lab.misconception("decode", hint="<end> is in your captions. It says that the caption is over, and is no word of it.")
-def keeps_the_end(numbers, words):
-    kept = []
-    for number in numbers:
-        if number not in (0, 1):
-            kept.append(words[number])
-        if number == 2:
-            break
-    return kept
-
-
-@lab.misconception(
+lab.misconceptions(
     "decode",
-    hint="You go on after <end>: what the decoder writes then is not meant to be read. Stop at the first <end>.",
+    keeps_the_end=(
+        "<end> is in your captions. It marks the end of the caption and is not one of its words.",
+        {
+            'if words[token_id] == "<end>"': "",
+            "kept.append(words[token_id])": "kept.append(words[token_id])\n"
+            '        if words[token_id] == "<end>":\n'
+            "            break",
+        },
+    ),
+    reads_on_after_the_end=(
+        "You continue after <end>: what the decoder writes after it is not part of the caption. Stop at the first "
+        "<end>.",
+        {"break": "continue"},
+    ),
+    keeps_the_start=(
+        "<start> is in your captions: the decoder reads it first, but it is not a word.",
+        {'("<pad>", "<start>")': '("<pad>",)'},
+    ),
+    keeps_the_padding=(
+        "<pad> is among your words if it comes before <end>: leave it out everywhere.",
+        {'("<pad>", "<start>")': '("<start>",)'},
+    ),
+    drops_unknown=(
+        "Unknown words are dropped. Keep <unk> in its place, to show that the model had no word for something.",
+        {'"<start>")': '"<start>", "<unk>")'},
+    ),
+    stops_at_padding=(
+        "You stop at the first <pad>. Only <end> ends a caption; padding is skipped.",
+        {'== "<end>"': 'in ("<pad>", "<end>")'},
+    ),
+    joins_the_words=(
+        "Return a list of words, not one string. BLEU would take the letters of a string for words.",
+        {"return kept": 'return " ".join(kept)'},
+    ),
+    drops_the_first=(
+        "You drop the first id without checking what it is. It may be a word: leave out <start> wherever it occurs.",
+        {"in token_ids:": "in token_ids[1:]:"},
+    ),
 )
-def reads_on_after_the_end(numbers, words):
-    return [words[number] for number in numbers if number not in (0, 1, 2)]
-
-
-@lab.misconception("decode", hint="<start> is in your captions: it is what the decoder reads first, and no word.")
-def keeps_the_start(numbers, words):
-    kept = []
-    for number in numbers:
-        if number == 2:
-            break
-        if number != 0:
-            kept.append(words[number])
-    return kept
-
-
-@lab.misconception("decode", hint="<pad> is among your words where it stands before <end>: leave it out everywhere.")
-def keeps_the_padding(numbers, words):
-    kept = []
-    for number in numbers:
-        if number == 2:
-            break
-        if number != 1:
-            kept.append(words[number])
-    return kept
-
-
-@lab.misconception(
-    "decode",
-    hint="Unknown words are dropped. Keep <unk> in its place, so that one sees that the model had no word for "
-    "something.",
-)
-def drops_unknown(numbers, words):
-    kept = []
-    for number in numbers:
-        if number == 2:
-            break
-        if number > 3:
-            kept.append(words[number])
-    return kept
-
-
-@lab.misconception("decode", hint="You stop at the first <pad>. Only <end> ends a caption; padding is skipped.")
-def stops_at_padding(numbers, words):
-    kept = []
-    for number in numbers:
-        if number in (0, 2):
-            break
-        if number != 1:
-            kept.append(words[number])
-    return kept
-
-
-@lab.misconception(
-    "decode", hint="A list of words is wanted; you give one string. BLEU would take its letters for words."
-)
-def joins_the_words(numbers, words):
-    kept = []
-    for number in numbers:
-        if number == 2:
-            break
-        if number not in (0, 1):
-            kept.append(words[number])
-    return " ".join(kept)
-
-
-@lab.misconception("decode", hint="You cut off the first and the last number without looking at what they are.")
-def cuts_both_ends(numbers, words):
-    kept = []
-    for number in numbers[1:]:
-        if number == 2:
-            break
-        if number not in (0, 1):
-            kept.append(words[number])
-    return kept
