@@ -66,6 +66,7 @@ def replace_head(model: nn.Module, num_classes: int) -> nn.Module:
             ``nn.Sequential`` ending in one.
 
     Example:
+        >>> import torch
         >>> with torch.device("meta"):  # shapes only: nothing is initialized
         ...     resnet, vgg = torchvision.models.resnet18(), torchvision.models.vgg16()
         >>> replace_head(resnet, num_classes=2) is resnet
