@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from captionlab.captioning.attention import FORMS, Gate, batched_attention
+from captionlab.captioning.attention import ATTENTIONS, Gate, batched_attention
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=ATTENTIONS)
 def attention(request):
     torch.manual_seed(0)
-    return FORMS[request.param](channels=6, hidden=5, size=4)
+    return ATTENTIONS[request.param](encoder_dim=6, decoder_dim=5, attention_dim=4)
 
 
 def test_weights_sum_to_one_over_the_positions_and_context_is_their_mean(attention):
@@ -23,7 +23,7 @@ def test_weights_sum_to_one_over_the_positions_and_context_is_their_mean(attenti
 
 def test_the_two_forms_differ_by_their_activation_only():
     torch.manual_seed(1)
-    relu, tanh = FORMS["relu"](6, 5, 4), FORMS["tanh"](6, 5, 4)
+    relu, tanh = ATTENTIONS["relu"](6, 5, 4), ATTENTIONS["tanh"](6, 5, 4)
     tanh.load_state_dict(relu.state_dict())
     positions, state = torch.randn(2, 7, 6), torch.randn(2, 5)
     assert not torch.allclose(relu(positions, state)[1], tanh(positions, state)[1])
@@ -39,7 +39,7 @@ def test_order_of_the_positions_does_not_matter(attention):
 
 def test_together_gives_what_each_caption_gets_alone(attention):
     positions, states = torch.randn(3, 7, 6), torch.randn(3, 4, 5)
-    context, alpha = batched_attention(attention, positions, attention.from_positions(positions), states)
+    context, alpha = batched_attention(attention, positions, attention.encoder_att(positions), states)
     for caption in range(4):
         alone, alone_alpha = attention(positions, states[:, caption])
         torch.testing.assert_close(context[:, caption], alone)

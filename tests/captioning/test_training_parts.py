@@ -10,7 +10,7 @@ from torch import nn
 
 from captionlab.captioning.batches import active_counts, sort_by_length
 from captionlab.captioning.loss import attention_penalty, caption_loss
-from captionlab.captioning.optimization import best_epoch, clip_gradients
+from captionlab.captioning.optimization import best_epoch, clip_grad_norm
 from captionlab.captioning.sampling import sampling_probability, scheduled_words
 
 
@@ -63,11 +63,11 @@ def test_scheduled_words_at_both_ends_and_between():
 def test_clipping_shortens_the_whole_gradient_and_keeps_its_direction():
     one, two, unused = (nn.Parameter(torch.zeros(2)) for _ in range(3))
     one.grad, two.grad = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 4.0])
-    assert clip_gradients([one, two, unused], 10.0) == pytest.approx(5)
+    assert clip_grad_norm([one, two, unused], 10.0) == pytest.approx(5)
     assert one.grad.tolist() == [3, 0]
-    assert clip_gradients(iter([one, two, unused]), 1.0) == pytest.approx(5)
+    assert clip_grad_norm(iter([one, two, unused]), 1.0) == pytest.approx(5)
     torch.testing.assert_close(torch.cat([one.grad, two.grad]), torch.tensor([0.6, 0, 0, 0.8]))
-    assert clip_gradients([unused], 1.0) == 0
+    assert clip_grad_norm([unused], 1.0) == 0
 
 
 def test_best_epoch_is_the_first_lowest():

@@ -29,8 +29,8 @@ def test_tokens(caption, words):
 
 def test_frequent_words_first_then_the_alphabet():
     assert choose_words(CAPTIONS) == ["a", "dog", "cat", "runs", "the"]
-    assert choose_words(CAPTIONS, min_frequency=2) == ["a", "dog"]
-    assert choose_words(CAPTIONS, most_frequent=3) == ["a", "dog", "cat"]
+    assert choose_words(CAPTIONS, min_word_freq=2) == ["a", "dog"]
+    assert choose_words(CAPTIONS, max_vocab_size=3) == ["a", "dog", "cat"]
     assert choose_words([["<start>", "a"]]) == ["a"]
 
 
@@ -55,7 +55,7 @@ def test_edges_of_encoding():
 
 
 def test_vocabulary_goes_through_json_and_refuses_other_values():
-    vocabulary = Vocabulary.from_captions(CAPTIONS, min_frequency=2)
+    vocabulary = Vocabulary.from_captions(CAPTIONS, min_word_freq=2)
     assert Vocabulary.from_json(json.loads(json.dumps(vocabulary.to_json()))).words == vocabulary.words
     assert len(vocabulary) == 6
     for value in ({}, None, {"format": 99, "words": []}):
@@ -64,7 +64,7 @@ def test_vocabulary_goes_through_json_and_refuses_other_values():
     with pytest.raises(ValueError, match="twice"):
         Vocabulary(["a", "a"])
     with pytest.raises(ValueError, match="9 times"):
-        Vocabulary.from_captions(CAPTIONS, min_frequency=9)
+        Vocabulary.from_captions(CAPTIONS, min_word_freq=9)
 
 
 def test_top_k():
@@ -81,7 +81,7 @@ def test_bleu_uses_all_references_and_counts_no_special_words():
     half = bleu([["a", "dog", "sits", "on", "grass"]], [[dog]])
     assert half[0] == pytest.approx(0.6)
     assert half[3] < 1e-60  # no run of four words is right, and nothing is smoothed
-    with pytest.raises(ValueError, match="1 captions and references of 2"):
+    with pytest.raises(ValueError, match="1 captions, but references of 2"):
         bleu([dog], [[dog], [dog]])
     with pytest.raises(ValueError, match="no reference"):
         bleu([dog], [[]])
