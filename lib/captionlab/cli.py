@@ -16,15 +16,15 @@ from captionlab.common.logs import setup_logging
 COMMANDS = {
     "build": (
         "captionlab.commands.build:build",
-        "Make the notebooks of students and instructors from the labs' texts.",
+        "Build the notebooks of students and instructors from the texts of the labs.",
     ),
-    "caption": ("captionlab.commands.caption:caption", "Train a captioning model, evaluate it, describe pictures."),
+    "caption": ("captionlab.commands.caption:caption", "Train a captioning model, evaluate it, describe images."),
     "check": ("captionlab.commands.check:check", "Check your own work on a lab."),
-    "data": ("captionlab.commands.data:data", "Fetch and check the real data sets."),
+    "data": ("captionlab.commands.data:data", "Fetch and verify the real data sets."),
     "demo": ("captionlab.commands.demo:demo", "Grade a small sample class, offline."),
     "experiment": (
         "captionlab.commands.experiment:experiment",
-        "Run an experiment of a lab; it writes a table and a figure.",
+        "Run an experiment of a lab and write a table and a figure.",
     ),
     "grade": ("captionlab.commands.grade:grade", "Grade submissions of a lab."),
     "labs": ("captionlab.commands.check:labs", "List the labs and their exercises."),
