@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, writes
 from captionlab.cli import main
 from captionlab.commands.check import Target, find_targets
 from captionlab.exercises import LABS, UnknownName, lab_name, load_lab
+from captionlab.grading.reader import find_submissions
 
 RIGHT = (
     "def conv_output_size(size, kernel, stride=1, padding=0):\n"
@@ -127,25 +127,18 @@ def test_the_same_submissions_give_the_same_bytes():
     assert written[0] == written[1]
 
 
-def test_a_secret_is_made_on_first_use_and_kept(monkeypatch):
+def test_grading_makes_a_secret(monkeypatch):
     monkeypatch.delenv("CAPTIONLAB_SECRET")
-    Path("ada.py").write_text(RIGHT)
-    assert invoke("grade", "ada.py", "--lab", "lab1", "--out", "out").exit_code == 0
-    secret = Path(".captionlab/secret")
-    first = secret.read_text()
-    assert len(first.strip()) == 64
-    assert os.stat(secret).st_mode & 0o077 == 0
-    assert invoke("grade", "ada.py", "--lab", "lab1", "--out", "out").exit_code == 0
-    assert secret.read_text() == first
+    Path("ada.ipynb").write_text("no notebook")  # nothing runs
+    assert invoke("grade", "ada.ipynb", "--lab", "lab1", "--out", "out").exit_code == 1
+    assert len(Path(".captionlab/secret").read_text().strip()) == 64
 
 
 def test_reports_are_not_taken_for_submissions():
     Path("ada.py").write_text(RIGHT)
-    for _ in range(2):
-        done = invoke("grade", ".", "--lab", "lab1", "--format", "csv")
-        assert done.exit_code == 0, done.output
-    rows = list(csv.DictReader(Path("grades/lab1_vgg16/grades.csv").open()))
-    assert [row["student_id"] for row in rows] == ["ada"]
+    done = invoke("grade", ".", "--lab", "lab1", "--format", "csv")
+    assert done.exit_code == 0, done.output
+    assert [file.student for file in find_submissions([Path(".")], load_lab("lab1"))] == ["ada"]
     assert sorted(path.name for path in Path("grades/lab1_vgg16").iterdir()) == ["grades.csv", "verdicts.json"]
 
 
@@ -155,32 +148,43 @@ def test_check_shows_the_hint_and_says_hidden_seeds_remain():
     assert done.exit_code == 1
     assert "expected" in done.output
     assert "hidden seeds" in done.output
-    Path("me.py").write_text(RIGHT)
-    assert invoke("check", "lab1", "me.py", "-e", "conv_output_size").exit_code == 0
 
 
 def notebook(source: str, lab: str = "lab1_vgg16") -> str:
     return writes(new_notebook(cells=[new_code_cell(source)], metadata={"captionlab": {"lab": lab}}))
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("conv_output_size",),
-        ("conv_output_size", "work/lab1_vgg16"),
-        ("work/lab1_vgg16/lab1_vgg16.ipynb", "-e", "conv_output_size"),
-        ("work/lab1_vgg16", "-e", "conv_output_size"),
-        ("work", "-e", "conv_output_size"),
-        ("lab1", "-e", "conv_output_size"),
-    ],
-)
-def test_check_takes_an_exercise_a_path_or_a_lab(arguments):
+def test_check_of_a_right_exercise():
     Path("work/lab1_vgg16").mkdir(parents=True)
     Path("work/lab1_vgg16/lab1_vgg16.ipynb").write_text(notebook(RIGHT))
-    done = invoke("check", *arguments)
+    done = invoke("check", "conv_output_size")
     assert done.exit_code == 0, done.output
     assert "✔ conv_output_size" in done.output
     assert "2 of 2 points" in done.output
+
+
+@pytest.mark.parametrize(
+    ("what", "path", "only"),
+    [
+        ("conv_output_size", None, ()),
+        ("conv_output_size", "work/lab1_vgg16", ()),
+        ("conv_output_size", None, ("softmax",)),
+        ("work/lab1_vgg16/lab1_vgg16.ipynb", None, ()),
+        ("work/lab1_vgg16", None, ()),
+        ("work", None, ("conv_output_size",)),
+        (".", None, ()),
+        ("lab1", None, ("conv_output_size",)),
+        ("1", "work", ()),
+    ],
+)
+def test_check_takes_an_exercise_a_path_or_a_lab(what, path, only):
+    folder = Path("." if what == "." else "work/lab1_vgg16")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "lab1_vgg16.ipynb").write_text(notebook(RIGHT))
+    (target,) = find_targets(what, path and Path(path), only)
+    exercises = (what, *only) if what == "conv_output_size" else only
+    assert (target.lab, target.exercises) == (load_lab("lab1"), exercises or None)
+    assert target.path.exists()
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_the_release_is_what_our_build_gives_and_holds_nothing_else(course, root
 
 def test_points_are_those_of_captionlab_grade(course, tmp_path):
     run("captionlab", "grade", "submitted", "--lab", "lab1", "--out", str(tmp_path), cwd=course)
-    verdicts = {one["student_id"]: one for one in json.loads((tmp_path / "verdicts.json").read_text())}
+    verdicts = {one["student_id"]: one for one in json.loads((tmp_path / LAB / "verdicts.json").read_text())}
     assert set(verdicts) == {"ada", "bob"}
     for student, ours in verdicts.items():
         expected = {verdict["exercise"]: verdict["points"] for verdict in ours["verdicts"]}

@@ -95,7 +95,7 @@ def test_the_module_is_graded_and_no_solution_takes_its_place(course):
 
 def test_points_are_those_of_captionlab_grade(course, tmp_path):
     run("captionlab", "grade", "submitted", "--lab", "lab4", "--out", str(tmp_path), cwd=course)
-    for one in json.loads((tmp_path / "verdicts.json").read_text()):
+    for one in json.loads((tmp_path / LAB / "verdicts.json").read_text()):
         expected = {verdict["exercise"]: verdict["points"] for verdict in one["verdicts"]}
         assert points(course, one["student_id"]) == expected
 
