@@ -1,4 +1,4 @@
-"""Corpora: each layout read, splits by image, and every kind of damage said clearly."""
+"""Datasets: each layout is read, splits are by image, and every kind of damage is reported clearly."""
 
 import io
 import json
@@ -8,19 +8,14 @@ import zipfile
 import pytest
 from PIL import Image
 
-from captionlab.captioning.datasets import (
-    InMemoryImage,
-    CaptionedImage,
-    drop_invalid,
-    embedded_dataset,
-    load_dataset,
-    split_by_image,
-)
+from captionlab.captioning.captioned_images import CaptionedImage, InMemoryImage, drop_invalid
+from captionlab.captioning.datasets import embedded_dataset, load_dataset
+from captionlab.captioning.splitting import split_by_image
 from captionlab.datasets import drawn_captions
 from captionlab.datasets.errors import DataError
 
 
-def picture(path, color=(10, 20, 30)) -> None:
+def save_image(path, color=(10, 20, 30)) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 8), color).save(path)
 
@@ -32,7 +27,7 @@ def flickr8k(folder, splits):
     for split, names in splits.items():
         (folder / f"Flickr_8k.{split}Images.txt").write_text("\n".join(names) + "\n")
         for name in names:
-            picture(folder / "Flicker8k_Dataset" / name)
+            save_image(folder / "Flicker8k_Dataset" / name)
             lines += [f"{name}#{number}\tA dog number {number} of {name[0]} ." for number in range(5)]
     (folder / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
     return folder
@@ -44,14 +39,14 @@ def folder(tmp_path):
 
 
 def test_flickr8k(folder):
-    corpus = load_dataset(folder)
-    assert {split: [image.name for image in images] for split, images in corpus.splits.items()} == {
+    dataset = load_dataset(folder)
+    assert {split: [image.name for image in images] for split, images in dataset.splits.items()} == {
         "train": ["a.jpg", "b.jpg"],
         "dev": ["c.jpg"],
     }
-    assert corpus.splits["dev"][0].tokens()[4] == ["a", "dog", "number", "4", "of", "c"]
+    assert dataset.splits["dev"][0].tokens()[4] == ["a", "dog", "number", "4", "of", "c"]
     with pytest.raises(DataError, match="has no test split here, only: train, dev"):
-        corpus.require("test")
+        dataset.require("test")
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
@@ -64,9 +59,9 @@ def test_the_test_split_may_be_added(folder, tmp_path, packed):
                 file.write(path, path.relative_to(extra))
         shutil.rmtree(extra)
         extra = archive
-    corpus = load_dataset(folder, extra)
-    assert [len(image.captions) for image in corpus.require("test")] == [5]
-    assert len(corpus.require("train")) == 2
+    dataset = load_dataset(folder, extra)
+    assert [len(image.captions) for image in dataset.require("test")] == [5]
+    assert len(dataset.require("train")) == 2
     with pytest.raises(DataError, match="neither a folder nor an archive"):
         load_dataset(folder, tmp_path / "nothing.zip")
 
@@ -91,8 +86,8 @@ def test_missing_images_are_an_error_and_a_few_a_warning(tmp_path):
     folder = flickr8k(tmp_path / "f", {"train": names})
     (folder / "Flicker8k_Dataset" / "7.jpg").unlink()
     with pytest.warns(UserWarning, match=r"1 of 40 images of flickr8k are left out, first: 7.jpg is not in the folder"):
-        corpus = load_dataset(folder)
-    assert len(corpus.splits["train"]) == 39
+        dataset = load_dataset(folder)
+    assert len(dataset.splits["train"]) == 39
     shutil.rmtree(folder / "Flicker8k_Dataset")
     with pytest.raises(DataError, match="40 of 40 images"):
         load_dataset(folder)
@@ -110,13 +105,13 @@ def test_flickr30k_parquet(tmp_path):
     ]
     rows += [{"image": {"bytes": b"", "path": None}, "alt_text": ["a caption"], "split": "train"}]
     parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "train-0000.parquet", row_group_size=3)
-    corpus = load_dataset(tmp_path)
-    assert {split: len(images) for split, images in corpus.splits.items()} == {"train": 3, "dev": 1, "test": 1}
-    assert corpus.splits["dev"][0].picture.read().size == (5, 4)
-    assert corpus.splits["dev"][0].captions[0] == "caption 2"
-    assert len({picture.cache_key() for picture in (each.picture for each in corpus.splits["train"])}) == 3
+    dataset = load_dataset(tmp_path)
+    assert {split: len(images) for split, images in dataset.splits.items()} == {"train": 3, "dev": 1, "test": 1}
+    assert dataset.splits["dev"][0].image.read().size == (5, 4)
+    assert dataset.splits["dev"][0].captions[0] == "caption 2"
+    assert len({each.image.cache_key() for each in dataset.splits["train"]}) == 3
     with pytest.raises(ValueError, match="row 1 of group 1 has no image bytes"):
-        corpus.splits["train"][2].picture.read()
+        dataset.splits["train"][2].image.read()
     (tmp_path / "train-0001.parquet").write_bytes(b"PAR1 not really PAR1")
     with pytest.raises(DataError, match=r"train-0001.parquet cannot be read"):
         load_dataset(tmp_path)
@@ -132,20 +127,20 @@ def test_coco(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps({"annotations": annotations}))
         for number in numbers:
-            picture(tmp_path / part / f"COCO_{part}_{number:012d}.jpg")
-    corpus = load_dataset(tmp_path)
-    assert [image.name for image in corpus.splits["train"]] == [f"COCO_train2014_{n:012d}.jpg" for n in (1, 2)]
-    assert len(corpus.splits["dev"]) == len(corpus.splits["test"]) == 2
+            save_image(tmp_path / part / f"COCO_{part}_{number:012d}.jpg")
+    dataset = load_dataset(tmp_path)
+    assert [image.name for image in dataset.splits["train"]] == [f"COCO_train2014_{n:012d}.jpg" for n in (1, 2)]
+    assert len(dataset.splits["dev"]) == len(dataset.splits["test"]) == 2
     path.write_text("{}")
     with pytest.raises(DataError, match="is not COCO's captions"):
         load_dataset(tmp_path)
 
 
-def test_no_corpus(tmp_path):
-    with pytest.raises(DataError, match="no captioned corpus"):
+def test_what_is_not_a_dataset_is_refused(tmp_path):
+    with pytest.raises(DataError, match="not a captioned dataset"):
         load_dataset(tmp_path)
-    with pytest.raises(DataError, match="there is no corpus 'flikr'"):
-        load_dataset("flikr")
+    with pytest.raises(DataError, match=r"there is no dataset 'flikr8k'.*did you mean 'flickr8k'"):
+        load_dataset("flikr8k")
 
 
 def test_captions_of_an_image_stay_together():
@@ -164,7 +159,7 @@ def test_an_image_in_two_splits_is_an_error(tmp_path):
     assert len(repr(InMemoryImage(b"x" * 1000))) < 100
 
 
-def test_scenes_are_drawn_once_and_each_corpus_has_lists_of_its_own(monkeypatch):
+def test_scenes_are_drawn_once_and_each_dataset_has_lists_of_its_own(monkeypatch):
     drawings, make_scenes = [], drawn_captions.make_scenes
     monkeypatch.setattr(
         drawn_captions, "make_scenes", lambda seed, count: drawings.append(count) or make_scenes(seed, count)

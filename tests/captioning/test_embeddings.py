@@ -31,7 +31,7 @@ def test_all_three_formats(tmp_path, data):
     [
         (as_text() + b"cow 1 2\n", "line 4 of vectors has 2 numbers, expected 3"),
         (b"", "is empty"),
-        (as_text() + b"cow 1 2 x\n", "line 4 of vectors is no word and 3 numbers"),
+        (as_text() + b"cow 1 2 x\n", "line 4 of vectors is not a word and 3 numbers"),
         (as_binary(5), "ends after 3 of 5 words"),
         (b"word\n", "line 1 of vectors has 0 numbers"),
     ],
@@ -47,7 +47,7 @@ def test_a_missing_file(tmp_path):
         read_vectors(tmp_path / "none.txt")
 
 
-def test_matrix_has_known_vectors_zeros_for_padding_and_random_rows_of_their_spread():
+def test_matrix_has_known_vectors_zeros_for_padding_and_random_rows_of_their_standard_deviation():
     words = ["<pad>", "<start>", "dog", "Dog", *[f"unknown{n}" for n in range(500)]]
     matrix = embedding_matrix(words, {"dog": [1.0, -2.0, 0.5]}, 3)
     assert matrix.dtype == np.float32
@@ -56,7 +56,7 @@ def test_matrix_has_known_vectors_zeros_for_padding_and_random_rows_of_their_spr
     assert matrix[4:].std() == pytest.approx(np.std([1, -2, 0.5]), rel=0.1)
     assert (matrix == embedding_matrix(words, {"dog": [1.0, -2.0, 0.5]}, 3)).all()
     assert embedding_matrix(words, {}, 3).std() == pytest.approx(0.1, rel=0.1)
-    with pytest.raises(ValueError, match="'dog' has 3 numbers, expected 4"):
+    with pytest.raises(ValueError, match="'dog' has 3 numbers, expected embed_dim = 4"):
         embedding_matrix(words, VECTORS, 4)
 
 

@@ -1,4 +1,4 @@
-"""Training on the BLEU of captions the model draws: shares are BLEU's derivative, and good captions get likelier."""
+"""Training on the BLEU of sampled captions: rewards are BLEU's derivative, and good captions become more probable."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ import torch
 
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.evaluation import CaptionModel, evaluate_generation
-from captionlab.captioning.self_critical import _counts, advantages, as_batch, draw, rewards, self_critical_loss
+from captionlab.captioning.self_critical import (
+    _counts,
+    advantages,
+    rewards,
+    sample_captions,
+    self_critical_loss,
+    to_batch,
+)
 from captionlab.captioning.settings import DecoderSettings, TrainingSettings
 
 REFERENCES = [[[4, 5, 6, 7, 8], [4, 5, 9, 9, 9, 9]], [[6, 7, 8, 9, 4, 5], [6, 7, 8, 8, 8]]]
 
 
 def log_bleu(counts) -> float:
-    """From sums of right runs, runs, length, and nearest reference's length."""
-    right, runs, length, wanted = counts[:4], counts[4:8], counts[8], counts[9]
-    return sum(math.log(a / b) for a, b in zip(right, runs, strict=True)) / 4 + min(0.0, 1 - wanted / length)
+    """From the sums of matching n-grams, n-grams, lengths, and lengths of the nearest references."""
+    matches, ngrams, length, nearest = counts[:4], counts[4:8], counts[8], counts[9]
+    return sum(math.log(a / b) for a, b in zip(matches, ngrams, strict=True)) / 4 + min(0.0, 1 - nearest / length)
 
 
 @pytest.mark.parametrize("short", [False, True])
 def test_a_share_is_the_derivative_of_the_logarithm_of_bleu(short):
-    drawn = [[4, 5, 6, 7, 9], [4, 5, 9, 9, 5, 6], [6, 7, 8, 9, 4, 9], [9, 6, 7, 8, 8, 4, 4]]
+    samples = [[4, 5, 6, 7, 9], [4, 5, 9, 9, 5, 6], [6, 7, 8, 9, 4, 9], [9, 6, 7, 8, 8, 4, 4]]
     if short:
-        drawn = [caption[:4] for caption in drawn]
-    shares = rewards(drawn, REFERENCES, each=2, longer=1.0).flatten() / len(drawn)
-    counts = [_counts(caption, REFERENCES[row // 2]) for row, caption in enumerate(drawn)]
+        samples = [caption[:4] for caption in samples]
+    shares = rewards(samples, REFERENCES, num_samples=2, length_margin=1.0).flatten() / len(samples)
+    counts = [_counts(caption, REFERENCES[row // 2]) for row, caption in enumerate(samples)]
     sums = torch.tensor(counts, dtype=torch.float64).sum(0)
     assert (sums[8] < sums[9]) == short
     for row, mine in enumerate(counts):
@@ -48,27 +55,27 @@ def test_a_caption_is_compared_with_the_others_of_its_image():
     torch.testing.assert_close(advantages(scores), torch.tensor(expected))
 
 
-def test_drawn_captions_as_a_batch():
-    assert as_batch([[7, 8], [], [9], [4, 5]], 2).tolist() == [
+def test_sampled_captions_as_a_batch():
+    assert to_batch([[7, 8], [], [9], [4, 5]], 2).tolist() == [
         [[1, 7, 8, 2], [1, 2, 0, 0]],
         [[1, 9, 2, 0], [1, 4, 5, 2]],
     ]
 
 
-def test_good_captions_get_likelier_and_bad_ones_less_likely():
-    """From a model that says anything: what it draws gets better, and no true caption was ever shown to it."""
+def test_good_captions_become_more_probable_and_bad_ones_less():
+    """An untrained model's samples become better, though it is never shown a reference."""
     torch.manual_seed(0)
-    decoder = Decoder(DecoderSettings(6, 10, embedding=8, hidden=16, attention=8, dropout=0.1))
-    positions, generator = torch.rand(4, 9, 6), torch.Generator().manual_seed(0)
+    decoder = Decoder(DecoderSettings(6, 10, embed_dim=8, decoder_dim=16, attention_dim=8, dropout=0.1))
+    features, generator = torch.rand(4, 9, 6), torch.Generator().manual_seed(0)
     references = [[[4, 5, 6, 7]]] * 4
     optimizer, scores = torch.optim.Adam(decoder.parameters(), 0.02), []
     for _ in range(120):
-        loss, _ = self_critical_loss(decoder, positions, references, 8, generator)
+        loss, _ = self_critical_loss(decoder, features, references, 8, generator)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        right = [len({4, 5, 6, 7} & set(caption)) for caption in draw(decoder, decoder.see(positions), 4, generator)]
-        scores.append(sum(right) / len(right))
+        samples = sample_captions(decoder, decoder.encode(features), 4, generator)
+        scores.append(sum(len({4, 5, 6, 7} & set(caption)) for caption in samples) / len(samples))
     assert sum(scores[-10:]) > 1.4 * sum(scores[:10])
     assert decoder.training
 
@@ -78,9 +85,11 @@ def test_reward_epochs_raise_what_they_train_on(toy, tmp_path):
 
     vocabulary, train, dev = toy
     torch.manual_seed(3)
-    decoder = Decoder(DecoderSettings(7, len(vocabulary), embedding=12, hidden=24, attention=8, dropout=0.1))
-    settings = TrainingSettings(epochs=10, reward_epochs=4, images=8, rate=0.02, reward_rate=2e-3, warmup=2, seed=3)
-    made = Trainer(CaptionModel(decoder), vocabulary, train, dev, settings, tmp_path, {"about": {}}, progress=False)
+    decoder = Decoder(DecoderSettings(7, len(vocabulary), embed_dim=12, decoder_dim=24, attention_dim=8, dropout=0.1))
+    settings = TrainingSettings(
+        epochs=10, reward_epochs=4, batch_size=16, lr=0.02, reward_lr=2e-3, warmup_steps=2, seed=3
+    )
+    made = Trainer(CaptionModel(decoder), vocabulary, train, dev, settings, tmp_path, {"run": {}}, progress=False)
     history = made.run()
     assert [row["train_reward"] is None for row in history] == [True] * 6 + [False] * 4
     assert history[-1]["train_reward"] > history[6]["train_reward"]

@@ -1,8 +1,9 @@
-"""Training: it learns, keeps the best, stops, and goes on bit by bit as if it had never been killed."""
+"""Training: it learns, keeps the best epoch, stops early, and resumes bit by bit as if it had never been killed."""
 
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import signal
 import subprocess
@@ -16,23 +17,38 @@ from filelock import FileLock
 
 from captionlab.captioning import training
 from captionlab.captioning.decoder import CELLS, Decoder
-from captionlab.captioning.evaluation import CaptionModel, evaluate_generation, evaluate_teacher_forcing
+from captionlab.captioning.evaluation import (
+    CaptionModel,
+    evaluate_generation,
+    evaluate_teacher_forcing,
+    make_step_fn,
+)
+from captionlab.captioning.loss import caption_loss
+from captionlab.captioning.metrics import bleu
+from captionlab.captioning.resuming import HISTORY, STATE
+from captionlab.captioning.search import greedy_search
 from captionlab.captioning.settings import DecoderSettings, TrainingSettings
-from captionlab.captioning.training import BEST, HISTORY, STATE, Trainer
+from captionlab.captioning.teacher_forcing import free_running_bleu
+from captionlab.captioning.training import BEST, Trainer
 from captionlab.captioning.vocabulary import Vocabulary
-from captionlab.common.checkpoints import load_checkpoint
+from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 
-QUICK = TrainingSettings(epochs=4, images=8, rate=0.02, warmup=2, seed=3)
+QUICK = TrainingSettings(epochs=4, batch_size=16, lr=0.02, warmup_steps=2, seed=3)  # 8 images with 2 captions each
 
 
-def trainer(toy, folder: Path, settings: TrainingSettings = QUICK, report=lambda line: None, **shape) -> Trainer:
+def trainer(toy, folder: Path, settings: TrainingSettings = QUICK, **shape) -> Trainer:
     vocabulary, train, dev = toy
     torch.manual_seed(settings.seed)
-    shape = {"embedding": 12, "hidden": 24, "attention": 8, "dropout": 0.1} | shape
+    shape = {"embed_dim": 12, "decoder_dim": 24, "attention_dim": 8, "dropout": 0.1} | shape
     decoder = Decoder(DecoderSettings(7, len(vocabulary), **shape))
-    return Trainer(
-        CaptionModel(decoder), vocabulary, train, dev, settings, folder, {"about": {}}, progress=False, report=report
-    )
+    return Trainer(CaptionModel(decoder), vocabulary, train, dev, settings, folder, {"run": {}}, progress=False)
+
+
+@pytest.fixture
+def log(caplog):
+    """What is logged; ``log.messages`` are the lines so far."""
+    caplog.set_level(logging.INFO, "captionlab")
+    return caplog
 
 
 def losses(history: list[dict]) -> list[float]:
@@ -41,7 +57,7 @@ def losses(history: list[dict]) -> list[float]:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_it_learns_to_describe_what_it_has_not_seen(toy, tmp_path, cell):
-    made = trainer(toy, tmp_path, replace(QUICK, epochs=15, penalty=0.1), cell=cell)
+    made = trainer(toy, tmp_path, replace(QUICK, epochs=15, attention_reg=0.1), cell=cell)
     history = made.run()
     assert history[-1]["dev_loss"] < 0.5 * history[0]["dev_loss"]
     written = evaluate_generation(made.evaluated(), toy[0], toy[2]).captions
@@ -55,41 +71,43 @@ def test_history_and_best_checkpoint(toy, tmp_path):
     with (tmp_path / HISTORY).open() as file:
         assert [float(row["train_loss"]) for row in csv.DictReader(file)] == losses(history)
     values = [row["dev_bleu4"] for row in history]
-    assert made.done.best == max(values)
     assert made.done.best_epoch == values.index(max(values)) + 1
     tensors, about = load_checkpoint(tmp_path / BEST)
     model = CaptionModel(Decoder(DecoderSettings(**about["decoder"])))
     model.load_state_dict(tensors)
-    assert evaluate_generation(model, toy[0], toy[2]).bleu[3] == made.done.best
+    assert evaluate_generation(model, toy[0], toy[2]).bleu[3] == max(values)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        {"average": 0.9},
-        {"slope": 0.2},
+        {"ema_decay": 0.9},
+        {"sampling_prob_growth": 0.2},
         {"schedule": "cosine"},
-        {"measure": "loss", "patience": 2, "epochs": 6},
+        {"monitor": "loss", "patience": 2, "epochs": 6},
         {"reward_epochs": 3},
+        {"captions_per_image": 1},
     ],
 )
-def test_going_on_gives_the_numbers_of_an_undisturbed_run(toy, tmp_path, changes):
+def test_a_resumed_run_gives_the_numbers_of_an_undisturbed_one(toy, tmp_path, monkeypatch, log, changes):
     settings = replace(QUICK, **changes)
     whole = trainer(toy, tmp_path / "whole", settings).run()
 
     class Killed(Exception):
         pass
 
-    def killed(line: str) -> None:
-        if line.startswith("epoch   2"):
+    def killed(self, *_, **__):
+        if self.done.epoch == 2:
             raise Killed
 
-    with pytest.raises(Killed):
-        trainer(toy, tmp_path / "cut", settings, killed).run()
-    said = []
-    resumed = trainer(toy, tmp_path / "cut", settings, said.append)
-    assert said == [f"going on after epoch 1, from {tmp_path / 'cut' / STATE}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_report", killed)
+        with pytest.raises(Killed):
+            trainer(toy, tmp_path / "cut", settings).run()
+    log.clear()
+    resumed = trainer(toy, tmp_path / "cut", settings)
+    assert log.messages == [f"resuming after epoch 1, from {tmp_path / 'cut' / STATE}"]
     history = resumed.run()
     assert [{**row, "seconds": 0} for row in history] == [{**row, "seconds": 0} for row in whole]
     one, two = (load_checkpoint(tmp_path / name / BEST)[0] for name in ("whole", "cut"))
@@ -107,10 +125,10 @@ def test_a_finished_run_has_nothing_left_to_do(toy, tmp_path):
 def test_another_shape_or_rate_is_refused_and_nothing_lost(toy, tmp_path):
     trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
     kept = (tmp_path / STATE).read_bytes()
-    with pytest.raises(ValueError, match=r"rate 0.02, this one has 0.5"):
-        trainer(toy, tmp_path, replace(QUICK, rate=0.5))
-    with pytest.raises(ValueError, match=r"hidden 24, this one has 25"):
-        trainer(toy, tmp_path, hidden=25)
+    with pytest.raises(ValueError, match=r"lr 0.02, this one has 0.5"):
+        trainer(toy, tmp_path, replace(QUICK, lr=0.5))
+    with pytest.raises(ValueError, match=r"decoder_dim 24, this one has 25"):
+        trainer(toy, tmp_path, decoder_dim=25)
     assert (tmp_path / STATE).read_bytes() == kept
 
 
@@ -122,34 +140,33 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(toy, tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"make room on the disk"):
+    with pytest.raises(OSError, match=r"free some disk space"):
         trainer(toy, tmp_path, QUICK).run()
     assert {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)} == kept
 
 
-def test_it_stops_after_patience_and_after_its_minutes(toy, tmp_path, monkeypatch):
-    said = []
-    hopeless = replace(QUICK, epochs=50, patience=2, rate=1e-9, measure="loss", schedule="cosine")
-    history = trainer(toy, tmp_path / "a", replace(hopeless, rate=10.0, patience=2), said.append).run()
+def test_it_stops_after_patience_and_after_its_minutes(toy, tmp_path, monkeypatch, log):
+    hopeless = replace(QUICK, epochs=50, patience=2, lr=10.0, monitor="loss", schedule="cosine")
+    history = trainer(toy, tmp_path / "a", hopeless).run()
     assert len(history) < 50
-    assert "no better loss for 2 epochs" in said[-1]
+    assert "loss has not improved for 2 epochs" in log.messages[-1]
     clock = iter(range(0, 100_000, 40))
     monkeypatch.setattr(training.time, "monotonic", lambda: next(clock))
-    assert len(trainer(toy, tmp_path / "b", replace(QUICK, minutes=1.0), said.append).run()) == 2
-    assert "1 minutes of training are over" in said[-1]
+    assert len(trainer(toy, tmp_path / "b", replace(QUICK, max_minutes=1.0)).run()) == 2
+    assert "the limit of 1 minutes is reached" in log.messages[-1]
 
 
-def test_the_rate_is_cut_on_a_plateau(toy, tmp_path):
-    settings = replace(QUICK, epochs=9, plateau=2, factor=0.5, rate=5.0)
+def test_the_learning_rate_is_reduced_on_a_plateau(toy, tmp_path):
+    settings = replace(QUICK, epochs=9, lr_patience=2, lr_factor=0.5, lr=5.0)
     history = trainer(toy, tmp_path, settings).run()
-    rates = [row["rate"] for row in history]
+    rates = [row["lr"] for row in history]
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] < 5.0
 
 
 def test_teacher_forced_numbers_do_not_depend_on_the_batch(toy, tmp_path):
     made = trainer(toy, tmp_path)
-    one, other = (evaluate_teacher_forcing(made.evaluated(), toy[2], size=size) for size in (1, 12))
+    one, other = (evaluate_teacher_forcing(made.evaluated(), toy[2], batch_size=size) for size in (1, 12))
     assert one.loss == pytest.approx(other.loss, rel=1e-5)
     assert one.top5 == pytest.approx(other.top5)
 
@@ -161,21 +178,29 @@ sys.path.insert(0, {tests!r})
 import conftest
 from test_training import trainer, QUICK
 from dataclasses import replace
+from captionlab.common.logs import setup_logging
+setup_logging()
 torch.set_num_threads(1)
 toy = conftest.toy.__wrapped__() if hasattr(conftest.toy, "__wrapped__") else conftest.toy.__pytest_wrapped__.obj()
-trainer(toy, Path(sys.argv[1]), replace(QUICK, epochs=int(sys.argv[2])), lambda line: print(line, flush=True)).run()
+trainer(toy, Path(sys.argv[1]), replace(QUICK, epochs=int(sys.argv[2]))).run()
 """
 
 
 @pytest.mark.slow
 def test_kill_9_and_resume(tmp_path):
-    """For real: the process is killed in the middle of an epoch, and a new one goes on."""
+    """For real: the process is killed in the middle of an epoch, and a new one resumes."""
     script = tmp_path / "run.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
 
     def start(folder: str) -> subprocess.Popen:
         command = [sys.executable, str(script), str(tmp_path / folder), "12"]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
 
     assert start("whole").wait() == 0
     process = start("cut")
@@ -187,7 +212,7 @@ def test_kill_9_and_resume(tmp_path):
     again = start("cut")
     output = again.communicate()[0]
     assert again.returncode == 0
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
 
     def table(folder: str) -> list[dict]:
         with (tmp_path / folder / HISTORY).open() as file:
@@ -196,28 +221,28 @@ def test_kill_9_and_resume(tmp_path):
     assert table("cut") == table("whole")
 
 
-def test_a_run_does_not_go_on_with_other_words_or_another_encoder(toy, tmp_path):
+def test_a_run_is_not_resumed_with_other_words_or_another_encoder(toy, tmp_path):
     trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
     vocabulary, train, dev = toy
     swapped = Vocabulary(vocabulary.words[:3:-1])
     with pytest.raises(ValueError, match="holds a run with vocabulary"):
         trainer((swapped, train, dev), tmp_path)
     made = trainer(toy, tmp_path / "other", replace(QUICK, epochs=1))
-    made.metadata = {"about": {"longest": 20}, "encoder": {"size": 64}}
+    made.metadata = {"run": {"max_length": 20}, "encoder": {"input_size": 64}}
     made.run()
     for metadata, message in (
-        ({"about": {"longest": 20}, "encoder": {"size": 96}}, "size 64, this one has 96"),
-        ({"about": {"longest": 24}, "encoder": {"size": 64}}, "longest 20, this one has 24"),
+        ({"run": {"max_length": 20}, "encoder": {"input_size": 96}}, "input_size 64, this one has 96"),
+        ({"run": {"max_length": 24}, "encoder": {"input_size": 64}}, "max_length 20, this one has 24"),
     ):
         with pytest.raises(ValueError, match=message):
             Trainer(made.model, vocabulary, train, dev, made.settings, made.folder, metadata, progress=False)
 
 
-def test_smoothing_is_trained_on_and_not_reported(toy, tmp_path):
-    plain, smooth = (trainer(toy, tmp_path, replace(QUICK, smoothing=value), dropout=0.0) for value in (0.0, 0.3))
+def test_label_smoothing_is_trained_on_and_not_reported(toy, tmp_path):
+    plain, smooth = (trainer(toy, tmp_path, replace(QUICK, label_smoothing=value), dropout=0.0) for value in (0.0, 0.3))
     images = list(range(8))
     for made in (plain, smooth):
-        made.first, _ = made.step(made.train_set.batch(images), made.train_set.encoded[images])
+        made.first, _ = made.step(made.train_set.grids(images), made.train_set.token_ids[images])
     assert plain.first == smooth.first
     weights = [made.model.state_dict()["decoder.output.weight"] for made in (plain, smooth)]
     assert not torch.equal(*weights)
@@ -229,7 +254,7 @@ def test_numbers_that_are_not_finite_end_the_training_and_keep_the_epochs_before
     made = trainer(toy, tmp_path)
     with torch.no_grad():
         made.model.decoder.output.weight[5] = float("inf")
-    with pytest.raises(FloatingPointError, match=r"in epoch 2 .* give a lower rate than 0.02"):
+    with pytest.raises(FloatingPointError, match=r"in epoch 2 .* give a lower lr than 0.02"):
         made.run()
     assert {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)} == kept
 
@@ -242,14 +267,14 @@ def test_a_history_that_is_gone_is_written_again(toy, tmp_path):
     assert (tmp_path / HISTORY).read_text() == written
 
 
-def test_the_history_has_the_rates_that_were_used(toy, tmp_path):
-    settings = replace(QUICK, schedule="cosine", epochs=3, reward_epochs=1, reward_rate=1e-3)
-    rates = [row["rate"] for row in trainer(toy, tmp_path, settings).run()]
+def test_the_history_has_the_learning_rates_that_were_used(toy, tmp_path):
+    settings = replace(QUICK, schedule="cosine", epochs=3, reward_epochs=1, reward_lr=1e-3)
+    rates = [row["lr"] for row in trainer(toy, tmp_path, settings).run()]
     assert 0.02 > rates[0] > rates[1] > 0  # of each epoch's last update
     assert rates[2] < 1e-3
 
 
-def test_more_epochs_would_move_those_that_are_rewarded(toy, tmp_path):
+def test_more_epochs_would_move_the_reward_epochs(toy, tmp_path):
     settings = replace(QUICK, epochs=2, reward_epochs=1)
     trainer(toy, tmp_path, settings).run()
     with pytest.raises(ValueError, match="holds a run with epochs 2, this one has 4"):
@@ -259,3 +284,51 @@ def test_more_epochs_would_move_those_that_are_rewarded(toy, tmp_path):
 def test_two_processes_do_not_train_in_one_folder(toy, tmp_path):
     with FileLock(tmp_path / "lock"), pytest.raises(ValueError, match="another process is training"):
         trainer(toy, tmp_path).run()
+
+
+def test_the_loss_of_an_update_is_caption_loss(toy, tmp_path):
+    made = trainer(toy, tmp_path, dropout=0.0)
+    images = list(range(8))
+    grids, token_ids = made.train_set.grids(images), made.train_set.token_ids[images]
+    features = made.model.features(grids)
+    logits, targets = torch.zeros(16, 11, len(toy[0])), torch.zeros(16, 11, dtype=torch.int64)
+    with torch.no_grad():
+        for row, caption in enumerate(token_ids.flatten(0, 1)):
+            caption = caption[caption != 0]
+            steps = len(caption) - 1
+            output = made.model.decoder(features[row // 2 : row // 2 + 1], caption[None, None])
+            logits[row, :steps], targets[row, :steps] = output.logits, output.targets
+    loss, words = made.step(grids, token_ids)
+    assert words == int((targets != 0).sum())
+    assert loss == pytest.approx(caption_loss(logits, targets).item(), rel=1e-5)
+
+
+def test_generated_captions_are_scored_as_free_running_bleu_scores_them(toy, tmp_path):
+    """The vocabulary has every word, so token ids and words give the same BLEU."""
+    made = trainer(toy, tmp_path, replace(QUICK, epochs=6, attention_reg=0.1))
+    made.run()
+    vocabulary, _, dev = toy
+    decoder = made.model.decoder.eval()
+
+    def pair_step(token_ids, state):
+        return step(token_ids, state)[:2]
+
+    with torch.no_grad():
+        step, state = make_step_fn(decoder, decoder.encode(made.model.features(dev.grids(range(len(dev))))))
+        expected = free_running_bleu(pair_step, state, dev.token_ids, greedy_search, bleu)
+    assert expected[3] > 0.1
+    assert evaluate_generation(made.model, vocabulary, dev).bleu == pytest.approx(expected)
+
+
+def test_a_run_with_old_names_is_refused_with_the_new_ones(toy, tmp_path):
+    trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
+    tensors, metadata = load_checkpoint(tmp_path / STATE)
+    metadata["settings"]["rate"] = metadata["settings"].pop("lr")
+    save_checkpoint(tmp_path / STATE, tensors, metadata)
+    with pytest.raises(ValueError, match="rate is now called lr; train it again"):
+        trainer(toy, tmp_path)
+
+
+def test_each_epoch_is_reported_in_one_line(toy, tmp_path, log):
+    trainer(toy, tmp_path).run()
+    assert [line[:9] for line in log.messages] == [*(f"epoch {n:3}" for n in range(1, 5)), "training "]
