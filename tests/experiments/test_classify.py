@@ -10,6 +10,7 @@ from PIL import Image
 from captionlab.experiments import classify as experiment
 from captionlab.experiments.classify import Sample, Samples, classify, mirror_samples, read_samples, run
 from captionlab.vision.classifiers import Classifier
+from captionlab.vision.preprocessing import Preprocessing
 
 INSECTS = {"ant", "bee", "fly", "dragonfly", "damselfly", "cicada", "mantis", "cricket", "grasshopper", "lacewing"}
 
@@ -24,7 +25,9 @@ class Brightness(torch.nn.Module):
 
 @pytest.fixture
 def toy():
-    return Classifier(Brightness().eval(), ("dark", "middle", "bright", "x", "y")[:3], 8, "toy", "made for this test")
+    return Classifier(
+        Brightness().eval(), ("dark", "middle", "bright"), Preprocessing(size=8), "toy", "made for this test"
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -93,10 +96,10 @@ def test_a_missing_path(tmp_path):
         read_samples([tmp_path / "nothing"], limit=3)
 
 
-def test_predictions_table_and_picture(folder, tmp_path, toy, monkeypatch):
+def test_predictions_table_and_figure(folder, tmp_path, toy, monkeypatch):
     monkeypatch.setattr(experiment, "top_predictions", lambda s, c, k: _top(s, c, 3))
     paths = classify(read_samples([folder], limit=20), toy, tmp_path / "out", command="run --images /secret/photos")
-    assert [path.name for path in paths] == ["lab1_classify.png", "lab1_classify.json", "lab1_classify.csv"]
+    assert [path.name for path in paths] == ["lab1_classify.json", "lab1_classify.csv", "lab1_classify.png"]
     record, best = top(paths)
     assert best == {
         "brights/cmyk.jpg": "bright",
@@ -108,12 +111,12 @@ def test_predictions_table_and_picture(folder, tmp_path, toy, monkeypatch):
     assert record["network"] == "toy"
     assert [one["file"] for one in record["left_out"]] == ["darks/broken.jpg", "darks/cut.jpg"]
     assert {"command", "seed", "versions", "machine"} <= set(record)
-    assert "/secret" not in paths[1].read_text()
-    assert str(tmp_path) not in paths[1].read_text() + paths[2].read_text()
-    rows = list(csv.reader(paths[2].open(encoding="utf-8")))
+    assert "/secret" not in paths[0].read_text()
+    assert str(tmp_path) not in paths[0].read_text() + paths[1].read_text()
+    rows = list(csv.reader(paths[1].open(encoding="utf-8")))
     assert rows[0][:4] == ["file", "label", "category 1", "probability 1"]
     assert rows[1][:3] == ["brights/cmyk.jpg", "brights", "bright"]
-    with Image.open(paths[0]) as picture:
+    with Image.open(paths[2]) as picture:
         assert picture.size[0] > 300
 
 
@@ -177,15 +180,16 @@ def test_a_mirror_without_the_archive_or_with_a_damaged_one(tmp_path):
 # --- run ---
 
 
-def test_offline_it_draws_and_recognizes_synthetic_images(tmp_path, capsys):
+def test_offline_it_draws_and_recognizes_synthetic_images(tmp_path, caplog):
+    caplog.set_level("INFO", "captionlab")
     paths = run([], None, None, tmp_path, limit=12)
     record, best = top(paths)
     assert record["network"] == "tiny_vgg"
     assert record["seed"] == 0
-    assert record["command"] == "captionlab experiment classify --network tiny_vgg --limit 12 --out results"
+    assert record["command"] == "captionlab experiment lab1 classify --network tiny_vgg --limit 12"
     right = sum(best[image["file"]] == image["label"] for image in record["images"])
     assert right >= 9
-    assert "tiny_vgg" in capsys.readouterr().out
+    assert "tiny_vgg" in caplog.text
 
 
 def test_the_same_run_writes_the_same_bytes(tmp_path):
@@ -194,12 +198,12 @@ def test_the_same_run_writes_the_same_bytes(tmp_path):
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
 
 
-def test_images_given_are_classified_and_bad_ones_printed(folder, tmp_path, capsys):
+def test_images_given_are_classified_and_bad_ones_reported(folder, tmp_path, caplog):
     record, best = top(run([folder], "tiny_vgg", None, tmp_path / "out", limit=8))
     assert len(best) == 5
     assert record["seed"] is None
-    assert record["command"].startswith("captionlab experiment classify --images photos --network tiny_vgg")
-    assert "left out darks/broken.jpg: not an image" in capsys.readouterr().out
+    assert record["command"].startswith("captionlab experiment lab1 classify --images photos --network tiny_vgg")
+    assert "left out darks/broken.jpg: not an image" in caplog.text
 
 
 def test_a_limit_below_one(tmp_path):

@@ -10,12 +10,13 @@ from click.testing import CliRunner
 from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 
-from captionlab.commands.scenes import COMMANDS, scenes, scenes_best, scenes_c, scenes_head, scenes_layers, scenes_pca
-from captionlab.datasets.scenes import CLASSES, make_split, write_folders
-from captionlab.experiments.scenes import choices as scene_choices
+from captionlab.cli import main
+from captionlab.datasets.drawn_scenes import CLASSES, make_split, write_folders
+from captionlab.experiments.scenes import feature_search
 from captionlab.experiments.scenes import runs as scene_experiments
-from captionlab.experiments.scenes.choices import Block, Description, cross_validated, describe, rows_of, steps
-from captionlab.experiments.scenes.data import FeatureBank, layers_of, load_scenes, scene_network
+from captionlab.experiments.scenes.data import FeatureBank, Scenes, layers_of, load_scenes, scene_network
+from captionlab.experiments.scenes.feature_search import cross_val_scores, steps
+from captionlab.experiments.scenes.feature_specs import FeatureBlock, FeatureSpec, compute_features, design_matrices
 from captionlab.transfer.svm import scene_classifier
 from captionlab.transfer.visual_words import VisualWords
 from captionlab.vision.embedded import tiny_resnet
@@ -54,11 +55,11 @@ def invoke(folder, kept, tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONLAB_DATA", str(kept))
     monkeypatch.delenv("CAPTIONLAB_MIRROR", raising=False)
     # Compiling takes longer than these few images; test_extraction.py has a test of it.
-    monkeypatch.setattr("captionlab.vision.extraction._compiled", lambda network, recipe: network)
+    monkeypatch.setattr("captionlab.vision.extraction._compile", lambda network, size: network)
 
     def run(command, *arguments):
-        options = ["--data", str(folder), "--out", str(tmp_path), *arguments]
-        return CliRunner().invoke(command, options, catch_exceptions=False)
+        options = ["--dataset", str(folder), "--out", str(tmp_path), *arguments]
+        return CliRunner().invoke(main, ["experiment", "lab2", command, *options], catch_exceptions=False)
 
     return run
 
@@ -71,13 +72,13 @@ def written(tmp_path, name):
     assert png.startswith(b"\x89PNG")
     assert len(png) < 300_000
     assert "/tmp" not in json.dumps(record)
-    assert record["command"].startswith("captionlab experiment scenes")
+    assert record["command"].startswith("captionlab experiment lab2 ")
     assert set(record["machine"]) == {"cpu", "cores", "device"}
     return record, rows
 
 
 def test_the_lab_s_recipe(invoke, folder, tmp_path):
-    assert invoke(scenes, "--network", "tiny_resnet").exit_code == 0
+    assert invoke("scenes", "--network", "tiny_resnet").exit_code == 0
     record, rows = written(tmp_path, f"lab2_scenes_{folder.name}")
     confusion = np.array(record["confusion"])
     assert confusion.sum(axis=1).tolist() == [3] * 4
@@ -87,9 +88,9 @@ def test_the_lab_s_recipe(invoke, folder, tmp_path):
     assert [float(row["accuracy"]) for row in rows] == record["accuracy_by_class"]
 
 
-@pytest.mark.parametrize(("command", "name"), [(scenes_layers, "layers"), (scenes_c, "c"), (scenes_pca, "pca")])
-def test_tables(invoke, folder, tmp_path, command, name):
-    assert invoke(command, "--network", "tiny_resnet").exit_code == 0
+@pytest.mark.parametrize("name", ["layers", "c", "pca"])
+def test_tables(invoke, folder, tmp_path, name):
+    assert invoke(name, "--network", "tiny_resnet").exit_code == 0
     _, rows = written(tmp_path, f"lab2_{name}_{folder.name}")
     assert len(rows) >= 2
     assert all(0 <= float(row["cv_accuracy"]) <= 1 for row in rows)
@@ -108,7 +109,7 @@ def test_training_time_covers_the_projection(bank, monkeypatch):
 
 
 def test_step_by_step(invoke, folder, tmp_path):
-    assert invoke(scenes_best, "--network", "tiny_resnet").exit_code == 0
+    assert invoke("best", "--network", "tiny_resnet").exit_code == 0
     record, rows = written(tmp_path, f"lab2_best_{folder.name}")
     kept = [step["cv_accuracy"] for step in record["steps"] if step["kept"]]
     assert kept == sorted(set(kept))  # every step kept is better than the one before
@@ -118,7 +119,7 @@ def test_step_by_step(invoke, folder, tmp_path):
 
 @pytest.mark.slow
 def test_heads(invoke, folder, tmp_path):
-    assert invoke(scenes_head, "--network", "tiny_resnet").exit_code == 0
+    assert invoke("head", "--network", "tiny_resnet").exit_code == 0
     _, rows = written(tmp_path, f"lab2_head_{folder.name}")
     trained = [int(row["trained"]) for row in rows]
     assert trained[0] == trained[1] == 4 * 129
@@ -126,44 +127,43 @@ def test_heads(invoke, folder, tmp_path):
 
 
 def test_what_is_wrong_is_a_line(invoke, tmp_path):
-    result = CliRunner().invoke(scenes, ["--data", str(tmp_path / "none"), "--out", str(tmp_path)])
+    result = invoke("scenes", "--dataset", str(tmp_path / "none"))
     assert result.exit_code == 1
-    assert "is not there" in result.output
-    assert "no network 'vgg17'" in invoke(scenes, "--network", "vgg17").output
-    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+    assert "does not exist" in result.output
+    assert "no network 'vgg17'" in invoke("scenes", "--network", "vgg17").output
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
-def test_descriptions(bank):
-    plain = Description((Block(64, "layer3"), Block(64, "layer4")))
-    rows = describe(bank, "train", plain)
+def test_feature_specs(bank):
+    plain = FeatureSpec((FeatureBlock(64, "layer3"), FeatureBlock(64, "layer4")))
+    rows = compute_features(bank, "train", plain)
     assert rows.shape == (40, 64 + 128)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(rows[:, :64], axis=1), 0.5**0.5, rtol=1e-5)  # blocks weigh the same
-    rooted = describe(bank, "train", Description(plain.parts, root=True))
+    rooted = compute_features(bank, "train", FeatureSpec(plain.blocks, signed_sqrt=True))
     assert (np.sign(rooted) == np.sign(rows)).all()
     assert np.abs(rooted).max() < np.abs(rows).max()
-    asked, trained = rows_of(bank, "train", Description(plain.parts, mirrored="rows"))
-    assert [each.shape for each in (asked, *trained)] == [(40, 192)] * 3
-    np.testing.assert_allclose(np.linalg.norm(asked, axis=1), 1, rtol=1e-5)
-    asked, trained = rows_of(bank, "train", Description(plain.parts, mirrored="average"))
-    assert len(trained) == 1
-    assert trained[0] is asked
-    for whitened in (None, 0.9):
-        predictions, seconds = scene_choices.tested(bank, Description(plain.parts, mirrored="rows", whitened=whitened))
+    X, training_sets = design_matrices(bank, "train", FeatureSpec(plain.blocks, hflip="rows"))
+    assert [each.shape for each in (X, *training_sets)] == [(40, 192)] * 3
+    np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1, rtol=1e-5)
+    X, training_sets = design_matrices(bank, "train", FeatureSpec(plain.blocks, hflip="average"))
+    assert len(training_sets) == 1
+    assert training_sets[0] is X
+    for shrinkage in (None, 0.9):
+        predictions, seconds = feature_search.test(bank, FeatureSpec(plain.blocks, hflip="rows", shrinkage=shrinkage))
         assert predictions.shape == (12,)
         assert seconds > 0
-    assert list(Description(plain.parts, whitened=0.9, C=3).classifier().named_steps) == [
+    assert list(FeatureSpec(plain.blocks, shrinkage=0.9, C=3).make_classifier().named_steps) == [
         *("whitening", "normalizer", "linearsvc")
     ]
 
 
-def test_nothing_asked_about_was_trained_on():
+def test_no_image_predicted_was_trained_on():
     rng, labels = np.random.default_rng(0), np.repeat(range(4), 10)
-    asked = np.hstack([np.arange(40)[:, None], rng.normal(size=(40, 2))])
-    other = asked + np.array([1000, 0, 0])
+    X = np.hstack([np.arange(40)[:, None], rng.normal(size=(40, 2))])
+    other = X + np.array([1000, 0, 0])
     seen = []
 
     class Watching(BaseEstimator):
@@ -178,43 +178,37 @@ def test_nothing_asked_about_was_trained_on():
             seen.extend(held_out[:, 0].tolist())
             return np.zeros(len(held_out), dtype=int)
 
-    assert cross_validated(asked, [asked, other], labels, Watching()) == [0.25] * 5
+    assert cross_val_scores(X, [X, other], labels, Watching()) == [0.25] * 5
     assert sorted(seen) == list(range(40))
 
 
 def test_steps_build_on_the_best_so_far():
-    start = Description((Block(224, "d"),))
+    start = FeatureSpec((FeatureBlock(224, "d"),))
     found = dict(steps(start, ("a", "b", "c", "d"), 320))
-    assert found["square roots"](start)[0].root
+    assert found["square roots"](start)[0].signed_sqrt
     second = found["a second layer"](start)
-    assert [each.parts for each in second] == [(Block(224, "d"), Block(224, "c"))]
+    assert [each.blocks for each in second] == [(FeatureBlock(224, "d"), FeatureBlock(224, "c"))]
     quarters = found["quarters"](second[0])
-    assert [[part.pooling for part in each.parts] for each in quarters] == [
-        ["quarters", "average"],
-        ["average", "quarters"],
+    assert [[part.pooling for part in each.blocks] for each in quarters] == [
+        ["pyramid_2x2", "average"],
+        ["average", "pyramid_2x2"],
     ]
     large = found["larger images"](quarters[1])[0]
-    assert large.parts == ((320, "d", "average"), (320, "c", "quarters"))
+    assert large.blocks == ((320, "d", "average"), (320, "c", "pyramid_2x2"))
     both = found["both sizes"](large)[0]
-    assert both.parts == (*quarters[1].parts, *large.parts)
-    assert found["both sizes"](quarters[1])[0].parts == both.parts  # also if larger images alone were no better
+    assert both.blocks == (*quarters[1].blocks, *large.blocks)
+    assert found["both sizes"](quarters[1])[0].blocks == both.blocks  # also if larger images alone were no better
 
 
 def test_listed_layers_are_there():
     for name in ("tiny_vgg", "tiny_resnet"):
-        classifier = scene_network(load_scenes_stub(), name)
+        classifier = scene_network(Scenes("embedded", (), {}, {}), name)
         assert set(layers_of(classifier)) <= dict(classifier.model.named_modules()).keys()
-
-
-def load_scenes_stub():
-    from captionlab.experiments.scenes.data import Scenes
-
-    return Scenes("embedded", (), {}, {})
 
 
 def test_drawings_are_made_once(tmp_path, monkeypatch):
     monkeypatch.setenv("CAPTIONLAB_DATA", str(tmp_path))
-    monkeypatch.setattr("captionlab.datasets.scenes.make_split", lambda seed: make_split(seed, 1, 1))
+    monkeypatch.setattr("captionlab.datasets.drawn_scenes.make_split", lambda seed: make_split(seed, 1, 1))
     first = load_scenes()
     assert first.source == "embedded"
     assert first.classes == CLASSES
@@ -232,7 +226,7 @@ def test_visual_words_tell_scenes_apart(bank):
     assert rows.shape == (40, 120)
     np.testing.assert_allclose((rows**2).sum(axis=1), 1)
     assert (rows == VisualWords(files, words=30).describe(files)).all()
-    assert np.mean(cross_validated(rows, [rows], labels, scene_classifier())) > 0.4
+    assert np.mean(cross_val_scores(rows, [rows], labels, scene_classifier())) > 0.4
 
 
 # --- the photographs --------------------------------------------------------------------------------------------------

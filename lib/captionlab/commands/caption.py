@@ -16,9 +16,11 @@ from captionlab.captioning.setting_names import OLD_KEYS, OTHER_UNITS
 from captionlab.captioning.settings import DECODER_NAMES, DecoderSettings, RunSettings, TrainingSettings
 from captionlab.commands.options import BEAMS, EXTRA_DATA, SPLIT
 from captionlab.commands.running import user_errors
+from captionlab.common.files import write_atomically
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 RUN = click.argument("run", type=click.Path(path_type=Path))
+FILE = click.Path(path_type=Path, dir_okay=False)
 LENGTH_PENALTY = click.option(
     "--length-penalty",
     type=click.FloatRange(0, 2),
@@ -70,7 +72,7 @@ def _option(each: Field[Any]) -> Callable[..., Any]:
     return click.option(f"--{flag}", type=kind, default=None, metavar=metavar, help=text)
 
 
-@caption.command(cls=CaptionCommand)
+@caption.command(cls=CaptionCommand, short_help="Train a model, or resume a training.")
 @RUN
 @click.option("--config", metavar="NAME|FILE", help=f"{', '.join(packaged_names())}, or a TOML or JSON file.")
 @settings_options
@@ -89,14 +91,14 @@ def train(run: Path, config: str | None, tensorboard: bool, **flags: Any) -> Non
         train_run(settings, run, tensorboard=tensorboard)
 
 
-@caption.command(cls=CaptionCommand)
+@caption.command(cls=CaptionCommand, short_help="BLEU, top-5 accuracy and loss of a model.")
 @RUN
 @click.option("--dataset", metavar="NAME|FOLDER", help="Another dataset than the one it was trained on.")
 @SPLIT
 @EXTRA_DATA
 @BEAMS
 @LENGTH_PENALTY
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write scores and captions there (JSON).")
+@click.option("--json", "json_file", type=FILE, help="Write scores and captions to this JSON file.")
 def evaluate(
     run: Path,
     dataset: str | None,
@@ -104,7 +106,7 @@ def evaluate(
     extra_data: str | None,
     beams: int,
     length_penalty: float,
-    out: Path | None,
+    json_file: Path | None,
 ) -> None:
     """BLEU-1 to BLEU-4, top-5 accuracy and loss of the model in RUN on a split of a dataset."""
     with user_errors():
@@ -114,21 +116,25 @@ def evaluate(
         scores = "  ".join(f"BLEU-{n} {value:.4f}" for n, value in enumerate(result["bleu"], start=1))
         click.echo(f"{result['dataset']} {split}, {result['images']} images, {beams} beams: {scores}")
         click.echo(f"with teacher forcing: top-5 {result['top5']:.4f}, loss {result['loss']:.3f} nats per word")
-        if out:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-            click.echo(f"wrote {out}")
+        if json_file:
+            write_atomically(json_file, (json.dumps(result, indent=1) + "\n").encode())
+            click.echo(f"wrote {json_file}")
 
 
-@caption.command(cls=CaptionCommand)
+@caption.command(cls=CaptionCommand, short_help="Captions of image files.")
 @RUN
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
 @BEAMS
 @LENGTH_PENALTY
 @click.option("--attention", type=click.Path(path_type=Path, file_okay=False), help="Folder for attention figures.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write the captions there (CSV).")
+@click.option("--csv", "csv_file", type=FILE, help="Write the captions to this CSV file.")
 def describe(
-    run: Path, images: tuple[Path, ...], beams: int, length_penalty: float, attention: Path | None, out: Path | None
+    run: Path,
+    images: tuple[Path, ...],
+    beams: int,
+    length_penalty: float,
+    attention: Path | None,
+    csv_file: Path | None,
 ) -> None:
     """Captions for IMAGES, files or folders, by the model in RUN."""
     with user_errors():
@@ -142,9 +148,9 @@ def describe(
             click.echo(f"{found.file}: {found.caption.text}")
             log_prob = round(found.caption.log_prob, 4)
             rows.append({"image": str(found.file), "caption": found.caption.text, "log_prob": log_prob})
-        if out:
-            _write_csv(out, rows)
-            click.echo(f"wrote {out}")
+        if csv_file:
+            _write_csv(csv_file, rows)
+            click.echo(f"wrote {csv_file}")
         if len(rows) < len(files):
             raise click.ClickException(f"{len(files) - len(rows)} of {len(files)} images could not be described")
 

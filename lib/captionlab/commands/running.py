@@ -1,4 +1,4 @@
-"""What the experiments' commands share: where results go, and how a user's mistake is told."""
+"""Running what a command asks for: a user's mistake becomes one line, and the files written are named."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from pathlib import Path
 
 import click
 
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results"), show_default=True
-)
-
 
 @contextmanager
-def said() -> Iterator[None]:
-    """What the user got wrong inside the block is a line, not a traceback."""
+def user_errors() -> Iterator[None]:
+    """Show errors that the user can correct as one line instead of a traceback."""
     from captionlab.datasets.errors import DataError
 
     try:
@@ -24,8 +20,8 @@ def said() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
-def run(function: Callable[..., list[Path]], *arguments: object) -> None:
+def run_experiment(function: Callable[..., list[Path]], *arguments: object) -> None:
     """Call an experiment and name the files it wrote."""
-    with said():
+    with user_errors():
         for path in function(*arguments):
             click.echo(f"wrote {path}")

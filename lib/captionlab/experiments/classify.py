@@ -1,30 +1,28 @@
 """The experiment of Lab 1: what does a pretrained network see in these images?
 
-``captionlab experiment classify --images PATH... --network NAME --weights PATH --out DIR`` calls :func:`run`.
+``captionlab experiment lab1 classify --images PATH --network NAME --weights PATH`` calls :func:`run`.
 """
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 import os
-import shlex
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
-from captionlab.common.provenance import provenance
+from captionlab.common.logs import logger
 from captionlab.convnets.predictions import top_predictions
-from captionlab.datasets.shapes import CLASSES, render
+from captionlab.datasets.drawn_objects import CLASSES, render
+from captionlab.datasets.paths import MIRROR_VARIABLE
+from captionlab.experiments.results import command_line, write_results
 from captionlab.plots.convnets import prediction_grid
-from captionlab.vision.classifiers import EMBEDDED, MIRROR_VARIABLE, Classifier, load_classifier
-from captionlab.vision.images import prepare_image
+from captionlab.vision.classifiers import Classifier, load_classifier
 
 NAME = "lab1_classify"
 SEED = 0
@@ -33,10 +31,12 @@ THUMBNAIL = 128  # pixels: enough to see what it is, too small to stand in for t
 ARCHIVE, ARCHIVE_FOLDER = "hymenoptera_data.zip", "hymenoptera_data/val"
 _TROUBLES = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what PIL raises on bad files
 
+Prediction = list[tuple[str, float]]  # categories and probabilities, most probable first
+
 
 @dataclass(frozen=True)
 class Sample:
-    """An image to classify: its name in the table, its pixels (RGB), and its right class where that is known."""
+    """An image to classify: its name in the table, its pixels (RGB), and its right class if known."""
 
     name: str
     image: Image.Image
@@ -58,11 +58,12 @@ def read_samples(paths: Iterable[Path], limit: int) -> Samples:
     """Read image files, and the images in folders and their subfolders, in the order of their names.
 
     An image in a subfolder of a folder that was given has that subfolder's name as its label, the layout
-    ``torchvision.datasets.ImageFolder`` knows: ``val/bees/1.jpg`` is labeled "bees" where ``val`` was given. Files
-    that hold no readable image are left out and named.
+    ``torchvision.datasets.ImageFolder`` knows: ``val/bees/1.jpg`` is labeled "bees" if ``val`` was given. Files that
+    hold no readable image are left out and named.
 
     Args:
-        limit: at most so many images are read.
+        paths: files and folders.
+        limit: maximum number of images.
 
     Raises:
         FileNotFoundError: if a path does not exist.
@@ -74,7 +75,7 @@ def read_samples(paths: Iterable[Path], limit: int) -> Samples:
 def _files(path: Path) -> Iterator[tuple[str, Path, str | None]]:
     """(name in the table, file, label) of a file, or of the files in a folder."""
     if not path.exists():
-        raise FileNotFoundError(f"no image or folder {path}: give existing paths (--images PATH...)")
+        raise FileNotFoundError(f"no image or folder {path}: give existing paths (--images PATH)")
     if path.is_file():
         yield path.name, path, None
         return
@@ -94,7 +95,7 @@ def mirror_samples(folder: Path, limit: int, seed: int = SEED) -> Samples:
     archive = folder / ARCHIVE
     if not archive.is_file():
         raise FileNotFoundError(
-            f"the mirror that {MIRROR_VARIABLE} names is no folder with {ARCHIVE} in it: give --images PATH..."
+            f"the mirror that {MIRROR_VARIABLE} names is no folder with {ARCHIVE} in it: give --images PATH"
         )
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -111,13 +112,13 @@ def _draw_members(names: list[str], limit: int, rng: np.random.Generator) -> lis
     if not images:
         raise ValueError(f"{ARCHIVE} holds no images under {ARCHIVE_FOLDER}: fetch it again")
     drawn = [rng.permutation([name for name in images if name.split("/")[-2] == one]).tolist() for one in classes]
-    # One of each class in turn, so that any limit gives both.
+    # One of each class in turn, so that any limit gives both classes.
     turns = [members[turn] for turn in range(max(map(len, drawn))) for members in drawn if turn < len(members)]
     return sorted(turns[:limit])
 
 
 def rendered_samples(limit: int, seed: int = SEED) -> Samples:
-    """Draw synthetic images, a different class each as long as there are any."""
+    """Draw synthetic images, each of another class until all classes have one."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(CLASSES)).tolist()
     labels = [CLASSES[order[at % len(order)]] for at in range(limit)]
@@ -151,11 +152,14 @@ def _reason(error: Exception) -> str:
 
 
 def classify(samples: Samples, classifier: Classifier, out: Path, command: str, seed: int | None = None) -> list[Path]:
-    """Predict every image's five most probable categories; write them as a picture, a JSON file and a CSV table.
+    """Predict the five most probable categories of every image; write them as a JSON file, a CSV table and a figure.
 
-    The files are ``lab1_classify.png``, ``.json`` and ``.csv`` in the folder ``out``, which is made if it is missing.
+    The files are ``lab1_classify.json``, ``.csv`` and ``.png`` in the folder ``out``, which is made if it is missing.
 
     Args:
+        samples: the images.
+        classifier: the network.
+        out: the folder.
         command: the command line that gives this result.
         seed: the seed the images were drawn with, None if they were given.
 
@@ -168,17 +172,15 @@ def classify(samples: Samples, classifier: Classifier, out: Path, command: str, 
     if not samples.good:
         bad = "; ".join(f"{name}: {reason}" for name, reason in samples.left_out) or "none was found"
         raise ValueError(f"no image to classify ({bad}): give image files, or folders with some")
-    batch = torch.cat([prepare_image(sample.image, size=classifier.input_size) for sample in samples.good])
-    predictions = [top_predictions(row, classifier.categories, k=5) for row in classifier.scores(batch)]
-    out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"{NAME}{suffix}" for suffix in (".png", ".json", ".csv")]
-    _draw(samples.good, predictions, classifier, paths[0])
-    paths[1].write_text(json.dumps(_record(samples, predictions, classifier, command, seed), indent=1) + "\n", "utf-8")
-    _write_csv(samples.good, predictions, paths[2])
-    return paths
+    batch = classifier.preprocessing.batch(sample.image for sample in samples.good)
+    predictions = [top_predictions(row, list(classifier.categories), k=5) for row in classifier.logits(batch)]
+    rows = [_table_row(sample, prediction) for sample, prediction in zip(samples.good, predictions, strict=True)]
+    record = _record(samples, predictions, classifier)
+    figures = {"": _draw(samples.good, predictions, classifier)}
+    return write_results(out, NAME, rows, figures, record, command=command, seed=seed)
 
 
-def _draw(samples: list[Sample], predictions: list, classifier: Classifier, path: Path) -> None:
+def _draw(samples: list[Sample], predictions: list[Prediction], classifier: Classifier) -> Figure:
     thumbnails = []
     for sample in samples:
         thumbnail = sample.image.copy()
@@ -186,10 +188,8 @@ def _draw(samples: list[Sample], predictions: list, classifier: Classifier, path
         thumbnails.append(np.asarray(thumbnail))
     titles = [sample.label or Path(sample.name).name[:24] for sample in samples]
     labels = [_category(sample.label, classifier.categories) for sample in samples]
-    picture = prediction_grid(
-        thumbnails, predictions, titles, labels, title=classifier.describe().replace("), ", ")\n", 1)
-    )
-    picture.savefig(path, metadata={"Software": None})
+    title = classifier.describe().replace("), ", ")\n", 1)
+    return prediction_grid(thumbnails, predictions, titles, labels, title=title)
 
 
 def _category(label: str | None, categories: tuple[str, ...]) -> str | None:
@@ -197,7 +197,7 @@ def _category(label: str | None, categories: tuple[str, ...]) -> str | None:
     return next((name for name in (label, (label or "").removesuffix("s")) if name in categories), None)
 
 
-def _record(samples: Samples, predictions: list, classifier: Classifier, command: str, seed: int | None) -> dict:
+def _record(samples: Samples, predictions: list[Prediction], classifier: Classifier) -> dict:
     images = [
         {
             "file": sample.name,
@@ -208,26 +208,28 @@ def _record(samples: Samples, predictions: list, classifier: Classifier, command
     ]
     left_out = [{"file": name, "reason": reason} for name, reason in samples.left_out]
     about = {"network": classifier.name, "weights": classifier.weights_source, "input_size": classifier.input_size}
-    return {**about, "images": images, "left_out": left_out, **provenance(command, seed)}
+    return {**about, "images": images, "left_out": left_out}
 
 
-def _write_csv(samples: list[Sample], predictions: list, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        ranks = range(1, 1 + len(predictions[0]))
-        table.writerow(["file", "label", *(f"{what} {rank}" for rank in ranks for what in ("category", "probability"))])
-        for sample, prediction in zip(samples, predictions, strict=True):
-            cells = [cell for name, p in prediction for cell in (name, f"{p:.4f}")]
-            table.writerow([sample.name, sample.label or "", *cells])
+def _table_row(sample: Sample, prediction: Prediction) -> dict[str, str]:
+    row = {"file": sample.name, "label": sample.label or ""}
+    for rank, (category, probability) in enumerate(prediction, start=1):
+        row |= {f"category {rank}": category, f"probability {rank}": f"{probability:.4f}"}
+    return row
 
 
 def run(
     images: list[Path], network: str | None, weights: Path | None, out: Path, limit: int = 8, seed: int = SEED
 ) -> list[Path]:
-    """The experiment as the command line calls it (see :func:`classify`); prints what it takes and leaves out.
+    """The experiment as the command line calls it (see :func:`classify`).
 
-    Without images: bees and ants from the folder ``CAPTIONLAB_MIRROR`` names, or else, for the embedded networks,
-    synthetic images.
+    Args:
+        images: files and folders. Without any: bees and ants from the folder ``CAPTIONLAB_MIRROR`` names, or else, for
+            the embedded networks, synthetic images.
+        network, weights: see :func:`captionlab.vision.classifiers.load_classifier`.
+        out: folder for the files, made if missing.
+        limit: maximum number of images.
+        seed: of the images that are drawn.
 
     Returns:
         The files written.
@@ -246,23 +248,16 @@ def run(
     classifier = load_classifier(network, weights)
     if not drawn:
         samples = read_samples(images, limit)
-    elif classifier.name in EMBEDDED:
+    elif classifier.is_embedded:
         samples = rendered_samples(limit, seed)
     elif mirror:
         samples = mirror_samples(Path(mirror), limit, seed)
     else:
-        raise ValueError(f"{classifier.name} knows ImageNet's classes: give photographs (--images PATH...)")
-    print(classifier.describe())
+        raise ValueError(f"{classifier.name} knows ImageNet's classes: give photographs (--images PATH)")
+    logger.info("%s", classifier.describe())
     for name, reason in samples.left_out:
-        print(f"left out {name}: {reason}")
-    command = _command(images, network, weights, limit, mirrored=bool(mirror))
+        logger.warning("left out %s: %s", name, reason)
+    paths = [Path(path).name or "." for path in images]
+    file = Path(weights).name if weights else None
+    command = command_line("lab1", "classify", images=paths, network=network, weights=file, limit=limit)
     return classify(samples, classifier, out, command, seed if drawn else None)
-
-
-def _command(images: list[Path], network: str | None, weights: Path | None, limit: int, mirrored: bool) -> str:
-    words = ["captionlab", "experiment", "classify"]
-    words += ["--images", *(Path(path).name or "." for path in images)] if images else []
-    words += ["--network", network] if network else []
-    words += ["--weights", Path(weights).name] if weights else []
-    words += ["--limit", str(limit), "--out", "results"]
-    return (f"{MIRROR_VARIABLE}=MIRROR " if mirrored else "") + shlex.join(words)

@@ -1,26 +1,26 @@
-"""Results of captioning experiments as files: all numbers (JSON), a table (CSV), a figure (PNG)."""
+"""Results of captioning runs as rows of a table, with the mean and the standard deviation over the seeds."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
-from matplotlib.figure import Figure
+from captionlab.common.provenance import device_name
+from captionlab.experiments.results import write_results
+from captionlab.plots.captioning import curves_figure
+from captionlab.plots.training import method_bars
 
-from captionlab.common.provenance import device, provenance, readable
-from captionlab.plots.captioning import BLUE, GRAY, ORANGE, curves_figure
 
-
-def as_row(variant: str, seed: int, history: list[dict], scores: dict) -> dict:
-    """A run's numbers: BLEU of captions written freely, loss and top-5 with the true words given; its epochs."""
+def as_row(variant: str, seed: int, history: list[dict], scores: dict) -> dict[str, Any]:
+    """Numbers of one run: BLEU of generated captions, loss and top-5 accuracy with teacher forcing, its epochs."""
     best = max(history, key=lambda epoch: epoch["dev_bleu4"])
     lowest = min(history, key=lambda epoch: epoch["dev_loss"])
     return {
         "variant": variant,
         "seed": seed,
-        **{f"bleu{n}": value for n, value in enumerate(scores["bleu"], start=1)},
+        **bleu_columns(scores),
         "top5": scores["top5"],
         "loss": scores["loss"],
         "parameters": scores["parameters"],
@@ -33,69 +33,55 @@ def as_row(variant: str, seed: int, history: list[dict], scores: dict) -> dict:
     }
 
 
-def summary(rows: Sequence[dict]) -> list[dict]:
-    """A row a variant: each number's mean over the seeds, and the spread of BLEU-4 (sample standard deviation)."""
+def bleu_columns(scores: Mapping[str, Any]) -> dict[str, float]:
+    """BLEU-1 to BLEU-4 as columns ``bleu1`` to ``bleu4``."""
+    return {f"bleu{n}": value for n, value in enumerate(scores["bleu"], start=1)}
+
+
+def summarize(rows: Sequence[dict]) -> list[dict]:
+    """One row per variant: the mean of each number over the seeds, and the sample standard deviation of BLEU-4."""
     found = []
     for variant in dict.fromkeys(row["variant"] for row in rows):
-        mine = [row for row in rows if row["variant"] == variant]
-        numbers = [name for name, value in mine[0].items() if isinstance(value, (int, float)) and name != "seed"]
-        line = {"variant": variant, "runs": len(mine), **{name: mean(row[name] for row in mine) for name in numbers}}
-        line["bleu4_spread"] = stdev(row["bleu4"] for row in mine) if len(mine) > 1 else None
+        runs = [row for row in rows if row["variant"] == variant]
+        numbers = [name for name, value in runs[0].items() if isinstance(value, (int, float)) and name != "seed"]
+        line = {"variant": variant, "runs": len(runs), **{name: mean(run[name] for run in runs) for name in numbers}}
+        line["bleu4_spread"] = stdev(run["bleu4"] for run in runs) if len(runs) > 1 else None
         found.append(line)
     return found
 
 
-def write_results(
-    name: str, rows: Sequence[dict], about: dict, command: str, out: Path, seed: int | None = None
+def write_runs(
+    out: Path,
+    name: str,
+    runs: Sequence[dict],
+    record: Mapping[str, Any],
+    command: str,
+    seed: int | None = None,
+    curves: Mapping[str, Sequence[dict]] | None = None,
 ) -> list[Path]:
-    """Results of runs: NAME.json, NAME.csv (a line a variant), NAME.png, and the runs' curves where there are some."""
-    lines = summary(rows)
-    figure = bars_figure(lines, rows, about["question"], about.get("split", "dev"))
-    seeds = sorted({row["seed"] for row in rows if "seed" in row}) if seed is None else [seed]
-    paths = write_table(name, lines, {**about, "seeds": seeds, "runs": list(rows)}, command, out, figure, seeds[0])
-    if "history" in rows[0]:
-        paths.append(out / f"{name}_curves.png")
-        first = {row["variant"]: row["history"] for row in reversed(rows)}
-        curves_figure(dict(reversed(first.items())), about["question"]).savefig(paths[-1], dpi=110)
-    return paths
+    """Write the results of runs: a table with one row per variant, their BLEU-4 as bars, and curves of training.
 
-
-def write_table(
-    name: str, lines: Sequence[dict], about: dict, command: str, out: Path, figure: Figure, seed: int
-) -> list[Path]:
-    """Write NAME.json, NAME.csv and NAME.png; returns their paths."""
-    out.mkdir(parents=True, exist_ok=True)
-    record = {**about, "table": list(lines), **provenance(f"{command} --out results", seed, device())}
-    paths = [out / f"{name}{ending}" for ending in (".json", ".csv", ".png")]
-    paths[0].write_text(readable(record), encoding="utf-8")
-    with paths[1].open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=list(lines[0]))
-        table.writeheader()
-        table.writerows({key: _short(value) for key, value in line.items()} for line in lines)
-    figure.savefig(paths[2], dpi=110)
-    return paths
-
-
-def bars_figure(lines: Sequence[dict], rows: Sequence[dict], title: str, split: str = "dev") -> Figure:
-    """BLEU-4 of each variant as a bar, and each run as a point."""
-    figure = Figure(figsize=(8, 1.3 + 0.42 * len(lines)), layout="constrained")
-    axes = figure.subplots()
-    places = {line["variant"]: place for place, line in enumerate(lines)}
-    axes.barh(list(places.values()), [line["bleu4"] for line in lines], color=BLUE, alpha=0.85, height=0.6)
-    axes.plot([row["bleu4"] for row in rows], [places[row["variant"]] for row in rows], "o", color=ORANGE, markersize=5)
-    for line in lines:
-        axes.annotate(f"  {line['bleu4']:.4f}", (max(row["bleu4"] for row in rows if row["variant"] == line["variant"]),
-                      places[line["variant"]]), va="center", color="black", fontsize=9)  # fmt: skip
-    axes.set_yticks(list(places.values()), list(places))
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * max(row["bleu4"] for row in rows) or 1)
-    axes.set_xlabel(f"BLEU-4, {split} (a point a run)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    axes.xaxis.label.set_color(GRAY)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    return figure
-
-
-def _short(value):
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+    Args:
+        out, name: see :func:`captionlab.experiments.results.write_results`.
+        runs: one row per run, with ``variant``, ``bleu4`` and, if there were several, ``seed``. If they have a
+            ``history``, that of the first run of each variant is drawn.
+        record: what the JSON file holds besides; ``question`` is the figure's title, ``split`` what was scored.
+        command: the command line that gives the same numbers.
+        seed: by default the first seed of the runs.
+        curves: histories to draw instead of those of the runs.
+    """
+    first_runs: dict[str, Sequence[dict]] = {}
+    for run in runs:
+        if "history" in run:
+            first_runs.setdefault(run["variant"], run["history"])
+    curves = curves or first_runs
+    table = summarize(runs)
+    seeds = sorted({run["seed"] for run in runs if "seed" in run}) if seed is None else [seed]
+    scores = {line["variant"]: [run["bleu4"] for run in runs if run["variant"] == line["variant"]] for line in table}
+    limits = (0.0, 1.15 * max(max(values) for values in scores.values()) or 1.0)
+    xlabel = f"BLEU-4, {record.get('split', 'dev')} (one dot per run)"
+    figures = {"": method_bars(scores, record["question"], None, xlabel=xlabel, limits=limits, digits=4)}
+    if curves:
+        figures["_curves"] = curves_figure(curves, record["question"])
+    full = {**record, "seeds": seeds, "runs": list(runs), "table": table}
+    return write_results(out, name, table, figures, full, command=command, seed=seeds[0], device=device_name())

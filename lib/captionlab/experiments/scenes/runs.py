@@ -1,4 +1,4 @@
-"""Lab 2's experiments, as ``captionlab experiment scenes...`` calls them; each writes a JSON, a CSV and a PNG file.
+"""Lab 2's experiments, as ``captionlab experiment lab2`` runs them; each writes a JSON, a CSV and a PNG file.
 
 Everything that is chosen or compared is compared by five-fold cross-validation on the training images. No choice is
 made on the test images: :func:`run_scenes` (the lab's plain recipe) and :func:`run_best` (when all is chosen) report
@@ -7,173 +7,181 @@ their accuracy.
 
 from __future__ import annotations
 
-import csv
-import json
-import os
-import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 
-from captionlab.common.provenance import cores, provenance
-from captionlab.experiments.scenes.choices import (
-    SEED,
-    Block,
-    Description,
-    climb,
-    cross_validated,
-    describe,
-    tested,
-)
+from captionlab.common.logs import logger
+from captionlab.common.progress import track
+from captionlab.common.provenance import available_cores
+from captionlab.experiments.results import command_line, write_results
 from captionlab.experiments.scenes.data import FeatureBank, Scenes, layers_of, load_scenes, scene_network
-from captionlab.plots.scenes import draw_bars, draw_confusion, draw_curve, draw_steps
+from captionlab.experiments.scenes.feature_search import SEED, cross_val_scores, greedy_search, test
+from captionlab.experiments.scenes.feature_specs import FeatureBlock, FeatureSpec, compute_features, l2_normalize
+from captionlab.experiments.scenes.heads import compare_heads
+from captionlab.plots.scenes import confusion_with_accuracies, search_steps
+from captionlab.plots.transfer import accuracy_curve, cost_comparison
 from captionlab.transfer.confusion import accuracy_by_class, confusion_matrix
 from captionlab.transfer.svm import scene_classifier
 from captionlab.transfer.visual_words import VisualWords
-from captionlab.vision.classifiers import EMBEDDED, MIRROR_VARIABLE, Classifier, load_classifier
-from captionlab.vision.extraction import Recipe, prepare, run
+from captionlab.vision.classifiers import Classifier, load_classifier
+from captionlab.vision.extraction import ExtractionConfig, FeatureExtractor
+from captionlab.vision.networks import EMBEDDED_NETWORKS
 
 CANDIDATES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)
 COMPONENTS = (16, 32, 64, 128, 256, 512)
 NETWORKS = ("vgg16", "resnet18", "resnet50", "mobilenet_v2")
 TIMED = 48  # images on which the speed of extraction is measured
-COSTS = (
-    ("features", "features"),
-    ("extract_ms", "extraction, ms an image"),
-    ("train_seconds", "training, s"),
-)
+COSTS = {"features": "features", "extraction, ms per image": "extract_ms", "training, s": "train_seconds"}
+HELD_OUT = "accuracy, 5-fold cross-validation"
 
 
 # --- the experiments --------------------------------------------------------------------------------------------------
 
 
-def run_scenes(out: Path, data: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
+def run_scenes(out: Path, dataset: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
     """The lab's recipe: the features before the classification layer, L2-normalized, LinearSVC(C=1); test accuracy.
 
     Args:
         out: folder for the files, made if missing.
-        data: see :func:`captionlab.experiments.scenes.data.load_scenes`.
+        dataset: see :func:`captionlab.experiments.scenes.data.load_scenes`.
         network: by default MobileNetV2 for photographs, the embedded ``tiny_resnet`` for drawings.
-        progress: show progress bars.
+        progress: show how far it has come.
 
     Returns:
         The files written: ``lab2_scenes.json``, ``.csv`` and ``.png`` (``lab2_scenes_embedded...`` for drawings).
 
     Raises:
-        FileNotFoundError, ValueError, DataError: if data or network are not there, or do not fit.
+        FileNotFoundError, ValueError, DataError: if data or network are not there, or do not fit each other.
     """
-    bank = open_bank(data, network, progress)
-    description = Description((Block(bank.classifier.input_size, layers_of(bank.classifier)[-1]),))
-    predictions, seconds = tested(bank, description)
-    result = _result(bank.scenes, predictions)
+    bank = open_bank(dataset, network, progress)
+    spec = _plain_spec(bank)
+    predictions, seconds = test(bank, spec)
+    result = _test_result(bank.scenes, predictions)
     result |= {
-        "description": description.words(),
-        "features": describe(bank, "train", description).shape[1],
-        "extract_ms": _milliseconds(bank, description.parts[0].layer, description.parts[0].size),
+        "description": str(spec),
+        "features": compute_features(bank, "train", spec).shape[1],
+        "extract_ms": _extraction_ms(bank, spec.blocks[0].layer, spec.blocks[0].size),
         "train_seconds": round(seconds, 2),
     }
-    title = f"{bank.classifier.name}, {named(bank.scenes)}: {result['accuracy']:.1%} of {len(predictions)} test images"
-    name = name_for("lab2_scenes", bank.scenes)
-    draw_confusion(np.array(result["confusion"]), bank.scenes.classes, title, out / f"{name}.png")
-    return write(out, name, result, _class_rows(bank.scenes, result), bank, command_line("scenes", data, network))
+    title = f"{_titled(bank)}: {result['accuracy']:.1%} of {len(predictions)} test images"
+    figure = confusion_with_accuracies(np.array(result["confusion"]), bank.scenes.classes, title)
+    command = command_line("lab2", "scenes", dataset=dataset, network=network)
+    return _write(out, "lab2_scenes", result, _class_rows(bank.scenes, result), {"": figure}, bank, command)
 
 
-def run_layers(out: Path, data: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
+def run_layers(out: Path, dataset: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
     """Features of every listed layer: accuracy, size, extraction time of a network cut there, training time."""
-    bank = open_bank(data, network, progress)
+    bank = open_bank(dataset, network, progress)
     size, rows = bank.classifier.input_size, []
-    for layer in layers_of(bank.classifier):
-        rows.append(_row(layer, bank.get("train", size, layer), bank.scenes, _milliseconds(bank, layer, size)))
-    name = name_for("lab2_layers", bank.scenes)
-    draw_bars(rows, f"Layers of {bank.classifier.name}, {named(bank.scenes)}", out / f"{name}.png", COSTS)
-    return write(out, name, {"rows": rows}, rows, bank, command_line("scenes-layers", data, network))
+    for layer in track(layers_of(bank.classifier), "comparing layers", unit="layers", progress=progress):
+        milliseconds = _extraction_ms(bank, layer, size)
+        rows.append(_row(layer, bank.get("train", size, layer), bank.scenes, milliseconds))
+    figure = _cost_figure(rows, f"Layers of {_titled(bank)}", COSTS)
+    command = command_line("lab2", "layers", dataset=dataset, network=network)
+    return _write(out, "lab2_layers", {"rows": rows}, rows, {"": figure}, bank, command)
 
 
-def run_networks(out: Path, data: str | None = None, progress: bool = True) -> list[Path]:
-    """The last features of every network whose weights are here, beside a bag of visual words."""
-    scenes, rows = load_scenes(data), []
-    for classifier in _available():
+def run_networks(out: Path, dataset: str | None = None, progress: bool = True) -> list[Path]:
+    """The last features of every network whose weights are here, and a bag of visual words."""
+    scenes, rows = load_scenes(dataset), []
+    for classifier in track(_available(), "comparing networks", unit="networks", progress=progress):
         bank = FeatureBank(scenes, classifier, progress=progress)
         layer, size = layers_of(classifier)[-1], classifier.input_size
-        row = _row(
-            f"{classifier.name}, {size} px", bank.get("train", size, layer), scenes, _milliseconds(bank, layer, size)
-        )
+        name = f"{classifier.name}, {size} px"
+        row = _row(name, bank.last_layer("train"), scenes, _extraction_ms(bank, layer, size))
         parameters = sum(parameter.numel() for parameter in classifier.model.parameters())
         rows.append({**row, "megaparameters": round(parameters / 1e6, 2), "weights": classifier.weights_source})
     rows.append(_visual_words_row(scenes))
-    name = name_for("lab2_networks", scenes)
-    costs = (("megaparameters", "parameters, million"), *COSTS[1:])
-    draw_bars(rows, f"Features for a linear SVM, {named(scenes)}", out / f"{name}.png", costs)
-    return write(
-        out, name, {"rows": rows, "data": scenes.source}, rows, None, command_line("scenes-networks", data, None)
-    )
+    costs = {"parameters, million": "megaparameters", **{name: key for name, key in COSTS.items() if key != "features"}}
+    figure = _cost_figure(rows, f"Features for a linear SVM, {display_name(scenes)}", costs)
+    record = {"rows": rows, "data": scenes.source}
+    command = command_line("lab2", "networks", dataset=dataset)
+    return _write(out, result_name("lab2_networks", scenes), record, rows, {"": figure}, None, command)
 
 
-def run_c(out: Path, data: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
+def run_c(out: Path, dataset: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
     """The SVM's C: accuracy and training time."""
-    bank = open_bank(data, network, progress)
-    features = bank.get("train", bank.classifier.input_size, layers_of(bank.classifier)[-1])
-    rows = [{"C": C, **_row(f"C={C:g}", features, bank.scenes, None, C)} for C in CANDIDATES]
+    bank = open_bank(dataset, network, progress)
+    features, rows = bank.last_layer("train"), []
+    for C in track(CANDIDATES, "comparing values of C", unit="values", progress=progress):
+        rows.append({"C": C, **_row(f"C={C:g}", features, bank.scenes, None, C)})
     top = max(row["cv_accuracy"] for row in rows)
     best = min(row["C"] for row in rows if row["cv_accuracy"] == top)
-    name = name_for("lab2_c", bank.scenes)
-    title = f"C of the SVM on {bank.classifier.name}'s features, {named(bank.scenes)}: best {best:g}"
-    draw_curve(rows, "C", "C", title, out / f"{name}.png")
-    return write(out, name, {"best": best, "rows": rows}, rows, bank, command_line("scenes-c", data, network))
+    figure = _curve_figure(rows, "C", f"C of the SVM, {_titled(bank)}: best {best:g}", best)
+    command = command_line("lab2", "c", dataset=dataset, network=network)
+    return _write(out, "lab2_c", {"best": best, "rows": rows}, rows, {"": figure}, bank, command)
 
 
-def run_pca(out: Path, data: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
+def run_pca(out: Path, dataset: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
     """Fewer dimensions before the SVM: accuracy against time. The projection is fitted within each fold."""
-    bank = open_bank(data, network, progress)
-    features = bank.get("train", bank.classifier.input_size, layers_of(bank.classifier)[-1])
-    features = features / np.linalg.norm(features, axis=1, keepdims=True)
+    bank = open_bank(dataset, network, progress)
+    features = l2_normalize(bank.last_layer("train"))
     limit = min(int(len(features) * 0.8), features.shape[1])
-    rows = []
-    for components in [count for count in COMPONENTS if count < limit]:
-        row = _row(f"{components} components", features, bank.scenes, None, components=components)
-        rows.append({"components": components, **row, "features": components})
+    counts, rows = [count for count in COMPONENTS if count < limit], []
+    for count in track(counts, "comparing numbers of components", unit="numbers", progress=progress):
+        row = _row(f"{count} components", features, bank.scenes, None, components=count)
+        rows.append({"components": count, **row, "features": count})
     rows.append({"components": features.shape[1], **_row("all, no PCA", features, bank.scenes, None)})
-    name = name_for("lab2_pca", bank.scenes)
-    title = f"PCA before the SVM, {bank.classifier.name}, {named(bank.scenes)} (rightmost: all features, no PCA)"
-    draw_curve(rows, "components", "components", title, out / f"{name}.png")
-    return write(out, name, {"rows": rows}, rows, bank, command_line("scenes-pca", data, network))
+    title = f"PCA before the SVM, {_titled(bank)} (rightmost: all features, no PCA)"
+    command = command_line("lab2", "pca", dataset=dataset, network=network)
+    figure = _curve_figure(rows, "components", title)
+    return _write(out, "lab2_pca", {"rows": rows}, rows, {"": figure}, bank, command)
 
 
-def run_best(out: Path, data: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
-    """Step by step to a better description of an image, chosen on the training images alone.
+def run_heads(out: Path, dataset: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
+    """An SVM, a new last layer, and a fine-tuned network (see `compare_heads`)."""
+    bank = open_bank(dataset, network, progress)
+    rows = compare_heads(bank, progress)
+    title = f"{_titled(bank)}: SVM, or the network's own last layer?"
+    drawn = [{**row, "cv_accuracy": row["accuracy"], "cv_spread": 0} for row in rows]
+    costs = {"parameters trained": "trained", "training, s": "train_seconds"}
+    figure = _cost_figure(drawn, title, costs, "accuracy on one of five folds of the training images")
+    command = command_line("lab2", "head", dataset=dataset, network=network)
+    return _write(out, "lab2_head", {"rows": rows}, rows, {"": figure}, bank, command)
+
+
+def run_best(out: Path, dataset: str | None = None, network: str | None = None, progress: bool = True) -> list[Path]:
+    """Step by step to better features of an image, chosen on the training images alone.
 
     No choice is made on the test images: their accuracy is reported for the first and the last step, at the end.
     """
-    bank = open_bank(data, network, progress)
-    size = bank.classifier.input_size
-    larger = round(size * 10 / 7 / 16) * 16  # 224 -> 320, 64 -> 96
-    rows, best = climb(bank, larger)
-    start = Description((Block(size, layers_of(bank.classifier)[-1]),))
-    plain, _ = tested(bank, start)
-    predictions, seconds = tested(bank, best)
-    result = _result(bank.scenes, predictions)
-    tests = [("plain", round(float((plain == bank.scenes.labels["test"]).mean()), 4)), ("best", result["accuracy"])]
-    result |= {"description": best.words(), "train_seconds": round(seconds, 2), "test_accuracy_plain": tests[0][1]}
+    bank = open_bank(dataset, network, progress)
+    larger = round(bank.classifier.input_size * 10 / 7 / 16) * 16  # 224 -> 320, 64 -> 96
+    rows, best = greedy_search(bank, larger)
+    plain, _ = test(bank, _plain_spec(bank))
+    predictions, seconds = test(bank, best)
+    result = _test_result(bank.scenes, predictions)
+    plain_accuracy = round(float((plain == bank.scenes.labels["test"]).mean()), 4)
+    result |= {"description": str(best), "train_seconds": round(seconds, 2), "test_accuracy_plain": plain_accuracy}
     result["steps"] = [_rounded(row) for row in rows]
-    name = name_for("lab2_best", bank.scenes)
-    title = f"{bank.classifier.name}, {named(bank.scenes)}"
-    draw_steps(rows, tests, title, out / f"{name}.png")
-    title = f"{title}, best description: {result['accuracy']:.1%} of {len(predictions)} test images"
-    draw_confusion(np.array(result["confusion"]), bank.scenes.classes, title, out / f"{name}_confusion.png")
-    written = write(out, name, result, result["steps"], bank, command_line("scenes-best", data, network))
-    return [*written, out / f"{name}_confusion.png"]
+    tests = f"plain: {plain_accuracy:.4f};  best: {result['accuracy']:.4f}"
+    title = f"{_titled(bank)}, best features: {result['accuracy']:.1%} of {len(predictions)} test images"
+    figures = {
+        "": search_steps(rows, f"{_titled(bank)}\ntest images, on which no choice was made:  {tests}"),
+        "_confusion": confusion_with_accuracies(np.array(result["confusion"]), bank.scenes.classes, title),
+    }
+    command = command_line("lab2", "best", dataset=dataset, network=network)
+    return _write(out, "lab2_best", result, result["steps"], figures, bank, command)
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------
 
 
-def open_bank(data: str | None, network: str | None, progress: bool) -> FeatureBank:
-    scenes = load_scenes(data)
+def open_bank(dataset: str | None, network: str | None, progress: bool) -> FeatureBank:
+    """The features of the images and the network asked for, see :func:`run_scenes`."""
+    scenes = load_scenes(dataset)
     return FeatureBank(scenes, scene_network(scenes, network), progress=progress)
+
+
+def _plain_spec(bank: FeatureBank) -> FeatureSpec:
+    return FeatureSpec((FeatureBlock(bank.classifier.input_size, layers_of(bank.classifier)[-1]),))
 
 
 def _available() -> list[Classifier]:
@@ -182,40 +190,40 @@ def _available() -> list[Classifier]:
         try:
             found.append(load_classifier(name))
         except FileNotFoundError:
-            print(f"{name}: no weights here, left out")
-    return [*found, *(load_classifier(name) for name in EMBEDDED)]
+            logger.warning("%s: left out, its weights are not here", name)
+    return [*found, *(load_classifier(name) for name in EMBEDDED_NETWORKS)]
 
 
 def _row(
-    name: str, features: np.ndarray, scenes: Scenes, milliseconds: float | None, C: float = 1.0, components: int = 0
+    name: str, X: np.ndarray, scenes: Scenes, milliseconds: float | None, C: float = 1.0, components: int = 0
 ) -> dict:
-    """A line of a table: cross-validated accuracy, and the seconds to train once on all training images."""
-    labels, classifier = scenes.labels["train"], scene_classifier(C)
+    """A row of a table: cross-validated accuracy, and the seconds to train once on all training images."""
+    y, classifier = scenes.labels["train"], scene_classifier(C)
     if components:
         classifier = make_pipeline(PCA(components, random_state=SEED), classifier)
-    folds = cross_validated(features, [features], labels, classifier)
+    scores = cross_val_scores(X, [X], y, classifier)
     begin = time.perf_counter()
-    classifier.fit(features, labels)
+    classifier.fit(X, y)
     return {
         "name": name,
-        "features": features.shape[1],
-        "cv_accuracy": round(float(np.mean(folds)), 4),
-        "cv_spread": round(float(np.std(folds)), 4),
+        "features": X.shape[1],
+        "cv_accuracy": round(float(np.mean(scores)), 4),
+        "cv_spread": round(float(np.std(scores)), 4),
         "extract_ms": milliseconds,
         "train_seconds": round(time.perf_counter() - begin, 2),
     }
 
 
-def _milliseconds(bank: FeatureBank, layer: str, size: int) -> float:
-    """Milliseconds an image, files to features, on all cores, of the network cut at a layer; the best of three."""
+def _extraction_ms(bank: FeatureBank, layer: str, size: int) -> float:
+    """Milliseconds per image, files to features, on all cores, of the network cut at a layer; the best of three."""
     files = bank.scenes.files["train"][:: max(1, len(bank.scenes.files["train"]) // TIMED)][:TIMED]
-    recipe = Recipe((layer,), size)
-    network = prepare(bank.classifier.model, recipe)
-    run(network, files[:8], recipe, progress=False)
+    config = ExtractionConfig((layer,), bank.classifier.preprocessing.with_size(size))
+    extractor = FeatureExtractor(bank.classifier.model, config)
+    extractor(files[:8])
     times = []
     for _ in range(3):
         begin = time.perf_counter()
-        run(network, files, recipe, progress=False)
+        extractor(files)
         times.append(time.perf_counter() - begin)
     return round(1000 * min(times) / len(files), 2)
 
@@ -230,7 +238,7 @@ def _visual_words_row(scenes: Scenes) -> dict:
     return {**row, "megaparameters": None, "weights": "dictionary of 400 words from the training images"}
 
 
-def _result(scenes: Scenes, predictions: np.ndarray) -> dict:
+def _test_result(scenes: Scenes, predictions: np.ndarray) -> dict[str, Any]:
     confusion = confusion_matrix(scenes.labels["test"], predictions, len(scenes.classes))
     by_class = accuracy_by_class(confusion)
     return {
@@ -251,36 +259,52 @@ def _class_rows(scenes: Scenes, result: dict) -> list[dict]:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def name_for(name: str, scenes: Scenes) -> str:
+def result_name(name: str, scenes: Scenes) -> str:
+    """What the files' names start with: results of other images than 15-Scene say of which."""
     return name if scenes.source == "scene15" else f"{name}_{scenes.source}"
 
 
-def named(scenes: Scenes) -> str:
+def display_name(scenes: Scenes) -> str:
+    """The images' name in a title."""
     return {"scene15": "15-Scene", "embedded": "drawn scenes"}.get(scenes.source, scenes.source)
+
+
+def _titled(bank: FeatureBank) -> str:
+    return f"{bank.classifier.name}, {display_name(bank.scenes)}"
 
 
 def _rounded(row: dict) -> dict:
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 
 
-def command_line(name: str, data: str | None, network: str | None) -> str:
-    options = [*(["--data", str(data)] if data else []), *(["--network", network] if network else [])]
-    mirrored = f"{MIRROR_VARIABLE}=MIRROR " if os.environ.get(MIRROR_VARIABLE) else ""
-    return mirrored + shlex.join(["captionlab", "experiment", name, *options, "--out", "results"])
+def _cost_figure(rows: Sequence[dict], title: str, costs: dict[str, str], xlabel: str = HELD_OUT) -> Figure:
+    names, accuracies, spreads = ([row[key] for row in rows] for key in ("name", "cv_accuracy", "cv_spread"))
+    columns = {label: [row[key] for row in rows] for label, key in costs.items()}
+    return cost_comparison(names, accuracies, spreads, columns, title, xlabel)
 
 
-def write(
-    out: Path, name: str, result: dict, rows: Sequence[dict], bank: FeatureBank | None, command: str
+def _curve_figure(rows: Sequence[dict], key: str, title: str, chosen: float | None = None) -> Figure:
+    values, accuracies, spreads, seconds = (
+        [row[column] for row in rows] for column in (key, "cv_accuracy", "cv_spread", "train_seconds")
+    )
+    spread = {HELD_OUT: spreads}
+    return accuracy_curve(
+        values, {HELD_OUT: accuracies}, key, spreads=spread, chosen=chosen, seconds=seconds, title=title
+    )
+
+
+def _write(
+    out: Path,
+    name: str,
+    result: dict,
+    rows: Sequence[dict],
+    figures: Mapping[str, Figure],
+    bank: FeatureBank | None,
+    command: str,
 ) -> list[Path]:
-    about = {"cores": cores()}
+    about: dict[str, Any] = {"cores": available_cores()}
     if bank is not None:
+        name = result_name(name, bank.scenes)
         about = {"data": bank.scenes.source, "network": bank.classifier.name, "weights": bank.classifier.weights_source}
         about["images"] = {split: len(files) for split, files in bank.scenes.files.items()}
-    out.mkdir(parents=True, exist_ok=True)
-    record = {**about, **result, **provenance(command, SEED)}
-    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    with (out / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=list(rows[0]), extrasaction="ignore")
-        table.writeheader()
-        table.writerows(rows)
-    return [out / f"{name}{suffix}" for suffix in (".json", ".csv", ".png")]
+    return write_results(out, name, rows, figures, {**about, **result}, command=command, seed=SEED)

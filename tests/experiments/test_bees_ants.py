@@ -13,14 +13,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from captionlab.commands.insects import insects as insects_command
-from captionlab.commands.insects import insects_networks
-from captionlab.datasets import insects as drawings
-from captionlab.experiments.insects import methods as insect_methods
-from captionlab.experiments.insects.data import load_insects
-from captionlab.experiments.insects.methods import METHODS, Bench, fine_tuned, frozen_head, frozen_svm
-from captionlab.experiments.insects.recipes import RECIPES, Recipe, recipe_for
-from captionlab.experiments.insects.runs import compare_methods, compare_networks
+from captionlab.cli import main
+from captionlab.datasets import drawn_bees_ants as drawings
+from captionlab.experiments.bees_ants import methods as bees_ants_methods
+from captionlab.experiments.bees_ants.data import load_bees_ants
+from captionlab.experiments.bees_ants.methods import METHODS, MethodContext, fine_tuned, frozen_head, frozen_svm
+from captionlab.experiments.bees_ants.recipes import RECIPES, Recipe, recipe_for
+from captionlab.experiments.bees_ants.runs import compare_methods, compare_networks
 from captionlab.transfer.baselines import forest
 from captionlab.vision.embedded import tiny_resnet
 
@@ -52,12 +51,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_images_from_a_folder(folder: Path):
-    insects = load_insects(folder)
-    assert (len(insects.train), len(insects.test)) == (24, 10)
-    assert insects.classes == ("ants", "bees")
-    assert insects.train[0].mode == "RGB"
-    assert [name for name, _ in insects.left_out] == ["ants/broken.png"]
-    assert np.bincount(insects.train_labels).tolist() == [12, 12]
+    images = load_bees_ants(folder)
+    assert (len(images.train), len(images.test)) == (24, 10)
+    assert images.classes == ("ants", "bees")
+    assert images.train[0].mode == "RGB"
+    assert [name for name, _ in images.left_out] == ["ants/broken.png"]
+    assert np.bincount(images.train_labels).tolist() == [12, 12]
 
 
 def test_folders_of_other_classes(tmp_path: Path):
@@ -65,7 +64,7 @@ def test_folders_of_other_classes(tmp_path: Path):
         (tmp_path / place).mkdir(parents=True)
         drawings_image().save(tmp_path / place / "a.png")
     with pytest.raises(ValueError, match="wasps"):
-        load_insects(tmp_path)
+        load_bees_ants(tmp_path)
 
 
 def drawings_image():
@@ -79,7 +78,7 @@ def written(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[lis
     """The files of a short run on few drawings, and its record."""
     out = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(insect_methods, "forest", partial(forest, trees=10))
+        patch.setattr(bees_ants_methods, "forest", partial(forest, n_estimators=10))
         paths = compare_methods(range(2), out, folder, "tiny_resnet", quick("tiny_resnet"), progress=False)
     return paths, json.loads(paths[0].read_text())
 
@@ -99,42 +98,42 @@ def test_the_table_has_every_method(written: tuple[list[Path], dict]):
 def test_the_record_has_no_folders_and_the_figures_are_small(written: tuple[list[Path], dict], folder: Path):
     paths, record = written
     assert str(folder.parent) not in paths[0].read_text()
-    assert record["command"].startswith("captionlab experiment insects --seeds 2 --data ")
+    assert record["command"].startswith("captionlab experiment lab3 methods --seeds 2 --dataset ")
     for path in paths[2:]:
         assert path.read_bytes()[:4] == b"\x89PNG"
         assert path.stat().st_size < 300_000
 
 
 @pytest.fixture(scope="module")
-def bench(folder: Path) -> Bench:
-    return make_bench(load_insects(folder))
+def context(folder: Path) -> MethodContext:
+    return make_context(load_bees_ants(folder))
 
 
-def make_bench(insects) -> Bench:
-    return Bench(tiny_resnet(), insects, quick("tiny_resnet"), lambda: tiny_resnet(False), progress=False)
+def make_context(images) -> MethodContext:
+    return MethodContext(tiny_resnet(), images, quick("tiny_resnet"), lambda: tiny_resnet(False), progress=False)
 
 
-def test_test_images_decide_nothing_but_the_test_accuracy(bench: Bench, folder: Path):
-    insects = load_insects(folder)
-    turned = make_bench(replace(insects, test=insects.test[::-1], test_labels=1 - insects.test_labels[::-1]))
+def test_test_images_decide_nothing_but_the_test_accuracy(context: MethodContext, folder: Path):
+    images = load_bees_ants(folder)
+    turned = make_context(replace(images, test=images.test[::-1], test_labels=1 - images.test_labels[::-1]))
     for method in (fine_tuned, frozen_head, frozen_svm):
-        one, other = method(bench, 0), method(turned, 0)
+        one, other = method(context, 0), method(turned, 0)
         assert one.history == other.history
         assert (one.validation, one.details) == (other.validation, other.details)
         assert all(one.accuracy[name] == pytest.approx(1 - other.accuracy[name]) for name in one.accuracy)
 
 
-def test_each_seed_starts_from_the_pretrained_weights(bench: Bench):
-    first = fine_tuned(bench, 0)
-    fine_tuned(bench, 1)
-    assert fine_tuned(bench, 0) == first
+def test_each_seed_starts_from_the_pretrained_weights(context: MethodContext):
+    first = fine_tuned(context, 0)
+    fine_tuned(context, 1)
+    assert fine_tuned(context, 0) == first
     pretrained = tiny_resnet().state_dict()
-    own = bench.model.state_dict()
+    own = context.model.state_dict()
     assert all(torch.equal(own[name], value) for name, value in pretrained.items() if not name.startswith("fc"))
 
 
-def test_training_and_validation_do_not_overlap(bench: Bench):
-    train, validation = bench.split(0)
+def test_training_and_validation_do_not_overlap(context: MethodContext):
+    train, validation = context.split(0)
     assert sorted(train + validation) == list(range(24))
 
 
@@ -149,11 +148,11 @@ def test_networks_side_by_side(folder: Path, tmp_path: Path):
 
 def test_what_is_not_there_is_said_in_a_line(tmp_path: Path):
     for command, words, said in (
-        (insects_command, ["--network", "alexnet", "--data", "embedded"], "alexnet"),
-        (insects_command, ["--data", str(tmp_path / "nowhere")], "is not there"),
-        (insects_networks, ["--network", "vgg_16", "--data", "embedded"], "vgg_16"),
+        ("methods", ["--network", "alexnet", "--dataset", "embedded"], "alexnet"),
+        ("methods", ["--dataset", str(tmp_path / "nowhere")], "does not exist"),
+        ("networks", ["--network", "vgg_16", "--dataset", "embedded"], "vgg_16"),
     ):
-        result = CliRunner().invoke(command, [*words, "--out", str(tmp_path)])
+        result = CliRunner().invoke(main, ["experiment", "lab3", command, *words, "--out", str(tmp_path)])
         assert result.exit_code == 1
         assert said in result.output
         assert "Traceback" not in result.output
@@ -175,8 +174,8 @@ def test_frozen_features_on_the_photographs(mirror: Path, tmp_path: Path, monkey
 
     monkeypatch.setenv("CAPTIONLAB_DATA", str(tmp_path))
     fetch("hymenoptera", None, str(mirror))
-    insects = load_insects("hymenoptera")
-    assert (len(insects.train), len(insects.test)) == (244, 153)
+    images = load_bees_ants("hymenoptera")
+    assert (len(images.train), len(images.test)) == (244, 153)
     recipe = replace(recipe_for("mobilenet_v2"), views=1)
-    bench = Bench(load_classifier("mobilenet_v2").model, insects, recipe, torch.nn.Identity, progress=False)
-    assert frozen_svm(bench, 0).accuracy["frozen features, SVM"] >= 0.94
+    context = MethodContext(load_classifier("mobilenet_v2").model, images, recipe, torch.nn.Identity, progress=False)
+    assert frozen_svm(context, 0).accuracy["frozen features, SVM"] >= 0.94
