@@ -31,7 +31,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 from captionlab.common.provenance import collect_provenance
 from captionlab.datasets import drawn_bees_ants, drawn_scenes
 from captionlab.datasets.drawn_splits import Split
-from captionlab.vision.embedded import PREPARATION, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
+from captionlab.vision.embedded import PREPROCESSING, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
 
 RESULTS = Path(__file__).parents[1] / "results" / "embedded_transfer.json"
 SETS = {
@@ -55,7 +55,7 @@ def prepare(images: np.ndarray) -> Tensor:
     """Images uint8 (n, h, w) or (n, h, w, 3) to normalized float32 (n, 3, h, w)."""
     x = torch.from_numpy(images)
     x = (x[:, None].expand(-1, 3, -1, -1) if x.ndim == 3 else x.permute(0, 3, 1, 2)).float() / 255
-    return (x - torch.tensor(PREPARATION.mean).view(3, 1, 1)) / torch.tensor(PREPARATION.std).view(3, 1, 1)
+    return (x - torch.tensor(PREPROCESSING.mean).view(3, 1, 1)) / torch.tensor(PREPROCESSING.std).view(3, 1, 1)
 
 
 def flat(images: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from captionlab.vision import classifiers
-from captionlab.vision.classifiers import Classifier, known_networks, load_classifier, recognize
+from captionlab.vision.classifiers import Classifier, infer_architecture, load_classifier
 from captionlab.vision.embedded import CATEGORIES
+from captionlab.vision.preprocessing import Preprocessing
 
 NETWORK = "squeezenet1_1"  # the smallest of torchvision's
 
@@ -77,6 +78,12 @@ def test_a_weight_file_is_taken(weights, state, network):
     assert str(weights.parent) not in classifier.describe()
 
 
+def test_a_network_that_cannot_be_built_without_memory_is_loaded_too(tmp_path):
+    path = tmp_path / "regnet_y_400mf-0000.pth"
+    torch.save(models.regnet_y_400mf(weights=None).state_dict(), path)
+    assert load_classifier(weights=path).name == "regnet_y_400mf"
+
+
 def test_safetensors_are_taken_and_halves_become_float32(tmp_path, state):
     path = tmp_path / "mine.safetensors"
     save_file({name: tensor.half() for name, tensor in state.items()}, path)
@@ -125,7 +132,7 @@ def test_a_download_that_fails_says_what_to_do(monkeypatch):
         raise classifiers.URLError("no route")
 
     monkeypatch.setattr(type(models.get_model_weights(NETWORK).DEFAULT), "get_state_dict", unreachable)
-    with pytest.raises(ConnectionError, match=r"cannot be fetched.*no route.*weights=PATH"):
+    with pytest.raises(ConnectionError, match=r"cannot be downloaded.*no route.*weights=PATH"):
         load_classifier(NETWORK, download=True)
 
 
@@ -210,11 +217,11 @@ def test_a_url_mirror_without_the_file_is_as_none(url_mirror, tmp_path):
     assert kept(tmp_path) == []
 
 
-def test_a_url_mirror_that_cannot_be_reached_is_as_none(monkeypatch, capsys):
+def test_a_url_mirror_that_cannot_be_reached_is_as_none(monkeypatch, caplog):
     monkeypatch.setattr("captionlab.datasets.download.time.sleep", lambda seconds: None)
     monkeypatch.setenv("CAPTIONLAB_MIRROR", "http://127.0.0.1:9")  # nothing answers there
     assert load_classifier().name == "tiny_vgg"
-    assert "http://127.0.0.1:9: the mirror cannot be reached" in capsys.readouterr().err
+    assert "http://127.0.0.1:9: the mirror cannot be reached" in caplog.text
     with pytest.raises(FileNotFoundError, match=r"no weights of mobilenet_v2.*http://127.0.0.1:9: .*cannot be reached"):
         load_classifier("mobilenet_v2")
 
@@ -232,15 +239,15 @@ def test_a_download_from_a_url_mirror_goes_on_where_it_stopped(url_mirror, mobil
 
 def test_another_file_than_the_url_mirrors_checksum_says_is_refused(url_mirror, tmp_path):
     url_mirror.files[f"/data/{FILE}"] += b"more"
-    with pytest.raises(ValueError, match="sha256 checksum should be"):
+    with pytest.raises(ValueError, match="expected sha256 checksum"):
         load_classifier()
     assert kept(tmp_path) == []
 
 
-def test_a_kept_file_that_cannot_be_read_is_fetched_anew(url_mirror, tmp_path):
+def test_a_cached_file_that_cannot_be_read_is_downloaded_again(url_mirror, tmp_path):
     load_classifier()
     (tmp_path / "data" / "weights" / FILE).write_bytes(b"cut short")
-    with pytest.raises(ValueError, match=r"cannot be read as weights.*thrown away"):
+    with pytest.raises(ValueError, match=r"cannot be read as weights.*deleted"):
         load_classifier()
     assert load_classifier().name == "mobilenet_v2"
 
@@ -291,7 +298,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
         load_classifier(None, path)
 
 
-def test_a_training_checkpoint_is_told_from_a_state_dict(tmp_path, state):
+def test_a_training_checkpoint_is_distinguished_from_a_state_dict(tmp_path, state):
     path = tmp_path / f"{NETWORK}.pth"
     torch.save({"epoch": 3, "model": state}, path)
     with pytest.raises(ValueError, match=r"holds a dict with epoch, model, expected named tensors"):
@@ -299,7 +306,7 @@ def test_a_training_checkpoint_is_told_from_a_state_dict(tmp_path, state):
 
 
 def test_another_networks_weights(weights):
-    with pytest.raises(ValueError, match=r"is not for alexnet: .*found .*, expected .*--network"):
+    with pytest.raises(ValueError, match=r"does not fit alexnet: .*found .*, expected .*--network"):
         load_classifier("alexnet", weights)
 
 
@@ -312,14 +319,9 @@ def test_another_number_of_categories(tmp_path):
         load_classifier(None, path)
 
 
-def test_another_normalization_than_the_courses_is_refused(weights):
-    with pytest.raises(ValueError, match="normalized in another way"):
-        load_classifier("efficientnet_v2_l", weights)
-
-
 def test_a_mirror_that_is_no_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("CAPTIONLAB_MIRROR", str(tmp_path / "missing"))
-    with pytest.raises(FileNotFoundError, match="CAPTIONLAB_MIRROR names"):
+    with pytest.raises(FileNotFoundError, match=r"CAPTIONLAB_MIRROR is .* not a folder"):
         load_classifier()
 
 
@@ -337,28 +339,23 @@ def test_a_mirror_that_is_no_folder(monkeypatch, tmp_path):
     ],
 )
 def test_a_file_is_recognized_by_its_name(file, network):
-    assert recognize(classifiers.Path(file)) == network
+    assert infer_architecture(classifiers.Path(file)) == network
 
 
 def test_a_name_that_says_nothing():
     with pytest.raises(ValueError, match="--network"):
-        recognize(classifiers.Path("weights.pth"))
-
-
-def test_known_networks_are_classifiers_only():
-    assert {"vgg16", "tiny_vgg", "tiny_resnet", "mobilenet_v2"} <= set(known_networks())
-    assert "fcn_resnet50" not in known_networks()
+        infer_architecture(classifiers.Path("weights.pth"))
 
 
 @pytest.fixture
 def toy():
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(3 * 4 * 4, 2)).eval()
-    return Classifier(model, ("a", "b"), input_size=4, name="toy", weights_source="none")
+    return Classifier(model, ("a", "b"), Preprocessing(4), name="toy", weights_source="none")
 
 
 def test_probabilities_do_not_depend_on_the_batch(toy):
     images = torch.rand(5, 3, 4, 4)
-    probabilities = toy.predict(images, batch_size=2)
+    probabilities = toy.predict_proba(images, batch_size=2)
     assert probabilities.shape == (5, 2)
     assert torch.allclose(probabilities.sum(dim=1), torch.ones(5))
     assert torch.allclose(probabilities, toy.model(images).softmax(dim=1))
@@ -366,10 +363,10 @@ def test_probabilities_do_not_depend_on_the_batch(toy):
 
 
 def test_no_images_give_no_rows(toy):
-    assert toy.predict(torch.zeros(0, 3, 4, 4)).shape == (0, 2)
+    assert toy.predict_proba(torch.zeros(0, 3, 4, 4)).shape == (0, 2)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (1, 3, 5, 4), (1, 1, 4, 4)])
 def test_other_shapes_are_refused(toy, shape):
     with pytest.raises(ValueError, match=r"expected \(batch, 3, 4, 4\)"):
-        toy.predict(torch.zeros(shape))
+        toy.predict_proba(torch.zeros(shape))

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torchvision import models
 
-from captionlab.datasets.shapes import make_batch
+from captionlab.datasets.drawn_objects import make_batch
 from captionlab.vision import embedded
-from captionlab.vision.embedded import CATEGORIES, PREPARATION, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
+from captionlab.vision.embedded import CATEGORIES, PREPROCESSING, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
 
 ROOT = Path(__file__).parents[2]
 BUILDERS = {"tiny_vgg": tiny_vgg, "tiny_resnet": tiny_resnet}
@@ -46,12 +46,16 @@ def fresh(script):
 def test_file_is_small_and_says_what_it_is(name):
     path = WEIGHTS_FOLDER / f"{name}.safetensors"
     assert path.stat().st_size < 2_000_000
-    about = embedded.read_about(path)
-    assert tuple(about["categories"]) == CATEGORIES
-    assert (about["input_size"], tuple(about["mean"]), tuple(about["std"])) == (64, PREPARATION.mean, PREPARATION.std)
+    metadata = embedded.read_metadata(path)
+    assert tuple(metadata["categories"]) == CATEGORIES
+    assert (metadata["input_size"], tuple(metadata["mean"]), tuple(metadata["std"])) == (
+        64,
+        PREPROCESSING.mean,
+        PREPROCESSING.std,
+    )
     recorded = json.loads((ROOT / "results" / "embedded_networks.json").read_text())["networks"][name]
-    assert about["accuracy"] == recorded["accuracy"]
-    assert about["command"].startswith("python data_scripts/train_embedded.py")
+    assert metadata["accuracy"] == recorded["accuracy"]
+    assert metadata["command"].startswith("python data_scripts/train_embedded.py")
 
 
 @pytest.mark.parametrize("name", BUILDERS)
@@ -120,7 +124,7 @@ def test_damaged_file(tmp_path):
 
 
 def test_files_that_do_not_fit(tmp_path):
-    with pytest.raises(ValueError, match=r"does not fit TinyVGG.*file has.*network"):
+    with pytest.raises(ValueError, match=r"does not fit TinyVGG: .* tensors differ; first .*found .*expected"):
         embedded.load_weights(tiny_vgg(pretrained=False), WEIGHTS_FOLDER / "tiny_resnet.safetensors")
     tensors = load_file(WEIGHTS_FOLDER / "tiny_vgg.safetensors")
     path = tmp_path / "other.safetensors"

@@ -1,6 +1,7 @@
 import os
 import stat
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,15 +12,18 @@ from torch import nn
 from captionlab.transfer.features import features_at
 from captionlab.vision import extraction
 from captionlab.vision.embedded import tiny_resnet, tiny_vgg
-from captionlab.vision.extraction import Recipe, cut, extract, read_batch
+from captionlab.vision.extraction import ExtractionConfig, FeatureExtractor, extract, read_batch
 from captionlab.vision.images import prepare_image
+from captionlab.vision.pooling import POOLINGS, pooled_layers
+from captionlab.vision.preprocessing import Preprocessing
 
-RESNET = Recipe(("layer2", "layer4"), size=64)
+SMALL = Preprocessing(64)
+RESNET = ExtractionConfig(("layer2", "layer4"), SMALL)
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Gray and colored, small and large, square and not: seven pictures."""
+    """Gray and color, small and large, square and not: seven images."""
     folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
     kinds = [("a.jpg", "L", 90, 80), ("b.png", "RGB", 64, 64), ("c.jpg", "RGB", 700, 500), ("d.png", "P", 50, 70)]
     kinds += [("e.png", "RGBA", 64, 64), ("f.jpg", "CMYK", 80, 80), ("g.png", "L", 30, 30)]
@@ -29,8 +33,8 @@ def files(tmp_path_factory):
     return sorted(folder.iterdir())
 
 
-def run(files, recipe=RESNET, model=None, **options):
-    return extract(model or tiny_resnet(), files, recipe, progress=False, **options)
+def run(files, config=RESNET, model=None, **options):
+    return extract(model or tiny_resnet(), files, config, progress=False, **options)
 
 
 def prepared(files, size=64):
@@ -50,18 +54,18 @@ def work(monkeypatch):
 
 
 def test_images_are_read_as_prepare_image_does(files):
-    recipe = Recipe(("x",), size=64, draft=False)
-    found = read_batch(files, recipe)
+    found = read_batch(files, ExtractionConfig(("x",), SMALL, draft=False))
     torch.testing.assert_close(found, prepared(files), rtol=1e-5, atol=1e-5)
     assert found.is_contiguous(memory_format=torch.channels_last)
-    drafted = read_batch(files, Recipe(("x",), size=64))
+    drafted = read_batch(files, ExtractionConfig(("x",), SMALL))
     assert (drafted - found).abs().mean() < 0.02
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 1, "workers": 1}, {"batch_size": 3, "workers": 2}, {}])
 def test_features_are_those_of_one_image_at_a_time(files, options):
     model = tiny_resnet()
-    found = run(files, Recipe(("layer2", "layer4", "layer3.0.bn1", "layer3.0.conv1", "fc"), 64, draft=False), **options)
+    layers = ("layer2", "layer4", "layer3.0.bn1", "layer3.0.conv1", "fc")
+    found = run(files, ExtractionConfig(layers, SMALL, draft=False), **options)
     for layer, rows in found.items():
         expected = torch.cat([features_at(model, layer, image[None]) for image in prepared(files)])
         assert rows.dtype == np.float32
@@ -70,22 +74,21 @@ def test_features_are_those_of_one_image_at_a_time(files, options):
 
 @pytest.mark.parametrize("network", [tiny_resnet, tiny_vgg])
 def test_compiled_features_are_the_same(files, network):
-    recipe = Recipe(
-        ("layer2", "layer3.0.bn1", "layer4") if network is tiny_resnet else ("features.0", "classifier.4"), 64
-    )
-    fast, plain = (extraction.prepare(network(), recipe, compiled) for compiled in (True, False))
-    assert isinstance(fast, torch.jit.ScriptModule)
-    assert not isinstance(plain, torch.jit.ScriptModule)
-    expected = extraction.run(plain, files, recipe, progress=False)
+    layers = ("layer2", "layer3.0.bn1", "layer4") if network is tiny_resnet else ("features.0", "classifier.4")
+    config = ExtractionConfig(layers, SMALL)
+    fast, plain = (FeatureExtractor(network(), config, compiled=compiled) for compiled in (True, False))
+    assert isinstance(fast.network, torch.jit.ScriptModule)
+    assert not isinstance(plain.network, torch.jit.ScriptModule)
+    expected = plain(files)
     for batch_size in (2, 3):
-        found = extraction.run(fast, files, recipe, batch_size=batch_size, progress=False)
-        for layer in recipe.layers:
+        found = fast(files, batch_size=batch_size)
+        for layer in layers:
             np.testing.assert_allclose(found[layer], expected[layer], rtol=1e-3, atol=1e-4)
 
 
 def test_few_images_are_not_worth_compiling(files, monkeypatch):
     made = []
-    monkeypatch.setattr(extraction, "_compiled", lambda network, recipe: made.append(1) or network)
+    monkeypatch.setattr(extraction, "_compile", lambda network, size: made.append(1) or network)
     run(files)
     assert not made
     monkeypatch.setattr(extraction, "COMPILED_FROM", 7)
@@ -94,7 +97,7 @@ def test_few_images_are_not_worth_compiling(files, monkeypatch):
 
 
 def test_a_later_layer_in_place_changes_nothing(files):
-    found = run(files, Recipe(("features.0", "classifier.0"), 64, draft=False), tiny_vgg())
+    found = run(files, ExtractionConfig(("features.0", "classifier.0"), SMALL, draft=False), tiny_vgg())
     for layer, rows in found.items():
         expected = features_at(tiny_vgg(), layer, prepared(files)).numpy()
         assert (expected < 0).any()
@@ -104,15 +107,18 @@ def test_a_later_layer_in_place_changes_nothing(files):
 def test_poolings_of_maps():
     network = nn.Sequential(nn.Identity())
     maps = torch.arange(32.0).reshape(1, 2, 4, 4)
-    found = {name: cut(network, Recipe(("0",), pooling=name))(maps)["0"] for name in extraction.POOLINGS}
+    found = {name: pooled_layers(network, ["0"], name, (4, 4))(maps)[0] for name in (*POOLINGS, "grid")}
     assert found["average"].tolist() == [[7.5, 23.5]]
     assert found["max"].tolist() == [[15, 31]]
-    assert found["quarters"].tolist() == [[2.5, 4.5, 10.5, 12.5, 18.5, 20.5, 26.5, 28.5]]
+    assert found["pyramid_2x2"].tolist() == [[2.5, 4.5, 10.5, 12.5, 18.5, 20.5, 26.5, 28.5]]
     assert torch.equal(found["flatten"], maps.flatten(1))
+    assert torch.equal(found["grid"], maps.permute(0, 2, 3, 1))
 
 
 def test_mirror_images(files):
-    plain, only, both = (run(files, Recipe(("layer4",), 64, mirrored=m))["layer4"] for m in ("no", "only", "average"))
+    plain, only, both = (
+        run(files, ExtractionConfig(("layer4",), SMALL, hflip=hflip))["layer4"] for hflip in ("no", "only", "average")
+    )
     expected = features_at(tiny_resnet(), "layer4", read_batch(files, RESNET).flip(3)).numpy()
     np.testing.assert_allclose(only, expected, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(both, (plain + only) / 2, rtol=1e-5, atol=1e-6)
@@ -120,8 +126,8 @@ def test_mirror_images(files):
 
 
 def test_bfloat16_is_near_float32(files):
-    exact = run(files, Recipe(("layer4",), 64))["layer4"]
-    rough = run(files, Recipe(("layer4",), 64, dtype="bfloat16"))["layer4"]
+    exact = run(files, ExtractionConfig(("layer4",), SMALL))["layer4"]
+    rough = run(files, ExtractionConfig(("layer4",), SMALL, dtype="bfloat16"))["layer4"]
     assert rough.dtype == np.float32
     assert 0 < np.abs(rough - exact).max() < 0.1 * np.abs(exact).max()
 
@@ -173,21 +179,24 @@ def test_other_weights_are_other_features(files, tmp_path, work, change):
 
 
 @pytest.mark.parametrize(
-    "recipe",
+    "changes",
     [
-        Recipe(("layer2",), 64),
-        Recipe(("layer2", "layer4"), 48),
-        Recipe(("layer2", "layer4"), 64, pooling="max"),
-        Recipe(("layer2", "layer4"), 64, mirrored="average"),
-        Recipe(("layer2", "layer4"), 64, mean=(0.5, 0.5, 0.5)),
-        Recipe(("layer2", "layer4"), 64, std=(0.5, 0.5, 0.5)),
-        Recipe(("layer2", "layer4"), 64, draft=False),
-        Recipe(("layer2", "layer4"), 64, dtype="bfloat16"),
+        {"layers": ("layer2",)},
+        {"preprocessing": Preprocessing(48)},
+        {"preprocessing": Preprocessing((64, 48))},
+        {"preprocessing": replace(SMALL, mean=(0.5, 0.5, 0.5))},
+        {"preprocessing": replace(SMALL, std=(0.5, 0.5, 0.5))},
+        {"preprocessing": replace(SMALL, interpolation="bicubic")},
+        {"pooling": "max"},
+        {"pooling": "grid"},
+        {"hflip": "average"},
+        {"draft": False},
+        {"dtype": "bfloat16"},
     ],
 )
-def test_another_recipe_is_other_features(files, tmp_path, work, recipe):
+def test_another_config_is_other_features(files, tmp_path, work, changes):
     run(files, cache=tmp_path)
-    run(files, recipe, cache=tmp_path)
+    run(files, replace(RESNET, **changes), cache=tmp_path)
     assert len(work) == 2
 
 
@@ -228,10 +237,10 @@ def swapped(path):
 
 
 @pytest.mark.parametrize("damage", [cut_off, emptied, changed, swapped])
-def test_a_damaged_file_is_made_anew_and_said(files, tmp_path, work, damage):
+def test_a_damaged_file_is_computed_again_with_a_warning(files, tmp_path, work, damage):
     first = run(files, cache=tmp_path)
     damage(next(tmp_path.iterdir()))
-    with pytest.warns(UserWarning, match="computed anew"):
+    with pytest.warns(UserWarning, match="computed again"):
         again = run(files, cache=tmp_path)
     np.testing.assert_allclose(first["layer4"], again["layer4"], rtol=1e-3, atol=1e-5)
     with warnings.catch_warnings():
@@ -248,16 +257,16 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_time(files, tmp_path)
     if os.access(closed, os.W_OK):  # root may write everywhere: a file where the folder should be stops root as well
         cache = tmp_path / "file"
         cache.write_text("no folder")
-    with pytest.warns(UserWarning, match="could not be kept"):
+    with pytest.warns(UserWarning, match="could not be cached"):
         found = run(files, cache=cache)
     assert found["layer4"].shape == (7, 128)
 
 
 def test_nothing_unfinished_is_left(files, tmp_path, monkeypatch):
-    def full(*_, **__):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("captionlab.vision.feature_cache.save_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.warns(UserWarning, match="No space left"):
         run(files, cache=tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -269,7 +278,7 @@ def test_nothing_unfinished_is_left(files, tmp_path, monkeypatch):
 def test_an_unreadable_image_is_named(files, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(files[0].read_bytes()[:300])
-    with pytest.raises(ValueError, match=r"bad\.jpg is no readable image"):
+    with pytest.raises(ValueError, match=r"bad\.jpg is not a readable image"):
         run([*files, bad], batch_size=1)
     with pytest.raises(FileNotFoundError):
         run([tmp_path / "none.jpg"], cache=tmp_path)
@@ -279,7 +288,7 @@ def test_an_unreadable_image_is_named(files, tmp_path):
 
 def test_an_unknown_layer_is_named(files):
     with pytest.raises(ValueError, match=r"no layer 'layer9'; the model has conv1, bn1"):
-        run(files, Recipe(("layer4", "layer9"), 64))
+        run(files, ExtractionConfig(("layer4", "layer9"), SMALL))
 
 
 @pytest.mark.parametrize(
@@ -287,12 +296,12 @@ def test_an_unknown_layer_is_named(files):
     [
         ({"layers": "layer4"}, "give a tuple"),
         ({"layers": ()}, "give a tuple"),
-        ({"size": 0}, "at least 1"),
         ({"pooling": "median"}, "one of average, max"),
-        ({"mirrored": True}, "one of no, only, average"),
+        ({"hflip": True}, "one of no, only, average"),
+        ({"hflip": "average", "pooling": "grid"}, "do not correspond"),
         ({"dtype": "float16"}, "one of float32, bfloat16"),
     ],
 )
-def test_recipes_are_checked(values, message):
+def test_configs_are_checked(values, message):
     with pytest.raises(ValueError, match=message):
-        Recipe(**{"layers": ("layer4",), **values})
+        ExtractionConfig(**{"layers": ("layer4",), **values})

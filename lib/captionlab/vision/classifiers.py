@@ -1,15 +1,13 @@
-"""Choosing a network that can really classify, and saying which one it is.
+"""Choosing a network with pretrained weights, and reporting which one it is.
 
-Random weights look like a network and know nothing, so they are never taken. In this order: weights the caller names;
-ImageNet weights of the network (VGG16 if none is named) in torch hub's cache; a weight file in the mirror, a folder or
-a URL, named by the environment variable ``CAPTIONLAB_MIRROR``; the embedded ``tiny_vgg``, which is always there.
+A network with random weights predicts nothing, so it is never chosen. The order is: weights named by the caller;
+ImageNet weights of the network (VGG16 by default) in torch hub's cache; a weight file of the mirror, a folder or URL
+named by the environment variable ``CAPTIONLAB_MIRROR``; the embedded ``tiny_vgg``, which is always available.
 """
 
 from __future__ import annotations
 
-import difflib
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -18,287 +16,256 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision import models
-from torchvision.models import WeightsEnum
 
+from captionlab.common.checkpoints import describe_mismatch
 from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
 from captionlab.datasets.paths import MIRROR_VARIABLE, Mirror, find_mirror
-from captionlab.vision.embedded import CATEGORIES, PREPARATION, tiny_resnet, tiny_vgg
+from captionlab.vision.embedded import load_weights
+from captionlab.vision.networks import EMBEDDED_NETWORKS, Network, get_network, list_networks
+from captionlab.vision.preprocessing import Preprocessing
 
-EMBEDDED: dict[str, Callable[..., nn.Module]] = {"tiny_vgg": tiny_vgg, "tiny_resnet": tiny_resnet}
-MIRROR_FILES = {"mobilenet_v2": "mobilenet_v2-imagenet-int8.pth"}
-# These two prepare their input themselves, but only when told so, which torchvision does together with its weights.
-_OPTIONS = {name: {"transform_input": True, "init_weights": False} for name in ("inception_v3", "googlenet")}
-_CHECKPOINTS = "torch hub's checkpoints folder (~/.cache/torch/hub/checkpoints if nothing else is set)"
+_CHECKPOINTS = "torch hub's checkpoints folder (~/.cache/torch/hub/checkpoints by default)"
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network in evaluation mode that can really classify.
+    """A pretrained network in evaluation mode.
 
     Attributes:
+        model: images in, logits out.
+        categories: what each logit stands for.
+        preprocessing: what turns an image into the model's input.
         name: torchvision's name of the network, or ``"tiny_vgg"``, ``"tiny_resnet"``.
-        categories: what each score stands for.
-        input_size: side of the square image it expects, pixels.
-        weights_source: where the weights come from, in words without folders.
+        weights_source: where the weights are from, in words, without folders.
     """
 
     model: nn.Module
     categories: tuple[str, ...]
-    input_size: int
+    preprocessing: Preprocessing
     name: str
     weights_source: str
 
-    def predict(self, images: Tensor, batch_size: int = 32) -> Tensor:
-        """Probabilities (batch, categories), float32, each row summing to 1 (see :meth:`scores`)."""
-        return self.scores(images, batch_size).softmax(dim=1)
+    @property
+    def input_size(self) -> int:
+        """Side of the square images it expects, pixels."""
+        return self.preprocessing.height
 
-    def scores(self, images: Tensor, batch_size: int = 32) -> Tensor:
-        """The network's raw outputs (batch, categories), float32, computed without gradients.
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the network ships with the course; it then knows drawings, not photographs."""
+        return self.name in EMBEDDED_NETWORKS
+
+    def predict_proba(self, images: Tensor, batch_size: int = 32) -> Tensor:
+        """Probabilities (batch, categories), float32; each row sums to 1. Arguments: see :meth:`logits`."""
+        return self.logits(images, batch_size).softmax(dim=1)
+
+    def logits(self, images: Tensor, batch_size: int = 32) -> Tensor:
+        """The model's output (batch, categories), float32, computed without gradients.
 
         Args:
-            images: (batch, 3, input_size, input_size), normalized with ImageNet's mean and standard deviation.
-            batch_size: images that go through the network at a time; changes the memory needed, not the result.
+            images: (batch, 3, height, width), from :attr:`preprocessing`.
+            batch_size: images that go through the network at a time; affects memory, not the result.
 
         Raises:
             ValueError: if the images have another shape.
         """
-        expected = (3, self.input_size, self.input_size)
+        expected = (3, self.preprocessing.height, self.preprocessing.width)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise ValueError(
                 f"found images of shape {tuple(images.shape)}, expected (batch, {', '.join(map(str, expected))}): "
-                f"prepare each for {self.name} with prepare_image(image, size={self.input_size})"
+                f"preprocess them for {self.name}, for instance with classifier.preprocessing.batch(images)"
             )
         with torch.no_grad():
             rows = [self.model(part).float() for part in images.split(batch_size)] if len(images) else []
         return torch.cat(rows) if rows else torch.zeros(0, len(self.categories))
 
     def describe(self) -> str:
-        """Which network this is, in a line."""
-        house = "embedded" if self.name in EMBEDDED else "torchvision"
-        size = f"{self.input_size}x{self.input_size} images, {len(self.categories)} categories"
-        return f"{house} {self.name} ({size}), {self.weights_source}"
+        """Which network this is, in one line."""
+        origin = "embedded" if self.is_embedded else "torchvision"
+        size = f"{self.preprocessing.height}x{self.preprocessing.width} images, {len(self.categories)} categories"
+        return f"{origin} {self.name} ({size}), {self.weights_source}"
 
 
 def load_classifier(
     network: str | None = None, weights: Path | str | None = None, download: bool = False
 ) -> Classifier:
-    """The best classifier at hand (see the module's text for the order).
+    """Load the best classifier available (for the order see the module's docstring).
 
     Args:
         network: torchvision's name of an ImageNet classifier, or ``"tiny_vgg"``, ``"tiny_resnet"``. None: the network
-            the weight file's name begins with, or the best at hand.
-        weights: a ``.pth`` state_dict (loaded without pickled code) or a ``.safetensors`` file.
-        download: whether weights may be fetched from torchvision's public server, into torch hub's cache. A mirror
-            that is named is asked in any case; what it has is kept below the folder of all data.
+            that the weight file's name begins with, or the best available.
+        weights: a ``.pth`` state dict (loaded without running code from it) or a ``.safetensors`` file.
+        download: whether weights may be downloaded from torchvision's server into torch hub's cache. A mirror is used
+            in any case; its files are cached below the folder of all data.
 
     Raises:
-        FileNotFoundError: if the file, or any weights for a network asked for by name, are not there.
-        ValueError: if the network is unknown, or the file damaged or another network's.
+        FileNotFoundError: if the file, or all weights of a network asked for by name, are missing.
+        ValueError: if the network is unknown, or the file is damaged or another network's.
         ConnectionError: if the download from torchvision's server fails.
-        DataError: if there is no room for the mirror's file, or its address is none.
+        DataError: if there is no room for the mirror's file, or its address is invalid.
     """
-    if network is not None:
-        _require_known(network)
+    wanted = get_network(network) if network is not None else None
     if weights is not None:
         path = Path(weights)
         if not path.is_file():
             raise FileNotFoundError(
-                f"no weight file {path.name} in {path.parent}: give an existing .pth or .safetensors"
+                f"no weight file {path.name} in {path.parent}: give an existing .pth or .safetensors file"
             )
-        return _from_file(network or recognize(path), path, f"weights from the file {path.name}")
-    if network in EMBEDDED:
-        return _embedded(network, "pretrained on synthetic images, shipped with the course")
+        return _from_file(wanted or get_network(infer_architecture(path)), path, f"weights from the file {path.name}")
+    if wanted is not None and wanted.is_embedded:
+        return _embedded(wanted, "pretrained on synthetic images, shipped with the course")
     tried: list[str] = []
-    found = _from_cache(network or "vgg16") or _from_mirror(network, tried)
+    default = wanted or get_network("vgg16")
+    found = _from_cache(default) or _from_mirror(wanted, tried)
     if found is None and download:
-        found = _from_server(network or "vgg16")
-    if found is None and network is not None:
-        tried.insert(0, f"no {' or '.join(_file_names(network))} in {_CHECKPOINTS}")
-        raise FileNotFoundError(f"no weights of {network}: {', '.join(tried)}; {_advice(network)}")
+        found = _from_server(default)
+    if found is None and wanted is not None:
+        files = " or ".join(each.file_name for each in wanted.weights)
+        tried.insert(0, f"no {files} in {_CHECKPOINTS}")
+        raise FileNotFoundError(f"no weights of {wanted.name}: {', '.join(tried)}; {_advice(wanted)}")
     return found or _embedded(
-        "tiny_vgg",
-        f"pretrained on synthetic images; ImageNet weights of VGG16 were not found: {_advice('vgg16')}; "
+        get_network("tiny_vgg"),
+        f"pretrained on synthetic images; ImageNet weights of VGG16 were not found: {_advice(default)}; "
         "captionlab experiment classify --weights PATH takes a file from anywhere",
     )
 
 
-def known_networks() -> list[str]:
-    """Names `load_classifier` takes: the embedded networks, and torchvision's ImageNet classifiers."""
-    return [*EMBEDDED, *models.list_models(module=models)]
-
-
-def recognize(path: Path) -> str:
-    """The network a weight file's name begins with: ``vgg16-397923af.pth`` is a ``vgg16``.
+def infer_architecture(path: Path) -> str:
+    """The network that a weight file's name begins with: ``vgg16-397923af.pth`` is from a ``vgg16``.
 
     Raises:
-        ValueError: if the name begins with no network's.
+        ValueError: if the name does not begin with a network's name.
     """
-    fitting = [name for name in known_networks() if path.stem.lower().startswith(name)]
+    fitting = [name for name in list_networks() if path.stem.lower().startswith(name)]
     if not fitting:
-        raise ValueError(f"the file name {path.name} begins with no network's name: say which it is (--network NAME)")
+        raise ValueError(f"the file name {path.name} does not begin with a network's name: give it (--network NAME)")
     return max(fitting, key=len)  # vgg16_bn also begins with vgg16
 
 
-def _require_known(network: str) -> None:
-    known = known_networks()
-    if network not in known:
-        near = difflib.get_close_matches(network.lower(), known, n=3, cutoff=0.5)
-        advice = f"did you mean {' or '.join(near)}?" if near else "torchvision.models.list_models() names them all"
-        raise ValueError(f"no network {network!r}: {advice}")
+# --- where weights are looked for -------------------------------------------------------------------------------------
 
 
-# --- places -----------------------------------------------------------------------------------------------------------
-
-
-def _embedded(network: str, source: str) -> Classifier:
-    return Classifier(EMBEDDED[network](), CATEGORIES, PREPARATION.size, network, source)
-
-
-def _advice(network: str) -> str:
-    """How weights of a network get where they are looked for, in a command as in Python."""
+def _advice(network: Network) -> str:
+    """How to put weights where they are looked for, for users of a command and of Python alike."""
     return (
-        f"put {_file_names(network)[0]} into torch hub's checkpoints folder, or, where torchvision's server can be "
-        f'reached, run in Python: load_classifier("{network}", download=True)'
+        f"put {network.weights[0].file_name} into torch hub's checkpoints folder, or, where torchvision's server can "
+        f'be reached, run in Python: load_classifier("{network.name}", download=True)'
     )
 
 
-def _from_cache(network: str) -> Classifier | None:
+def _embedded(network: Network, source: str) -> Classifier:
+    weights, model = network.weights[0], network.build()
+    assert weights.path is not None
+    load_weights(model, weights.path)
+    return Classifier(model.eval(), weights.categories, weights.preprocessing, network.name, source)
+
+
+def _from_cache(network: Network) -> Classifier | None:
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for file in _file_names(network):
-        path = folder / file
+    for weights in network.weights:
+        path = folder / weights.file_name
         if path.is_file():
             return _from_file(network, path, f"ImageNet weights {path.name} from torch hub's cache")
     return None
 
 
-def _from_mirror(network: str | None, tried: list[str]) -> Classifier | None:
-    """The network asked for, or any, from the mirror; where it has none, what was tried is added to the list."""
+def _from_mirror(wanted: Network | None, tried: list[str]) -> Classifier | None:
+    """The network asked for, or any, from the mirror; if there is none, what was tried is appended to the list."""
     try:
         mirror = find_mirror()
     except DataError as error:
         raise FileNotFoundError(str(error)) from error
-    for name, file in MIRROR_FILES.items() if mirror else ():
-        if network not in (None, name):
+    if mirror is None:
+        return None
+    for network in [wanted] if wanted else map(get_network, list_networks()):
+        file_name = network.mirror_file
+        if file_name is None:
             continue
         if mirror.is_url:
-            found = _from_url(name, mirror, file, tried)
-        elif mirror.path(file).is_file():
-            found = _from_file(
-                name, mirror.path(file), f"ImageNet weights {file} from the folder {MIRROR_VARIABLE} names"
-            )
+            found = _from_url(network, mirror, file_name, tried)
+        elif mirror.path(file_name).is_file():
+            source = f"ImageNet weights {file_name} from the folder {MIRROR_VARIABLE} names"
+            found = _from_file(network, mirror.path(file_name), source)
         else:
             found = None
-            tried.append(f"no {file} in the folder {MIRROR_VARIABLE} names")
+            tried.append(f"no {file_name} in the folder {MIRROR_VARIABLE} names")
         if found:
             return found
     return None
 
 
-def _from_url(network: str, mirror: Mirror, file: str, tried: list[str]) -> Classifier | None:
-    """A network from a mirror at a URL; None where it has no such file or does not answer."""
-    from captionlab.datasets.store import kept_file
+def _from_url(network: Network, mirror: Mirror, file_name: str, tried: list[str]) -> Classifier | None:
+    """A network from a mirror at a URL; None if it lacks the file or does not answer."""
+    from captionlab.datasets.store import cached_file
 
     try:
-        path = kept_file(mirror, file)
+        path = cached_file(mirror, file_name)
     except (MissingAtSource, Unreachable) as error:
         tried.append(str(error).partition(";")[0])
         return None
     except DamagedFile as error:
         raise ValueError(str(error)) from error
     try:
-        return _from_file(network, path, f"ImageNet weights {file} from the mirror {MIRROR_VARIABLE} names")
+        return _from_file(network, path, f"ImageNet weights {file_name} from the mirror {MIRROR_VARIABLE} names")
     except ValueError as error:
-        remove(path)  # kept, it would be in the way for ever
-        raise ValueError(f"{error}; this copy of the mirror's was thrown away, the next try fetches it anew") from error
+        remove(path)  # otherwise every later try would find it again
+        raise ValueError(f"{error}; the cached copy was deleted, the next try downloads it again") from error
 
 
-def _from_server(network: str) -> Classifier:
-    entry = _entries(network)[0]
+def _from_server(network: Network) -> Classifier | None:
+    weights = network.weights[0]
+    if weights.enum is None:
+        return None
     try:
-        # Into the cache first: from there it is read like any other file, without pickled code.
-        entry.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        # Into the cache first: from there it is read like any other file, without running code from it.
+        weights.enum.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except (URLError, TimeoutError) as error:
         raise ConnectionError(
-            f"{entry.url} cannot be fetched ({error}): fetch {_file_name(entry)} elsewhere and give it, "
-            f'load_classifier("{network}", weights=PATH)'
+            f"{weights.enum.url} cannot be downloaded ({error}): download {weights.file_name} elsewhere and give it, "
+            f'load_classifier("{network.name}", weights=PATH)'
         ) from error
     return _from_cache(network)
-
-
-def _entries(network: str) -> list[WeightsEnum]:
-    """torchvision's ImageNet weights for a network that expect the course's normalization, the default first."""
-    enum = models.get_model_weights(network)
-    ordered = [enum.DEFAULT, *(entry for entry in enum if entry is not enum.DEFAULT)]
-    fitting = [entry for entry in ordered if tuple(entry.transforms().mean) == PREPARATION.mean]
-    if not fitting:
-        raise ValueError(
-            f"{network} expects images normalized in another way than this course's: choose another network"
-        )
-    return fitting
-
-
-def _file_names(network: str) -> list[str]:
-    """The names under which torch hub keeps a network's weights, the default's first."""
-    return [_file_name(entry) for entry in _entries(network)]
-
-
-def _file_name(entry: WeightsEnum) -> str:
-    return entry.url.rpartition("/")[2]
 
 
 # --- weight files -----------------------------------------------------------------------------------------------------
 
 
-def _from_file(network: str, path: Path, source: str) -> Classifier:
-    state = read_state(path)
-    if network in EMBEDDED:
-        model = EMBEDDED[network](pretrained=False)
-        categories, input_size = CATEGORIES, PREPARATION.size
-    else:
-        entries = _entries(network)
-        entry = next((entry for entry in entries if _file_name(entry) == path.name), entries[0])
-        with torch.device("meta"):  # random numbers that are replaced at once would cost seconds
-            model = models.get_model(network, weights=None, **_OPTIONS.get(network, {}))
-        categories, input_size = tuple(entry.meta["categories"]), entry.transforms().crop_size[0]
-    _require_fit(state, model, path.name, network)
-    model.load_state_dict(state, assign=True)
-    return Classifier(model.float().eval(), categories, input_size, network, source)
+def _from_file(network: Network, path: Path, source: str) -> Classifier:
+    state_dict, weights = load_state_dict(path), network.weights_for(path.name)
+    try:
+        with torch.device("meta"):  # random weights that are replaced at once would cost seconds
+            model = network.build(weights)
+    except NotImplementedError:  # RegNets compute their widths with tensors
+        model = network.build(weights)
+    if mismatch := describe_mismatch(model, state_dict):
+        raise ValueError(
+            f"{path.name} does not fit {network.name}: {mismatch}. "
+            "Name the network the file was saved from (--network NAME)"
+        )
+    model.load_state_dict(state_dict, assign=True)
+    return Classifier(model.float().eval(), weights.categories, weights.preprocessing, network.name, source)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
+def load_state_dict(path: Path) -> dict[str, Tensor]:
     """The tensors of a ``.pth`` or ``.safetensors`` file, by name; runs no code from the file.
 
     Raises:
-        ValueError: if the file is damaged, or holds something else than named tensors.
+        ValueError: if the file is damaged, or does not hold named tensors.
     """
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
+            state_dict = load_file(path)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state_dict = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         first = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
         raise ValueError(
-            f"{path.name} cannot be read as weights ({first}): it is damaged or no state_dict; fetch or save it again"
+            f"{path.name} cannot be read as weights ({first}): it is damaged or not a state dict; download or save it "
+            "again"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        found = (
-            f"a dict with {', '.join(map(str, list(state)[:4]))}" if isinstance(state, dict) else type(state).__name__
-        )
+    if not isinstance(state_dict, dict) or not all(isinstance(value, Tensor) for value in state_dict.values()):
+        is_dict = isinstance(state_dict, dict)
+        found = f"a dict with {', '.join(map(str, list(state_dict)[:4]))}" if is_dict else type(state_dict).__name__
         raise ValueError(f"{path.name} holds {found}, expected named tensors: save model.state_dict() alone")
-    return state
-
-
-def _require_fit(state: dict[str, Tensor], model: nn.Module, file: str, network: str) -> None:
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    differing = [name for name in expected | found if found.get(name) != expected.get(name)]
-    if differing:
-        name = differing[0]
-        raise ValueError(
-            f"{file} is not for {network}: {len(differing)} of {len(expected | found)} tensors differ; first {name}: "
-            f"found {found.get(name, 'nothing')}, expected {expected.get(name, 'nothing')}. "
-            "Name the network the file was saved from (--network NAME)"
-        )
+    return state_dict

@@ -1,4 +1,4 @@
-"""From a picture to the tensor that a network trained on ImageNet expects."""
+"""From an image to the tensor that a network trained on ImageNet expects."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import numpy as np
 import torch
 from PIL import Image
 
-# Mean and standard deviation of red, green and blue over ImageNet's training images, where 0 is black and 1 is full.
+# Mean and standard deviation of red, green and blue over ImageNet's training images, for values from 0 to 1.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def prepare_image(image: Image.Image, size: int = 224) -> torch.Tensor:
-    """Make a batch of one from a picture, as networks trained on ImageNet expect it.
+    """Turn an image into a batch of one, as networks trained on ImageNet expect it.
 
-    The whole picture is kept: it is made square by resizing, whatever its aspect, and nothing is cut off. Values from
-    0 (black) to 255 are scaled to 0 to 1, then each color is normalized with its mean and standard deviation over
-    ImageNet, which are in ``IMAGENET_MEAN`` and ``IMAGENET_STD`` (red, green, blue, for values from 0 to 1).
+    The whole image is kept: it is resized to a square, whatever its aspect ratio, and nothing is cropped. Values from
+    0 (black) to 255 are scaled to 0..1, then each channel is normalized with its mean and standard deviation over
+    ImageNet, ``IMAGENET_MEAN`` and ``IMAGENET_STD`` (red, green, blue, for values from 0 to 1).
 
     Args:
-        image: a picture of any size and any mode of PIL: color, gray (``"L"``), with a palette, with transparency
-            (which is ignored). A gray picture becomes one with three equal colors. It is left as it is.
-        size: height and width of the result, in pixels; the picture is resized with PIL's bilinear filter.
+        image: an image of any size and any PIL mode: color, gray (``"L"``), with a palette, with transparency (which
+            is ignored). A gray image becomes one with three equal channels. The image itself is not changed.
+        size: height and width of the result in pixels; the image is resized with PIL's bilinear filter.
 
     Returns:
-        ``(1, 3, size, size)``, float32: batch, color (red, green, blue), height, width.
+        ``(1, 3, size, size)``, float32: batch, channel (red, green, blue), height, width.
 
     Example:
         >>> black = Image.new("L", (320, 200))
