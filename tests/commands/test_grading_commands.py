@@ -51,7 +51,7 @@ def test_every_command_has_help(command):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("grade", ".", "--lab", "lab1_vg16"), "there is no lab 'lab1_vg16'; did you mean 'lab1_vgg16'?"),
         (("grade", "absent", "--lab", "lab1"), "absent not found"),
@@ -65,10 +65,10 @@ def test_every_command_has_help(command):
         (("frade",), "No such command"),
     ],
 )
-def test_mistakes_get_one_line_and_a_status(arguments, said):
+def test_mistakes_get_one_line_and_a_status(arguments, message):
     done = invoke(*arguments)
     assert done.exit_code != 0
-    assert said in done.output
+    assert message in done.output
     assert "Traceback" not in done.output
 
 
@@ -204,7 +204,7 @@ def test_a_path_is_checked_for_the_labs_it_answers():
     assert "nothing.py answers no exercise of lab1_vgg16" in invoke("check", "nothing.py").output
 
 
-def test_the_module_beside_a_notebook_is_checked_with_it():
+def test_the_module_next_to_a_notebook_is_checked_with_it():
     for folder in (Path("."), Path("work/lab4_captioning")):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "lab4_captioning.ipynb").write_text(notebook("x = 1", "lab4_captioning"))
@@ -229,7 +229,7 @@ def test_labs_lists_the_exercises():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LABS)
 def test_the_demonstration_recognizes_every_misconception(name, monkeypatch):
-    """A class with all of them, graded from notebooks as handed in."""
+    """A class with all of them, graded from notebooks."""
     monkeypatch.delenv("CAPTIONLAB_SECRET")
     lab, made = load_lab(name), Path("demo") / name
     done = invoke("demo", "--lab", name, "--out", "demo")

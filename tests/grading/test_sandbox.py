@@ -1,4 +1,4 @@
-"""What a submission does costs its own points only, and the reason is in the verdict."""
+"""Whatever a submission does affects only its own points, and the verdict says why."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_right_answer_gets_all_points(verdict):
         ("    return add(a, b)", "wrong"),
     ],
 )
-def test_misbehavior_costs_its_own_points(verdict, body, outcome):
+def test_misbehavior_affects_its_own_points_only(verdict, body, outcome):
     found = verdict("def add(a, b):\n" + body)
     assert found.outcome in outcome.split("|"), found
     assert found.points == 0
     assert found.message
-    assert verdict(RIGHT).outcome == "right"  # the worker is as good as new
+    assert verdict(RIGHT).outcome == "right"  # the worker is unaffected
 
 
 def test_nothing_is_left_running(verdict):
@@ -123,7 +123,7 @@ def test_a_worker_that_is_held_is_replaced(verdict, sandbox, monkeypatch):
     assert verdict(RIGHT).outcome == "right"
 
 
-def test_a_forged_reply_costs_its_own_points_only(verdict):
+def test_a_forged_reply_affects_its_own_points_only(verdict):
     forging = """
 def add(a, b):
     import glob, os
@@ -288,13 +288,13 @@ def test_experiments_are_not_run_and_own_cells_are_taken_whole(verdict):
     assert verdict(RIGHT + "\nprint(add(1, 2) / 0)").outcome == "right"
 
 
-def test_an_endless_answer_cell_costs_its_own_exercise_only(verdict):
+def test_an_endless_answer_cell_affects_its_own_exercise_only(verdict):
     cells = (RIGHT + "\nwhile True: pass", "def halves(number):\n    return number // 2")
     assert verdict(*cells).outcome == "timeout"
     assert verdict(*cells, exercise="halves").misconception == "halves_odd"
 
 
-def test_an_exception_costs_what_follows_not_what_was_before(verdict):
+def test_what_was_observed_before_an_exception_counts(verdict):
     found = verdict("def halves(number):\n    if number % 2: raise KeyError\n    return number // 2", exercise="halves")
     assert found.outcome == "partial"
     assert 0 < found.points < 1

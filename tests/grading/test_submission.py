@@ -1,4 +1,4 @@
-"""Reading what students hand in: definitions, magics, broken cells, and files that are no notebooks."""
+"""Reading submissions: definitions, magics, broken cells, and files that are not notebooks."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_fault(read, tmp_path):
 @pytest.mark.parametrize(
     "code", ["x = " + "1+" * 20_000 + "1", "x = " + "(" * 5_000 + ")" * 5_000, "x = " + "-" * 100_000 + "1"]
 )
-def test_code_nested_beyond_reason_costs_no_more_than_itself(grader, tmp_path, notebook_text, code):
+def test_excessively_nested_code_affects_nothing_else(grader, tmp_path, notebook_text, code):
     (tmp_path / "toy.ipynb").write_text(notebook_text(code, "def add(a, b):\n    return a + b"))
     report = grader.grade_file(SubmissionFile("someone", tmp_path))
     assert report.verdicts[0].outcome == "right"
@@ -185,7 +185,7 @@ def test_several_folders_are_a_student_each_whatever_their_files_are_called(toy,
 
 
 @pytest.mark.parametrize("report", ["grades", "grades/toy", "grades/lab1_vgg16", "toy"])
-def test_a_report_among_the_submissions_is_none(toy, tmp_path, report):
+def test_reports_among_the_submissions_are_skipped(toy, tmp_path, report):
     (tmp_path / "ada.py").write_text("")
     (tmp_path / report).mkdir(parents=True)
     (tmp_path / report / "verdicts.json").write_text("[]")
@@ -242,7 +242,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_good_student_beside_a_bad_submission(toy, sandbox, tmp_path, notebook_text, kind):
+def test_a_bad_submission_does_not_affect_another(toy, sandbox, tmp_path, notebook_text, kind):
     content = BAD[kind]
     for student, text in (("good", notebook_text("def add(a, b):\n    return a + b")), ("bad", content)):
         (tmp_path / "in" / student).mkdir(parents=True)

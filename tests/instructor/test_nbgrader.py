@@ -172,8 +172,8 @@ def test_validate_tells_right_from_wrong(course, tmp_path):
         )
         notebook.cells[0] = nbformat.v4.new_code_cell("from captionlab.workbook import check")
         nbformat.write(notebook, tmp_path / f"{LAB}.ipynb")
-        said = run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path)
-        assert ("Success" in said) is verdict, said
+        output = run("nbgrader", "validate", f"{LAB}.ipynb", cwd=tmp_path)
+        assert ("Success" in output) is verdict, output
 
 
 @pytest.mark.parametrize("lab", LABS)

@@ -1,1 +1,1 @@
-"""The commands of ``captionlab``, a file a command."""
+"""The commands of ``captionlab``, one file per command."""

@@ -12,8 +12,8 @@ A lab file reads as a list of exercises::
     @lab.misconception("conv_output_size", hint="A window that does not fit is dropped: round down.")
     def rounds_up(size, kernel, stride=1, padding=0): ...
 
-The reference is named, never imported here: a process that runs student code loads the probes and
-still holds no answer.
+The reference is named, never imported here: a process that runs student code loads the probes but not the
+solutions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Exercise:
 
     Attributes:
         lab: name of the lab, such as ``"lab1_vgg16"``.
-        reference: ``"module:attribute"``, where the right implementation lives.
+        reference: ``"module:attribute"``, of the right implementation.
         probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs.
         points: points of a right answer.
         minutes: time box for students.
@@ -95,7 +95,7 @@ class Lab:
         Args:
             name: such as ``"lab1_vgg16"``.
             title: as readers see it.
-            package: importable name of the package that holds this object as ``lab``.
+            package: importable name of the package that has this object as ``lab``.
             module_filename: name of the file students complete, such as ``"captioning.py"``, if the lab has one.
             preload: libraries that the lab's notebook imports; a worker loads them once, not for each exercise.
             credit: what share of its points a partly right exercise earns (see :mod:`captionlab.grading.credit`).

@@ -112,7 +112,7 @@ GLOBAL_LOCK = threading.RLock()
 def observe(probe: Callable, implementation: Any, seed: int) -> ProbeResult:
     """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``; other threads wait.
 
-    Observations are taken one by one, so an exception costs those that follow, not those before.
+    Observations are taken one by one, so those before an exception are kept.
 
     Args:
         probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs.

@@ -163,7 +163,7 @@ class Grader:
             self._free_sandboxes.put(sandbox)
 
     def _safe_verdict(self, exercise: Exercise, submission: Submission, sandbox: Sandbox) -> Verdict:
-        """The verdict on one exercise, whatever happens: an error in the grader costs one verdict, not the class."""
+        """The verdict on one exercise, whatever happens: an error in the grader affects one exercise only."""
         try:
             return self._verdict(exercise, submission, sandbox)
         except SandboxUnavailable:
@@ -189,7 +189,7 @@ class Grader:
         if result.exception and result.exception.missing_name:
             reason = submission.explain_missing(result.exception.missing_name)
             verdict = replace(verdict, message=f"{verdict.message}; {reason}")
-        # A run of its own: what the code remembers of the hidden seed must not show in the example.
+        # A separate run: what the code remembers of the hidden seed must not show in the example.
         shown = result if seed == shown_seed else sandbox.run(exercise, submission, shown_seed)[1]
         return _with_example(verdict, exercise, shown)
 
@@ -232,7 +232,7 @@ def _undefined_or_blocked(exercise: Exercise, result: ProbeResult) -> Verdict | 
 
 
 def _with_example(verdict: Verdict, exercise: Exercise, shown: ProbeResult | None) -> Verdict:
-    """Add the first difference on the public seed; an answer that is right there is told so."""
+    """Add the first difference on the public seed; the message says if there is none."""
     if shown is None:
         return verdict
     verdict = add_example(verdict, exercise, shown)

@@ -177,7 +177,7 @@ def _is_definition(statement: ast.stmt) -> bool:
 
 
 def _is_dotted(value: ast.expr) -> bool:
-    """Whether a value is another name, such as ``torch.Tensor``: evaluating it costs next to nothing."""
+    """Whether a value is another name, such as ``torch.Tensor``: evaluating it is cheap and has no effects."""
     while isinstance(value, ast.Attribute):
         value = value.value
     return isinstance(value, ast.Name)

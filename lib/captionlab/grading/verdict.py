@@ -34,8 +34,8 @@ class Verdict:
         exercise: its name.
         points, max_points: earned, and at most.
         outcome: right, partial, wrong, missing, timeout, out of memory, crashed or refused.
-        message: one line for the student; it holds no hidden value.
-        misconception, hint: the known mistake, if it is one, and what the student is told about it.
+        message: one line for the student, without hidden values.
+        misconception, hint: the name of the known mistake, if it is one, and the hint for the student.
         example: the first difference on the public seed, if there is one.
     """
 

@@ -149,7 +149,7 @@ def _exceeded_limit(process: psutil.Process, at_start: int, limits: dict, deadli
 
 
 def _own_memory(process: psutil.Process) -> int:
-    """Bytes a descendant holds for itself, without the libraries it shares, if the system tells."""
+    """Bytes a descendant holds for itself, without the libraries it shares, if the system tells us."""
     try:
         return process.memory_full_info().uss
     except psutil.AccessDenied:
@@ -224,7 +224,7 @@ def _prctl(option: int, value: int) -> None:
 
 
 def load_program(program: list[ProgramPart]) -> tuple[dict, str]:
-    """Run the statements taken from a submission one by one, so that a failure costs one statement.
+    """Run the statements taken from a submission one by one, so that the others run if one fails.
 
     Returns:
         the namespace they leave, and why the statement that binds the answer failed, or an empty string.
@@ -238,7 +238,7 @@ def load_program(program: list[ProgramPart]) -> tuple[dict, str]:
         filename = chunk["origin"]
         linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
         tree = ast.parse(chunk["code"])
-        flags |= _future_flags(tree)  # as in a notebook, they hold for the cells that follow
+        flags |= _future_flags(tree)  # as in a notebook, they apply to the cells that follow
         for at in chunk["keep"]:
             statement = tree.body[at]
             try:

@@ -1,6 +1,6 @@
 """The record of a graded class: plain data with a version, from which every exporter makes its files.
 
-It holds what instructors and students may read, no hidden seed and no hidden value. Fields are only added while
+It contains what instructors and students may read: no hidden seeds and no hidden values. Fields are only added while
 :data:`RECORD_VERSION` stays the same; it grows when a field is removed, renamed or gets another meaning.
 """
 
