@@ -13,17 +13,17 @@ from torch import nn
 def linear_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> nn.Conv2d:
     """The convolution that computes what a fully connected layer computes.
 
-    The layer was made for maps of ``(channels, height, width)``, flattened in that order as ``torch.flatten`` does.
-    On maps of that size the convolution gives the layer's outputs, as maps of one pixel; on larger maps it gives
+    The layer was built for maps of ``(channels, height, width)``, flattened in that order as ``torch.flatten`` does.
+    On maps of that size the convolution gives the layer's outputs as maps of one pixel; on larger maps it gives
     them at every position, without padding.
 
     Args:
-        dense: the fully connected layer, with ``channels * height * width`` inputs; it is left as it is.
-        channels, height, width: shape of the maps that the layer was made for; height and width may differ.
+        dense: the fully connected layer, with ``channels * height * width`` inputs; it is not modified.
+        channels, height, width: shape of the maps the layer was built for; height and width may differ.
 
     Returns:
         ``nn.Conv2d`` from ``(batch, channels, rows, columns)`` to
-        ``(batch, dense.out_features, rows - height + 1, columns - width + 1)``, with a bias exactly where ``dense``
+        ``(batch, dense.out_features, rows - height + 1, columns - width + 1)``, with a bias only if ``dense``
         has one.
 
     Example:
@@ -47,42 +47,44 @@ def linear_to_conv(dense: nn.Linear, channels: int, height: int, width: int) -> 
 
 
 def fully_convolutional(vgg: torchvision.models.VGG, convert: Callable[..., nn.Conv2d]) -> nn.Sequential:
-    """A VGG network that takes images of any size from its own upwards, and gives a map of logits.
+    """A VGG network that takes images of its own size or larger and returns a map of logits.
 
-    The network starts with ``vgg.features``; the layers of ``vgg.classifier`` follow, in their order, each
-    ``nn.Linear`` replaced by what ``convert`` makes of it, the others kept. ``vgg.avgpool`` is left out. Nothing is
-    hard-coded for VGG16: sizes are read off ``vgg``.
+    The network starts with ``vgg.features``. The layers of ``vgg.classifier`` follow in the same order; each
+    ``nn.Linear`` is replaced by what ``convert`` returns for it, and the other layers are kept. ``vgg.avgpool`` is
+    left out. Nothing is hard-coded for VGG16: sizes are read from ``vgg``.
 
     Args:
         vgg: a model built like torchvision's VGG: ``features`` (convolutions, ReLUs, poolings), ``avgpool``,
-            ``classifier`` (a linear layer first, made for square maps, then ReLUs, dropout, linear layers). The model
-            is left as it is, and whether it is in training or in evaluation mode does not matter; ``copy.deepcopy``
-            copies a module.
-        convert: the function ``linear_to_conv``, or one with its arguments: ``convert(dense, channels, height, width)``
-            turns a linear layer made for maps of that shape into a convolution. Call this one, whatever it computes.
+            ``classifier`` (first a linear layer built for square maps, then ReLUs, dropout, linear layers). It may be in
+            training or evaluation mode and is not modified; ``copy.deepcopy`` copies a module.
+        convert: ``linear_to_conv``, or a function with the same arguments: ``convert(dense, channels, height, width)``
+            turns a linear layer built for maps of that shape into a convolution. Call this function, whatever it
+            computes.
 
     Returns:
         A network in evaluation mode, from ``(batch, 3, rows, columns)`` to ``(batch, categories, out_rows,
         out_columns)``: logits, one pixel for an image of the network's own size, more for a larger one.
 
-    Example::
-
-        network = fully_convolutional(vgg16, linear_to_conv)
-        network(torch.rand(1, 3, 224, 224)).shape  # (1, 1000, 1, 1)
-        network(torch.rand(1, 3, 320, 480)).shape  # (1, 1000, 4, 9)
+    Example:
+        >>> with torch.device("meta"):  # shapes only, no weights
+        ...     network = fully_convolutional(torchvision.models.vgg16(), linear_to_conv)
+        ...     network(torch.rand(1, 3, 224, 224)).shape
+        ...     network(torch.rand(1, 3, 320, 480)).shape
+        torch.Size([1, 1000, 1, 1])
+        torch.Size([1, 1000, 4, 9])
 
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, section 3.2; Long, Shelhamer and Darrell 2015,
     arXiv:1411.4038, section 3.1.
     """
-    import copy  # here, so that the function can be read and run on its own
+    import copy  # imported here so that the function is self-contained
 
     maps = [layer for layer in vgg.features.modules() if isinstance(layer, nn.Conv2d)][-1].out_channels
-    side = math.isqrt(vgg.classifier[0].in_features // maps)  # of the maps that the classifier was made for
+    side = math.isqrt(vgg.classifier[0].in_features // maps)  # of the maps the classifier was built for
     layers = [copy.deepcopy(vgg.features)]
     for layer in vgg.classifier:
         if isinstance(layer, nn.Linear):
             layers.append(convert(layer, maps, side, side))
-            maps, side = layer.out_features, 1  # the next linear layer sees one value a map
+            maps, side = layer.out_features, 1  # the next linear layer sees one value per map
         else:
             layers.append(copy.deepcopy(layer))
     return nn.Sequential(*layers).eval()
@@ -94,10 +96,10 @@ def class_heat_map(logits: torch.Tensor, category: int) -> torch.Tensor:
     Args:
         logits: ``(1, categories, height, width)``, the output of a fully convolutional network for one image: raw
             logits, not yet probabilities.
-        category: number of the class, from 0.
+        category: index of the class, from 0.
 
     Returns:
-        ``(height, width)``: probability of that class, against all others, at each position.
+        ``(height, width)``: probability of that class among all classes at each position.
 
     Example:
         >>> logits = torch.zeros(1, 4, 2, 3)

@@ -39,5 +39,5 @@ def prepare_image(image: Image.Image, size: int = 224) -> torch.Tensor:
     """
     image = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
     pixels = np.asarray(image, dtype=np.float32) / 255  # (size, size, 3)
-    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+    pixels = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
     return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)  # (1, 3, size, size)

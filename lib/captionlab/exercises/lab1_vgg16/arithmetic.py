@@ -10,7 +10,7 @@ from captionlab.grading.probe_helpers import outcome_of
 
 
 def fit(positions: int, kernel: int, stride: int, padding: int, left_over: int = 0) -> int:
-    """The input size on which the kernel has so many positions and leaves so many pixels over."""
+    """The input size for which the kernel has ``positions`` positions and ``left_over`` pixels remain."""
     return (positions - 1) * stride + kernel + left_over - 2 * padding
 
 
@@ -40,7 +40,7 @@ def probe_conv_output_size(conv_output_size, rng):
         yield label, conv_output_size(*case)
     size = draw(rng, 3, 6)
     kernel, padding = size + 2, draw(rng, 2, 3)
-    label = f"size {size}, kernel {kernel}, padding {padding}: larger than the input, not than the padded input"
+    label = f"size {size}, kernel {kernel}, padding {padding}: larger than the input, but not than the padded input"
     yield label, outcome_of(conv_output_size, size, kernel, 1, padding)
     kernel = size + 2 * padding + draw(rng, 1, 3)
     label = f"size {size}, kernel {kernel}, stride 2, padding {padding}: larger than the padded input"
@@ -50,8 +50,8 @@ def probe_conv_output_size(conv_output_size, rng):
 lab.misconceptions(
     "conv_output_size",
     rounds_up=(
-        "You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
-        "your division rounds.",
+        "You count a last position where the kernel sticks out of the padded input. That position is not used: check "
+        "which way your division rounds.",
         {"room // stride + 1": "-(-room // stride) + 1"},
     ),
     padding_counted_once=(
@@ -59,8 +59,8 @@ lab.misconceptions(
         {"2 * padding": "padding"},
     ),
     one_forgotten=(
-        "You count the steps of the kernel, not its positions. Try a kernel as large as the input: it has no room "
-        "to move, and still gives one output.",
+        "You count the kernel's steps, not its positions. Try a kernel as large as the input: it has no room to move, "
+        "but still gives one output.",
         {" // stride + 1": " // stride"},
     ),
     stride_ignored=(
@@ -68,8 +68,8 @@ lab.misconceptions(
         {"room // stride": "room"},
     ),
     never_raises=(
-        "The sizes are right. What is missing is the error: raise a ValueError where the kernel is larger than the "
-        "padded input, instead of returning a size below 1.",
+        "The sizes are right, but the error is missing: raise a ValueError if the kernel is larger than the padded "
+        "input, instead of returning a size below 1.",
         {"if room < 0": ""},
     ),
     fit_checked_without_padding=(
@@ -103,28 +103,27 @@ def probe_conv_output_shape(conv_output_shape, rng):
 lab.misconceptions(
     "conv_output_shape",
     keeps_channels=(
-        "Every filter makes one map of the output, whatever the number of maps it looks at.",
+        "Every filter makes one output map, no matter how many maps it looks at.",
         {"_, height, width = shape": "channels, height, width = shape", "return filters": "return channels"},
     ),
     multiplies_channels=(
-        "You make a map for each pair of a filter and an input map. A filter spans all input maps at once and adds up "
-        "what it finds in them.",
+        "You make one map per pair of filter and input map. A filter spans all input maps at once and sums over them.",
         {
             "_, height, width = shape": "channels, height, width = shape",
             "return filters": "return channels * filters",
         },
     ),
     assumes_square=(
-        "Your output is square though the input is not: compute the height and the width each.",
+        "Your output is square although the input is not: compute the height and the width separately.",
         {"return filters, out_height, out_width": "return filters, out_height, out_height"},
     ),
     channels_last=(
-        "The numbers are right, their order is not: channels come first, as in the input's shape.",
+        "The numbers are right, but their order is not: channels come first, as in the input's shape.",
         {"return filters, out_height, out_width": "return out_height, out_width, filters"},
     ),
     rounds_shape_up=(
-        "You count a last position where the kernel sticks out of the padded input. It is not used: mind which way "
-        "your division rounds.",
+        "You count a last position where the kernel sticks out of the padded input. That position is not used: check "
+        "which way your division rounds.",
         {
             "(height + 2 * padding - kernel) // stride": "-((kernel - height - 2 * padding) // stride)",
             "(width + 2 * padding - kernel) // stride": "-((kernel - width - 2 * padding) // stride)",
@@ -151,7 +150,7 @@ def probe_same_padding(same_padding, rng):
 lab.misconceptions(
     "same_padding",
     both_ends_together=(
-        "This is the padding that both ends need together; the function returns that of one end.",
+        "This is the total padding of both ends; the function should return the padding of one end.",
         {"both_ends // 2": "both_ends"},
     ),
 )
@@ -169,18 +168,18 @@ def dilation_ignored(kernel, dilation=1):
 lab.misconceptions(
     "same_padding",
     one_gap_too_many=(
-        "There are fewer gaps between the taps of a kernel than there are taps. Draw a kernel of 3 with a dilation "
-        "of 2 and count the pixels from its first tap to its last.",
+        "A kernel has fewer gaps between its taps than it has taps. Draw a kernel of 3 with a dilation of 2 and count "
+        "the pixels from its first tap to its last.",
         {"dilation * (kernel - 1)": "dilation * kernel - 1"},
     ),
     accepts_everything=(
         "With a kernel of 2 and a padding of 1 at both ends, the output is one pixel longer than the input. Raise a "
-        "ValueError where the padding does not come out even.",
+        "ValueError if the total padding is odd.",
         {"if both_ends % 2": ""},
     ),
     refuses_even_kernels=(
-        "You refuse every even kernel. With some dilations an even kernel can be padded equally: ask whether the "
-        "padding comes out even, not the kernel.",
+        "You refuse every even kernel. With some dilations, an even kernel can be padded equally at both ends: check "
+        "whether the total padding is even, not the kernel.",
         {"if both_ends % 2": "if kernel % 2 == 0"},
     ),
 )
@@ -211,15 +210,16 @@ def probe_pool_output_shape(pool_output_shape, rng):
 lab.misconceptions(
     "pool_output_shape",
     moves_by_one=(
-        "Without a stride your window moves by one pixel. Pooling differs from convolution here: read what None means.",
+        "Without a stride, your window moves by one pixel. Pooling differs from convolution here: read what None "
+        "means.",
         {"stride = kernel if stride": "stride = 1 if stride"},
     ),
     stride_is_kernel=(
-        "You use the stride only where there is none given: a stride that is given always counts.",
+        "You ignore the stride when one is given. Use the kernel size only if the stride is None.",
         {"stride = kernel if stride is None else stride": "stride = kernel"},
     ),
     pools_maps_too=(
-        "You pool over the maps as well. Every map is pooled on its own; there are as many maps after as before.",
+        "You pool over the maps as well. Every map is pooled on its own, so the number of maps stays the same.",
         {"return channels": "return (channels - kernel) // stride + 1"},
     ),
 )
@@ -227,8 +227,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "pool_output_shape",
-    hint="You count a last window that sticks out of the padded map. It is not used: mind which way your division "
-    "rounds.",
+    hint="You count a last window that sticks out of the padded map. That window is not used: check which way your "
+    "division rounds.",
 )
 def rounds_pool_up(shape, kernel, stride=None, padding=0):
     step = stride or kernel

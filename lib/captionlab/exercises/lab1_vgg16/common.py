@@ -1,4 +1,4 @@
-"""The lab itself, and what its probes draw their cases with."""
+"""The lab itself, and helpers that draw random cases for its probes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ lab = Lab(
 
 
 def draw_linear(rng: np.random.Generator, inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
-    """A linear layer with drawn weights, and biases where it has any."""
+    """A linear layer with random weights, and random biases if it has any."""
     dense = nn.Linear(inputs, outputs, bias=bias)
     with torch.no_grad():
         dense.weight.copy_(draw_tensor(rng, outputs, inputs, scale=inputs**-0.5))

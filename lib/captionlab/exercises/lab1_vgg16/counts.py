@@ -11,7 +11,7 @@ def probe_conv_parameters(conv_parameters, rng):
     channels, kernel = draw(rng, 2, 9), draw(rng, 2, 7)
     label = f"{channels} channels, one filter, kernel {kernel}, no bias"
     yield label, conv_parameters(channels, 1, kernel, bias=False)
-    for bias in (True, False, None, True):  # None: not said
+    for bias in (True, False, None, True):  # None: argument left out
         channels, filters = draw_different(rng, 4, 64, 2)
         kernel = draw(rng, 2, 7)
         label = f"{channels} channels, {filters} filters, kernel {kernel}"
@@ -32,24 +32,24 @@ lab.misconceptions(
         {"channels * kernel * kernel": "kernel * kernel"},
     ),
     bias_forgotten=(
-        "The weights are right; the biases are missing where bias is True.",
+        "The weights are right, but the biases are missing when bias is True.",
         {"(1 if bias else 0)": "0"},
     ),
     bias_for_each_weight=(
-        "You give every weight a bias of its own. A filter adds its bias once, after it has summed up its window.",
+        "You give every weight its own bias. A filter adds its bias once, after summing over its window.",
         {"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel * (2 if bias else 1)"},
     ),
     bias_for_each_channel=(
-        "You count a bias for each pair of a filter and an input map. A filter sums over all input maps first, then "
-        "adds one bias.",
+        "You count one bias per pair of filter and input map. A filter sums over all input maps first, then adds one "
+        "bias.",
         {"(channels * kernel * kernel + (1 if bias else 0))": "channels * (kernel * kernel + (1 if bias else 0))"},
     ),
     one_bias_for_all=(
-        "You count one bias for the whole bank. Every filter has a bias of its own.",
+        "You count one bias for the whole bank. Every filter has its own bias.",
         {"(channels * kernel * kernel + (1 if bias else 0))": "channels * kernel * kernel + (1 if bias else 0)"},
     ),
     kernel_not_squared=(
-        "The kernel has two sides: it is a square of pixels, not a row of them.",
+        "The kernel has two sides: it is a square of pixels, not a row.",
         {"kernel * kernel": "kernel"},
     ),
 )
@@ -73,21 +73,20 @@ def probe_linear_parameters(linear_parameters, rng):
 lab.misconceptions(
     "linear_parameters",
     maps_only=(
-        "You count a weight for each map. Every single value of the input volume has its own weights: flatten it "
-        "first.",
+        "You count one weight per map. Every single value of the input volume has its own weights: flatten it first.",
         {"math.prod(input_shape), math.prod(output_shape)": "input_shape[0], output_shape[0]"},
     ),
     linear_bias_forgotten=(
-        "The weights are right; the biases are missing where bias is True.",
+        "The weights are right, but the biases are missing when bias is True.",
         {"(1 if bias else 0)": "0"},
     ),
     bias_for_each_input=(
-        "You count a bias for each value of the input. A bias is added to what a unit has summed up, so there are as "
-        "many as there are units.",
+        "You count one bias per input value. A unit adds its bias to its sum, so there are as many biases as units.",
         {"outputs * (inputs + (1 if bias else 0))": "inputs * (outputs + (1 if bias else 0))"},
     ),
     sides_summed=(
-        "The number of values in a volume is not the sum of its sides. How many values has an image of 3 by 10 by 10?",
+        "The number of values in a volume is not the sum of its sides. How many values does an image of 3 by 10 by 10 "
+        "have?",
         {"math.prod(input_shape), math.prod(output_shape)": "sum(input_shape), sum(output_shape)"},
     ),
 )
@@ -100,10 +99,10 @@ def probe_receptive_field(receptive_field, rng):
     stacks = [
         [(2 * small + 1, 1), (2 * large + 1, 1)],  # no strides
         [(draw(rng, 2, 5), 1) for _ in range(draw(rng, 3, 6))],
-        [(draw(rng, 3, 7), 1), (2, 2)],  # the stride of the last layer plays no part
+        [(draw(rng, 3, 7), 1), (2, 2)],  # the stride of the last layer does not matter
         [(2, 2), (draw(rng, 3, 7), 1)],
-        [(draw(rng, 5, 11), draw(rng, 3, 4)), (3, 2), (5, 1)],  # as AlexNet begins
-        [*block, (2, 2), *block, (2, 2), *block],  # as VGG does
+        [(draw(rng, 5, 11), draw(rng, 3, 4)), (3, 2), (5, 1)],  # like the first layers of AlexNet
+        [*block, (2, 2), *block, (2, 2), *block],  # like VGG
         [(draw(rng, 2, 6), draw(rng, 1, 3)) for _ in range(draw(rng, 4, 6))],
         [(1, 2), (draw(rng, 3, 5), 2), (1, 1), (draw(rng, 3, 5), 1)],
     ]
@@ -114,8 +113,8 @@ def probe_receptive_field(receptive_field, rng):
 lab.misconceptions(
     "receptive_field",
     kernels_summed=(
-        "You add the kernels up. Neighboring windows overlap: ask how many new pixels the second layer brings to the "
-        "window of the first.",
+        "You add up the kernels. Neighboring windows overlap: how many new pixels does the second layer add to the "
+        "window of the first?",
         {"field, step = 1, 1": "field, step = 0, 1", "(kernel - 1) * step": "kernel"},
     ),
     strides_ignored=(
@@ -124,21 +123,21 @@ lab.misconceptions(
         {"step *= stride": ""},
     ),
     stride_one_layer_too_early=(
-        "You let a layer's stride act on that layer's own kernel. A kernel reaches over values of the layer before; "
-        "its stride spreads only what comes after.",
+        "You apply a layer's stride to that layer's own kernel. A kernel covers values of the previous layer; its "
+        "stride only affects the layers that follow.",
         {
             "step *= stride": "",
             "in layers:": "in layers:\n        step *= stride",
         },
     ),
     wrong_direction=(
-        "You go through the layers in the wrong direction for your rule: one that starts from a single output value "
-        "must walk from the last layer back to the image.",
+        "You go through the layers in the wrong direction for your rule: a rule that starts from a single output "
+        "value must work from the last layer back to the image.",
         {"field += (kernel - 1) * step": "field = (field - 1) * stride + kernel"},
     ),
     strides_not_accumulated=(
-        "You use each layer's own stride only. The strides of all the layers before it act together on what one of "
-        "its steps means in the image.",
+        "You use only each layer's own stride. The strides of all previous layers multiply to give the step in image "
+        "pixels.",
         {"step *= stride": "step = stride"},
     ),
 )
@@ -161,20 +160,20 @@ def probe_vgg_parameters(vgg_parameters, rng):
 lab.misconceptions(
     "vgg_parameters",
     biases_forgotten=(
-        "You count weights only. Every filter and every fully connected unit has a bias as well.",
+        "You count only weights. Every filter and every fully connected unit has a bias as well.",
         {"(3 * 3 * maps + 1)": "3 * 3 * maps", "(inputs + 1)": "inputs"},
     ),
     pixels_forgotten=(
-        "Your first fully connected layer has one input for each of the last maps. It sees every pixel of them.",
+        "Your first fully connected layer has one input per map. It sees every pixel of the last maps.",
         {"maps * side * side": "maps"},
     ),
     last_pooling_forgotten=(
-        "Your last maps are twice as large as they should be: a pooling follows every block, the last one too.",
+        "Your last maps are twice as large as they should be: a pooling follows every block, including the last one.",
         {"maps * side * side": "maps * (2 * side + image_size // 2 ** (len(blocks) - 1) % 2) ** 2"},
     ),
     always_seven_by_seven=(
-        "You take the last maps to be 7 by 7 pixels. They are for images of 224 pixels and five poolings: compute "
-        "their size from what you are given.",
+        "You assume that the last maps have 7 by 7 pixels. That holds for images of 224 pixels and five poolings: "
+        "compute their size from the arguments.",
         {"maps * side * side": "maps * 7 * 7"},
     ),
 )
@@ -182,7 +181,7 @@ lab.misconceptions(
 
 @lab.misconception(
     "vgg_parameters",
-    hint="The first convolution of a block still sees the maps of the block before it, not the number that its own "
+    hint="The first convolution of a block still sees the maps of the previous block, not as many maps as its own "
     "block makes.",
 )
 def block_sees_its_own_maps(blocks, dense, image_size=224, channels=3):

@@ -1,4 +1,4 @@
-"""From a picture to named classes: probes and misconceptions."""
+"""From an image to named classes: probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ("tench", "goldfish", "ostrich", "magpie", "bulbul", "kite", "newt", "ax
 
 
 def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
-    """Random pixels, each color with a level of its own, in a mode of PIL."""
+    """An image of random pixels with a different mean level per channel, in the given PIL mode."""
     level = rng.permutation([60, 120, 190])
     pixels = np.clip(rng.normal(level, 60, (height, width, 3)), 0, 255).astype(np.uint8)
     image = Image.fromarray(pixels)
@@ -28,14 +28,14 @@ def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
 
 
 def _thin(batch, step: int):
-    """The shape, and the values at every ``step``-th row and column, of an array; anything else as it is."""
+    """The shape of an array and its values at every ``step``-th row and column; anything else unchanged."""
     if isinstance(batch, (np.ndarray, torch.Tensor)) and batch.ndim >= 2:
         return [list(batch.shape), batch[..., ::step, ::step]]
     return batch
 
 
-# PIL rounds to whole gray levels while it resizes, torchvision's antialiased resizing of floats does not: they are one
-# level of 255 apart at most, 0.0175 after division by a standard deviation of 0.224. Mistakes are far larger.
+# PIL rounds to whole gray levels when it resizes; torchvision's antialiased resizing of floats does not. They differ by
+# at most one level of 255, 0.0175 after division by a standard deviation of 0.224. Mistakes are far larger.
 @lab.exercise(
     "captionlab.vision.images:prepare_image",
     points=3,
@@ -47,25 +47,25 @@ def _thin(batch, step: int):
 )
 def probe_prepare_image(prepare_image, rng):
     size = draw(rng, 6, 9)
-    yield f"a color picture that is {size} by {size} already", prepare_image(_picture(rng, "RGB", size, size), size)
+    yield f"a color image that is already {size} by {size}", prepare_image(_picture(rng, "RGB", size, size), size)
     for width, height in ((draw(rng, 20, 28), draw(rng, 11, 15)), (draw(rng, 8, 11), draw(rng, 16, 24))):
-        label = f"a color picture of {width} by {height}, to size {size}"
+        label = f"a color image of {width} by {height}, to size {size}"
         yield label, prepare_image(_picture(rng, "RGB", width, height), size=size)
     large = draw(rng, 18, 22)
-    label = f"a small color picture of 7 by 5, to size {large}"
+    label = f"a small color image of 7 by 5, to size {large}"
     yield label, _thin(prepare_image(_picture(rng, "RGB", 7, 5), large), 2)
-    yield "a color picture, to the default size", _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
-    label = f"a picture with transparency, {size} by {size} already"
+    yield "a color image, to the default size", _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
+    label = f"an image with transparency, already {size} by {size}"
     yield label, prepare_image(_picture(rng, "RGBA", size, size), size)
-    yield f"a picture with a palette, to size {size}", prepare_image(_picture(rng, "P", 23, 14), size)
-    yield f"a gray picture, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
+    yield f"an image with a palette, to size {size}", prepare_image(_picture(rng, "P", 23, 14), size)
+    yield f"a gray image, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
 
 
 lab.misconceptions(
     "prepare_image",
     forgets_to_scale=(
-        "Your pixels go from 0 to 255 when you normalize them; the means and standard deviations are for values from "
-        "0 to 1.",
+        "Your pixels are still 0 to 255 when you normalize them; the means and standard deviations are for values "
+        "from 0 to 1.",
         {" / 255": ""},
     ),
     forgets_to_normalize=(
@@ -73,46 +73,49 @@ lab.misconceptions(
         {"pixels = (pixels -": ""},
     ),
     normalizes_before_scaling=(
-        "You normalize first and scale to 0..1 afterwards. The means are for values that are scaled already.",
+        "You normalize first and scale to 0..1 afterwards. The means are for values that have already been scaled.",
         {" / 255": "", ".unsqueeze(0)": ".unsqueeze(0) / 255"},
     ),
     swaps_mean_and_deviation=(
-        "You subtract the standard deviation and divide by the mean: they are swapped.",
-        {"IMAGENET_MEAN)) / np.float32(IMAGENET_STD": "IMAGENET_STD)) / np.float32(IMAGENET_MEAN"},
+        "You subtract the standard deviation and divide by the mean: swap them.",
+        {
+            "np.array(IMAGENET_MEAN, np.float32)": "np.float32(IMAGENET_STD)",
+            "np.array(IMAGENET_STD, np.float32)": "np.float32(IMAGENET_MEAN)",
+        },
     ),
     leaves_channels_last=(
-        "The colors are still the last axis. A picture is height, width, color; torch wants color first.",
+        "The channels are still the last axis. PIL gives (height, width, channels); PyTorch expects channels first.",
         {".permute(2, 0, 1)": ""},
     ),
     transposes_the_picture=(
-        "Your picture lies on its side: bringing the colors to the front, you swapped height and width.",
+        "Your image is transposed: you swapped height and width when you moved the channels to the front.",
         {"permute(2, 0, 1)": "permute(2, 1, 0)"},
     ),
     puts_blue_first=(
-        "Your first channel is blue. PIL gives red, green, blue, and that is the order to keep.",
+        "Your first channel is blue. PIL gives red, green, blue; keep that order.",
         {" / 255": "[:, :, ::-1] / 255"},
     ),
     forgets_the_batch=(
-        "The batch axis is missing: a network expects a batch of pictures, here a batch of one.",
+        "The batch axis is missing: a network expects a batch of images, here a batch of one.",
         {".unsqueeze(0)": ""},
     ),
     leaves_double_precision=(
-        "Your values are right, but float64 (NumPy's default); a network's weights are float32, and torch does not "
-        "mix them.",
+        "Your values are right, but they are float64 (NumPy's default). A network's weights are float32, and PyTorch "
+        "does not mix the two.",
         {
             "dtype=np.float32": "dtype=float",
-            "np.float32(IMAGENET_MEAN)": "np.array(IMAGENET_MEAN)",
-            "np.float32(IMAGENET_STD)": "np.array(IMAGENET_STD)",
+            "(IMAGENET_MEAN, np.float32)": "(IMAGENET_MEAN)",
+            "(IMAGENET_STD, np.float32)": "(IMAGENET_STD)",
         },
     ),
     takes_color_for_granted=(
-        "Color pictures are right. A gray picture has no color axis: look for the method of PIL images that "
-        "changes the mode, and call it first.",
+        "Color images are right. A gray image has no channel axis: look for the method of PIL images that changes the "
+        "mode, and call it first.",
         {'image.convert("RGB")': '(image.convert("RGB") if image.mode in ("P", "RGBA") else image)'},
     ),
     resizes_before_converting=(
-        "Pictures with a palette come out wrong: PIL cannot average the numbers of palette entries. Change the mode "
-        "before resizing, not after.",
+        "Images with a palette come out wrong: PIL cannot average palette indices. Change the mode before resizing, "
+        "not after.",
         {'.convert("RGB")': "", "Image.Resampling.BILINEAR)": 'Image.Resampling.BILINEAR).convert("RGB")'},
     ),
 )
@@ -120,7 +123,7 @@ lab.misconceptions(
 
 @lab.misconception(
     "prepare_image",
-    hint="You cut the sides off a picture that is not square. Here the whole picture is squeezed into the square.",
+    hint="You crop the sides of an image that is not square. Here the whole image is squeezed into the square.",
 )
 def crops_the_center(image, size=224):
     shorter = min(image.size)
@@ -135,7 +138,7 @@ def crops_the_center(image, size=224):
 lab.misconceptions(
     "prepare_image",
     resizes_with_the_default=(
-        "Your picture is resized with another filter: the default of PIL's resize is not the bilinear one.",
+        "You resize with the wrong filter: the default of PIL's resize is not bilinear.",
         {", Image.Resampling.BILINEAR": ""},
     ),
 )
@@ -155,7 +158,7 @@ def probe_softmax(softmax, rng):
 
 @lab.misconception(
     "softmax",
-    hint="Your values are right until the logits are large: the exponential of 1000 is infinite. Adding the same "
+    hint="Your values are right until the logits get large: the exponential of 1000 is infinite. Adding the same "
     "number to all logits of a row does not change their softmax; choose one that helps.",
 )
 def overflows(logits):
@@ -164,15 +167,15 @@ def overflows(logits):
 
 @lab.misconception(
     "softmax",
-    hint="You normalize along the first axis: the probabilities of one class over the images of the batch. The last "
-    "axis holds the classes.",
+    hint="You normalize along the first axis, over the images of the batch. The last axis holds the classes.",
 )
 def first_axis(logits):
     return torch.softmax(logits, 0)
 
 
 @lab.misconception(
-    "softmax", hint="All your values together sum to 1. Every row must do so on its own: sum along the last axis only."
+    "softmax",
+    hint="All your values together sum to 1. Every row must sum to 1 on its own: sum along the last axis only.",
 )
 def one_sum_for_all(logits):
     return torch.softmax(logits.reshape(-1), 0).reshape(logits.shape)
@@ -180,8 +183,8 @@ def one_sum_for_all(logits):
 
 @lab.misconception(
     "softmax",
-    hint="You subtract the largest score of the whole batch. A row far below it underflows to 0 / 0: every row needs "
-    "its own.",
+    hint="You subtract the largest logit of the whole batch. A row far below it underflows to 0 / 0: every row needs "
+    "its own maximum.",
 )
 def one_maximum_for_all(logits):
     exponentials = (logits - logits.max()).exp()
@@ -190,13 +193,13 @@ def one_maximum_for_all(logits):
 
 @lab.misconception(
     "softmax",
-    hint="You divide the logits by their sum; logits can be negative. Something positive has to be made of them first.",
+    hint="You divide the logits by their sum, but logits can be negative. Turn them into positive numbers first.",
 )
 def no_exponential(logits):
     return logits / logits.sum(-1, keepdim=True)
 
 
-@lab.misconception("softmax", hint="These are the logarithms of the probabilities.")
+@lab.misconception("softmax", hint="You return log probabilities, not probabilities.")
 def logarithms(logits):
     return torch.log_softmax(logits, -1)
 
@@ -226,27 +229,27 @@ def probe_top_predictions(top_predictions, rng):
 lab.misconceptions(
     "top_predictions",
     returns_scores=(
-        "You return logits. Turn them into probabilities: with a softmax over all classes.",
+        "You return logits. Turn them into probabilities with a softmax over all classes.",
         {"torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)"},
     ),
     worst_of_the_best_first=(
-        "The classes are the right ones, but the least probable of them comes first.",
+        "The classes are right, but the least probable of them comes first.",
         {"strict=True)]": "strict=True)][::-1]"},
     ),
     least_probable=(
-        "These are the least probable classes: sorting functions put the smallest first unless told otherwise.",
+        "These are the least probable classes: sorting functions put the smallest first by default.",
         {".topk(k)": ".topk(k, largest=False)"},
     ),
     softmax_of_the_best=(
-        "Your probabilities sum to 1 over the classes you return. The softmax is over all classes: take it first, "
-        "choose after.",
+        "Your probabilities sum to 1 over the classes you return. Take the softmax over all classes first, then "
+        "select.",
         {
             "torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)",
             "    return": "    probabilities = torch.softmax(probabilities, dim=-1)\n    return",
         },
     ),
     numbers_for_names=(
-        "You return the number of each class; look its name up in categories.",
+        "You return the index of each class; look up its name in categories.",
         {"categories[index]": "index"},
     ),
 )

@@ -22,7 +22,7 @@ from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
 )
 def probe_linear_to_conv(linear_to_conv, rng):
     def convert(dense, *args, **kwargs):
-        with torch_seed(0):  # weights that nobody sets are the same every time
+        with torch_seed(0):  # weights that are never set are the same every time
             return linear_to_conv(dense, *args, **kwargs)
 
     channels, height = draw(rng, 2, 4), draw(rng, 2, 4)
@@ -48,16 +48,16 @@ def probe_linear_to_conv(linear_to_conv, rng):
 lab.misconceptions(
     "linear_to_conv",
     flattened_channels_last=(
-        "You take the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
+        "You read the weights as if the map had been flattened with its channels last. torch.flatten keeps the order "
         "of the axes: channels, height, width.",
         {"channels, height, width))": "height, width, channels).permute(0, 3, 1, 2))"},
     ),
     forgets_to_copy_biases=(
-        "The weights are right; the biases are still those a new nn.Conv2d draws for itself. Copy them as well.",
+        "The weights are right, but the biases are still the random ones of a new nn.Conv2d. Copy them as well.",
         {"if convolution.bias is not None": ""},
     ),
     has_no_bias=(
-        "Your convolution has no bias; the linear layer has one, and adds it at every position.",
+        "Your convolution has no bias, but the linear layer has one; it is added at every position.",
         {"bias=dense.bias is not None": "bias=False", "if convolution.bias is not None": ""},
     ),
 )
@@ -65,8 +65,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "linear_to_conv",
-    hint="Your kernel is 1 by 1, with the whole flattened map as its channels. It has to see the map as it is: which "
-    "kernel covers it exactly once?",
+    hint="Your kernel is 1 by 1, with the whole flattened map as its channels. It has to see the unflattened map: "
+    "which kernel covers it exactly once?",
 )
 def one_by_one_kernel(dense, channels, height, width):
     made = nn.Conv2d(dense.in_features, dense.out_features, 1, bias=dense.bias is not None)
@@ -80,16 +80,16 @@ def one_by_one_kernel(dense, channels, height, width):
 lab.misconceptions(
     "linear_to_conv",
     swaps_height_and_width=(
-        "Height and width of the kernel are swapped. nn.Conv2d takes a pair (height, width), in the order of the "
-        "map's axes.",
+        "The height and width of the kernel are swapped. nn.Conv2d takes (height, width), in the order of the map's "
+        "axes.",
         {
             "(height, width)": "(width, height)",
             "view(dense.out_features, channels, height, width)": "view_as(convolution.weight)",
         },
     ),
     random_weights=(
-        "The shape of your convolution is right, but its weights are the random ones it was made with: copy the "
-        "linear layer's into it.",
+        "The shape of your convolution is right, but it still has its random initial weights: copy the weights of the "
+        "linear layer into it.",
         {"with torch.no_grad()": ""},
     ),
 )

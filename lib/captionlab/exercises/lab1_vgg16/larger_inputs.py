@@ -1,4 +1,4 @@
-"""Images larger than those the network was made for: probes and misconceptions."""
+"""Images larger than those the network was built for: probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from captionlab.grading.probe_helpers import outcome_of
 class _SmallVGG(nn.Module):
     """Built like torchvision's VGG, for images of ``4 * side`` pixels."""
 
-    def __init__(self, rng, maps: int, side: int):
+    def __init__(self, rng, maps, side):
         super().__init__()
         first, hidden, last, classes = draw(rng, 3, 4), draw(rng, 9, 12), draw(rng, 13, 16), draw(rng, 4, 6)
         self.features = nn.Sequential(
@@ -37,7 +37,7 @@ class _SmallVGG(nn.Module):
 
 
 class _Convert:
-    """Replaces linear_to_conv: a convolution of the right shape with other numbers; records its arguments."""
+    """Stands in for linear_to_conv: a convolution of the right shape with other weights; records its arguments."""
 
     def __init__(self):
         self.calls = []
@@ -66,21 +66,21 @@ def probe_fully_convolutional(fully_convolutional, rng):
     vgg, convert = _SmallVGG(rng, maps, side).eval(), _Convert()
     network = fully_convolutional(vgg, convert)
     size = 4 * side
-    label = f"{maps} maps of {side} by {side}: inputs of the layer, channels, height, width in each call of convert"
+    label = f"{maps} maps of {side} by {side}: layer inputs, channels, height and width in each call of convert"
     yield label, sorted(convert.calls)
     yield "logits for two images of the network's own size", run(network, draw_tensor(rng, 2, 3, size, size))
     yield "logits for a larger image", run(network, draw_tensor(rng, 1, 3, size + 12, size + 12))
     wide = draw_tensor(rng, 1, 3, size + 4, size + 4 * draw(rng, 2, 4))
     yield "logits for a wide image", run(network, wide)
     small = draw_tensor(rng, 1, 3, size, size)
-    label = "logits for another image, then what the original model gives for it"
+    label = "logits for another image, then the original model's output for it"
     yield label, [run(network, small), outcome_of(run, vgg, small)]
     side = 5 - side
     vgg = _SmallVGG(rng, draw(rng, 5, 8), side).train()
     network = fully_convolutional(vgg=vgg, convert=_Convert())
     image = draw_tensor(rng, 1, 3, 4 * side + 4, 4 * side + 8)
     yield "a model in training mode: logits", run(network, image)
-    label = "logits again, then whether the original model is in training mode still"
+    label = "logits again, then whether the original model is still in training mode"
     yield label, [run(network, image), [module.training for module in vgg.modules()]]
 
 
@@ -92,8 +92,8 @@ lab.misconceptions(
         {"[copy.deepcopy(vgg.features)]": "[copy.deepcopy(vgg.features), copy.deepcopy(vgg.avgpool)]"},
     ),
     loses_relus=(
-        "The ReLUs of the classifier are lost: go through all its layers, not only the linear ones. Without them the "
-        "three layers are one.",
+        "The ReLUs of the classifier are lost: go through all its layers, not only the linear ones. Without ReLUs, "
+        "the three layers collapse into a single linear one.",
         {"layers.append(copy.deepcopy(layer))": "continue"},
     ),
     drops_out=(
@@ -105,13 +105,13 @@ lab.misconceptions(
         },
     ),
     keeps_the_mode=(
-        "Your network inherits the original's mode: where that is in training mode, dropout is active. Return the "
-        "network in evaluation mode.",
+        "Your network inherits the original's mode: if that is training mode, dropout is active. Return the network "
+        "in evaluation mode.",
         {".eval()": ""},
     ),
     switches_the_original=(
-        "Your network shares layers with the original, so that setting its mode sets the original's too. Copy the "
-        "layers you keep.",
+        "Your network shares layers with the original, so setting its mode also sets the original's. Copy the layers "
+        "you keep.",
         {"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(layer)": "layer"},
     ),
 )
@@ -119,7 +119,7 @@ lab.misconceptions(
 
 @lab.misconception(
     "fully_convolutional",
-    hint="You replace layers inside the original's classifier, and the original does not work any more. Build a new "
+    hint="You replace layers inside the original's classifier, so the original no longer works. Build a new "
     "nn.Sequential.",
 )
 def replaces_in_place(vgg, convert):
@@ -135,8 +135,8 @@ def replaces_in_place(vgg, convert):
 lab.misconceptions(
     "fully_convolutional",
     assumes_vgg16=(
-        "512 maps of 7 by 7 are VGG16's. Derive the numbers from the model you are given: its last convolution, and "
-        "the inputs of its first linear layer.",
+        "You hard-code VGG16's 512 maps of 7 by 7. Derive these numbers from the model you are given: from its last "
+        "convolution and the inputs of its first linear layer.",
         {
             "maps = [layer": "maps, side = 512, 7  # [layer",
             "side = math.isqrt": "",
@@ -148,8 +148,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "fully_convolutional",
-    hint="You convert with a function of your own. Call `convert`, the function you are given, for every linear "
-    "layer: what is checked here is what you do with it.",
+    hint="You convert with your own function. Call `convert`, the function you are given, for every linear layer: "
+    "this exercise checks how you use it.",
 )
 def ignores_convert(vgg, convert):
     import copy
@@ -183,16 +183,16 @@ def probe_class_heat_map(class_heat_map, rng):
 lab.misconceptions(
     "class_heat_map",
     softmax_over_positions=(
-        "Your map sums to 1 over the positions. At every position the classes compete: the softmax goes over the "
+        "Your map sums to 1 over the positions. The classes compete at every position: take the softmax over the "
         "categories.",
         {"torch.softmax(logits, dim=1)[0, category]": "logits[0, category].ravel().softmax(0).view(logits.shape[2:])"},
     ),
     raw_scores=(
-        "These are raw logits. Make probabilities of them first, over the categories.",
+        "These are raw logits. Turn them into probabilities over the categories first.",
         {"torch.softmax(logits, dim=1)": "logits"},
     ),
     keeps_the_batch_axis=(
-        "The values are right, the shape has an axis too many: there is one image, return its map alone.",
+        "The values are right, but the shape has one axis too many: there is only one image, so return its map alone.",
         {"[0, category]": "[:, category]"},
     ),
     softmax_over_the_batch=(
@@ -201,8 +201,8 @@ lab.misconceptions(
         {"dim=1": "dim=0"},
     ),
     sigmoid_of_one_class=(
-        "You take a sigmoid of one class on its own. The classes exclude each other: the others' logits at the same "
-        "position count as well.",
+        "You take a sigmoid of one class on its own. The classes exclude each other: the other classes' logits at the "
+        "same position count as well.",
         {"torch.softmax(logits, dim=1)[0, category]": "torch.sigmoid(logits[0, category])"},
     ),
 )

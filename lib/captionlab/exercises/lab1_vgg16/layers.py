@@ -1,4 +1,4 @@
-"""The parameters of a model, layer by layer. Probe and misconceptions."""
+"""The parameters of a model, layer by layer: probe and misconceptions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from captionlab.exercises.lab1_vgg16.common import lab
 
 
 class _Scaled(nn.Module):
-    """A convolution inside a module that has a parameter of its own."""
+    """A module that has its own parameter and holds a convolution."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -19,7 +19,7 @@ class _Scaled(nn.Module):
 
 
 def _models(rng):
-    """A name and a small model, several times."""
+    """Yield small models, each with a name."""
     a, b, c = draw(rng, 2, 6), draw(rng, 7, 12), draw(rng, 13, 20)
     features = nn.Sequential(nn.Conv2d(3, a, 3), nn.ReLU(), nn.Conv2d(a, b, 3), nn.MaxPool2d(2))
     nested = nn.Sequential(features, nn.Flatten(), nn.Sequential(nn.Linear(b, c), nn.ReLU(), nn.Linear(c, 2)))
@@ -30,7 +30,7 @@ def _models(rng):
     yield "the first layer frozen", frozen
     tied = nn.Sequential(nn.Linear(a, a), nn.Tanh(), nn.Linear(a, a), nn.Linear(a, b))
     tied[2].weight = tied[0].weight
-    yield "two layers that share their weights, not their biases", tied
+    yield "two layers that share their weights but not their biases", tied
     yield "a module that has a parameter and holds a convolution", nn.Sequential(_Scaled(b), nn.ReLU(), nn.Linear(b, a))
     yield "a single layer", nn.Linear(b, c)
 
@@ -44,14 +44,14 @@ def probe_parameters_by_layer(parameters_by_layer, rng):
 lab.misconceptions(
     "parameters_by_layer",
     counts_containers_too=(
-        "You list containers with all they hold, so that the sum counts everything more than once. Look up the "
+        "You list containers with everything they hold, so the sum counts parameters more than once. Look up the "
         "argument `recurse` of Module.parameters.",
         {"recurse=False) if id(parameter) not in counted": "recurse=True)"},
     ),
 )
 
 
-@lab.misconception("parameters_by_layer", hint="You count weights only. Layers have biases as well.")
+@lab.misconception("parameters_by_layer", hint="You count only weights. Layers have biases as well.")
 def weights_only(model):
     return [(name, each.weight.numel()) for name, each in model.named_modules() if hasattr(each, "weight")]
 
@@ -59,7 +59,7 @@ def weights_only(model):
 lab.misconceptions(
     "parameters_by_layer",
     counts_buffers_too=(
-        "You count buffers: the running mean and variance of a batch normalization are kept in the model, but not "
+        "You count buffers: the running mean and variance of a batch normalization are stored in the model, but not "
         "learned.",
         {"module.parameters(recurse=False)": "[*module.parameters(recurse=False), *module.buffers(recurse=False)]"},
     ),
@@ -67,7 +67,8 @@ lab.misconceptions(
 
 
 @lab.misconception(
-    "parameters_by_layer", hint="You list weights and biases apart. One line a layer: they belong to the same module."
+    "parameters_by_layer",
+    hint="You list weights and biases separately. Return one entry per layer: both belong to the same module.",
 )
 def lists_every_tensor(model):
     return [(name, each.numel()) for name, each in model.named_parameters()]
@@ -75,7 +76,8 @@ def lists_every_tensor(model):
 
 @lab.misconception(
     "parameters_by_layer",
-    hint="You skip modules that hold other modules. Such a module can have parameters of its own; they would be lost.",
+    hint="You skip modules that hold other modules. Such a module can have parameters of its own, which you would "
+    "miss.",
 )
 def innermost_only(model):
     owners = {}
@@ -88,11 +90,11 @@ def innermost_only(model):
 lab.misconceptions(
     "parameters_by_layer",
     trainable_only=(
-        "You leave frozen parameters out. A parameter that is not trained is still one of the model.",
+        "You leave out frozen parameters. A parameter that is not trained is still part of the model.",
         {"if id(parameter) not in counted": "if id(parameter) not in counted and parameter.requires_grad"},
     ),
     counts_shared_twice=(
-        "A parameter that two layers share is one parameter of the model; you count it twice.",
+        "A parameter shared by two layers is one parameter of the model; you count it twice.",
         {" if id(parameter) not in counted": ""},
     ),
 )

@@ -1,4 +1,4 @@
-"""Pooling, written out. Probe and misconceptions."""
+"""Pooling, written out: probe and misconceptions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def probe_pool2d(pool2d, rng):
         (2, 2, "average", 0, 0.0),
         (3, 2, "max", 1, 0.0),
         (3, 2, "average", 1, 2.0),
-        (draw(rng, 2, 3), 1, "max", 0, -9.0),  # nothing but negative numbers
+        (draw(rng, 2, 3), 1, "max", 0, -9.0),  # only negative values
         (2, 3, "average", draw(rng, 1, 2), 0.0),
     ):
         rows, columns = (kernel + stride * draw(rng, 1, 2), kernel + stride * 3)
@@ -30,11 +30,11 @@ def probe_pool2d(pool2d, rng):
 lab.misconceptions(
     "pool2d",
     stride_is_kernel_size=(
-        "Your window moves by its own size, whatever the stride. Overlapping windows are allowed.",
+        "Your window always moves by its own size and ignores the stride. Overlapping windows are allowed.",
         {"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, kernel).unfold(2, kernel, kernel)"},
     ),
     visits_every_pixel=(
-        "Your window visits every pixel, whatever the stride.",
+        "Your window visits every pixel and ignores the stride.",
         {"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, 1).unfold(2, kernel, 1)"},
     ),
 )
@@ -42,8 +42,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "pool2d",
-    hint="All your maps come out equal: you pool over the maps too. Look at the dimensions of your max or mean: it "
-    "must leave the channels apart.",
+    hint="All your maps come out equal: you pool over the maps too. Check the dimensions of your max or mean: each "
+    "channel must be pooled separately.",
 )
 def pools_across_maps(maps, kernel, stride, mode="max"):
     if mode not in ("max", "average"):
@@ -56,20 +56,20 @@ def pools_across_maps(maps, kernel, stride, mode="max"):
 lab.misconceptions(
     "pool2d",
     starts_from_zero=(
-        "Your output starts from zero, which wins where all values are negative. Start from the values themselves.",
+        "Your maximum starts from zero, which is wrong if all values are negative. Start from the values themselves.",
         {"windows.amax(dim=(3, 4))": "windows.amax(dim=(3, 4)).clamp(min=0)"},
     ),
     divides_by_one_side=(
-        "Your average is a sum divided by too little: how many pixels are there in a window?",
+        "Your average is a sum divided by too small a number: how many pixels are there in a window?",
         {"windows.mean(dim=(3, 4))": "windows.sum(dim=(3, 4)) / kernel"},
     ),
     always_max=(
-        "You always take the largest value: mode decides between the largest and the mean.",
+        "You always take the largest value: mode decides between the maximum and the mean.",
         {' if mode == "max" else windows.mean(dim=(3, 4))': ""},
     ),
     accepts_any_mode=(
-        'The numbers are right. What is missing is the error: any mode but "max" and "average" must raise a '
-        "ValueError, or a typing error passes for an average.",
+        'The numbers are right, but the error is missing: any mode other than "max" and "average" must raise a '
+        "ValueError, so that a typo is not silently treated as an average.",
         {"if mode not in": ""},
     ),
 )

@@ -10,7 +10,7 @@ from captionlab.exercises.drawing import draw_different, draw_tensor, draw_weigh
 from captionlab.exercises.lab4_captioning.common import lab, modes
 
 
-def _network(rng) -> nn.Sequential:
+def _network(rng):
     sizes = [3, *draw_different(rng, 4, 8, 3)]
     blocks = [
         nn.Sequential(nn.Conv2d(one, other, 1), nn.BatchNorm2d(other), nn.Dropout(0.3), nn.Tanh())
