@@ -5,15 +5,8 @@ import itertools
 import pytest
 import torch
 
-from captionlab.captioning.search import (
-    beam_search,
-    beam_step,
-    best_caption,
-    greedy,
-    greedy_search,
-    sample,
-    sample_word,
-)
+from captionlab.captioning.batched_search import beam_search, greedy, sample
+from captionlab.captioning.search import beam_step, best_caption, greedy_search, sample_word
 
 WORDS, END = 6, 2
 

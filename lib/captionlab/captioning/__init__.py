@@ -24,7 +24,8 @@ decoder             one word after the other: initial state, recurrent cell, the
 teacher_forcing     what the decoder reads and what it predicts; scores of captions generated without help
 loss                cross-entropy over real words, and the attention penalty
 sampling            scheduled sampling: training on the model's own words
-search              greedy search, sampling, and beam search
+search              greedy search, sampling a word, and the steps of a beam search
+batched_search      the searches for many images at once, with the attention weights
 metrics             top-5 accuracy and BLEU
 
 Then training and use:
@@ -46,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "attention": ["BahdanauAttention", "Gate", "SoftAttention", "batched_attention"],
         "caption_dataset": ["CaptionDataset"],
+        "batched_search": ["beam_search", "sample"],
         "captioned_images": ["CaptionedImage", "DatasetSplits", "InMemoryImage"],
         "captioner": ["Caption", "Captioner"],
         "configurations": ["load_configuration"],
@@ -56,7 +58,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "loss": ["attention_penalty", "caption_loss"],
         "metrics": ["bleu", "top_k_accuracy"],
         "runs": ["evaluate", "prepare_data", "train"],
-        "search": ["beam_search", "greedy_search", "sample"],
+        "search": ["beam_step", "best_caption", "greedy_search", "sample_word"],
         "settings": ["DecoderSettings", "RunSettings", "TrainingSettings"],
         "text": ["tokenize"],
         "training": ["Trainer"],

@@ -18,10 +18,12 @@ class FeatureSource(Protocol):
 
     @property
     def variants(self) -> Sequence[str]:
-        """The names of the variants of each image, such as "plain" and "mirrored"."""
+        """The names of the variants of each image, such as "original" and "hflip"."""
 
-    def batch(self, indices: Sequence[int] | np.ndarray, variants: Sequence[int] | np.ndarray | int = 0) -> Tensor:
-        """The features of some images, (images, positions, channels), float32."""
+    def batch(
+        self, indices: Sequence[int] | np.ndarray, variants: Sequence[int] | np.ndarray | int = 0
+    ) -> tuple[Tensor, ...]:
+        """The grids of some images, (images, height, width, channels), float32, for each input size of the encoder."""
         ...
 
 
@@ -65,7 +67,7 @@ class CaptionDataset:
         """
         if not names:
             raise ValueError("this split has no images: give at least one with a caption")
-        references = [[caption for caption in each if caption] for each in captions]
+        references = [[list(caption) for caption in each if caption] for each in captions]
         empty = [name for name, each in zip(names, references, strict=True) if not each]
         if empty:
             raise ValueError(f"{len(empty)} images have no caption with a word in it, first {empty[0]}: drop them")
@@ -84,10 +86,10 @@ class CaptionDataset:
         """The number of captions of the image that has the most."""
         return self.token_ids.shape[1]
 
-    def features(
+    def grids(
         self, indices: Sequence[int] | np.ndarray | slice, variants: Sequence[int] | np.ndarray | int = 0
-    ) -> Tensor:
-        """The features of some of the images, (images, positions, channels), float32."""
+    ) -> tuple[Tensor, ...]:
+        """The grids of some images, (images, height, width, channels), float32, for each input size of the encoder."""
         if isinstance(indices, slice):
             indices = range(len(self))[indices]
         return self.source.batch(indices, variants)

@@ -3,7 +3,7 @@
 captioner = Captioner.load("runs/flickr8k")
 captioner("photo.jpg")                                 # 'two dogs play in the snow'
 caption = captioner.generate(["photo.jpg"], beams=5)[0]
-caption.words, caption.alphas.shape                    # ('two', 'dogs', ...), (words, positions)
+caption.words, caption.alphas.shape                    # ('two', 'dogs', ...), (words, height, width)
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from captionlab.captioning.decoder import Decoder
-from captionlab.captioning.encoders import Encoder, last_blocks, load_encoder, on_first_grid
+from captionlab.captioning.encoders import Encoder, flatten_grids, load_encoder, on_first_grid, split_last_blocks
 from captionlab.captioning.evaluation import EVAL_BATCH_SIZE, LENGTH_PENALTY, CaptionModel, generate
-from captionlab.captioning.grid_features import GridNetwork, grid_recipe
+from captionlab.captioning.grid_features import GridFeatureExtractor
 from captionlab.captioning.setting_names import refuse_old_keys
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
@@ -39,8 +39,8 @@ class Caption:
 
     Attributes:
         words: of the caption.
-        alphas: (words, positions): the attention weights of each word; the positions row by row of the grid, of the
-            first grid if the model uses two.
+        alphas: (words, height, width): the attention weights of each word over the cells of the grid, of the first
+            grid if the model uses two.
         log_prob: log-probability of the whole caption, its end included, in nats.
     """
 
@@ -63,12 +63,16 @@ def checkpoint_metadata(
         run: the settings of the run.
         finetune_blocks: blocks of the encoder that are fine-tuned; the checkpoint then holds their weights too.
     """
-    recipe = grid_recipe(encoder)
+    preprocessing = encoder.classifier.preprocessing
     return {
         "captioner": FORMAT,
         "vocabulary": vocabulary.to_json(),
         "encoder": {**_encoder_metadata(encoder), "finetune_blocks": finetune_blocks},
-        "preprocessing": {"mean": list(recipe.mean), "std": list(recipe.std), "resize": "bilinear, whole image"},
+        "preprocessing": {
+            "mean": list(preprocessing.mean),
+            "std": list(preprocessing.std),
+            "resize": f"{preprocessing.interpolation}, whole image",
+        },
         "run": run,
     }
 
@@ -78,8 +82,8 @@ def _encoder_metadata(encoder: Encoder) -> dict[str, Any]:
     return {
         "name": encoder.classifier.name,
         "layers": list(encoder.layers),
-        "input_size": encoder.size,
-        "second_input_size": encoder.second_size,
+        "input_size": encoder.input_size,
+        "second_input_size": encoder.second_input_size,
         "fingerprint": fingerprint(encoder.classifier.model),
     }
 
@@ -95,7 +99,7 @@ class Captioner:
         self.encoder, self.vocabulary, self.run = encoder, vocabulary, run
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.eval().to(self.device)
-        self._network = GridNetwork(encoder)
+        self._extractor = GridFeatureExtractor(encoder)
 
     @property
     def decoder(self) -> Decoder:
@@ -131,8 +135,8 @@ class Captioner:
                     f"{found!r}; give the encoder it was trained with, or train again"
                 )
         decoder = Decoder(DecoderSettings(**metadata["decoder"]))
-        finetuned = last_blocks(encoder.classifier.model, blocks)[1] if blocks else None
-        model = CaptionModel(decoder, finetuned, encoder.sizes)
+        finetuned = split_last_blocks(encoder.classifier.model, blocks)[1] if blocks else None
+        model = CaptionModel(decoder, finetuned)
         load_weights(model, tensors, path.name)
         vocabulary = Vocabulary.from_json(metadata["vocabulary"])
         if len(vocabulary) != decoder.settings.vocab_size:
@@ -157,19 +161,24 @@ class Captioner:
         captions = []
         with torch.inference_mode():
             for start in range(0, len(images), EVAL_BATCH_SIZE):
-                encoded = self.decoder.encode(self.features(images[start : start + EVAL_BATCH_SIZE]))
+                grids = self.grids(images[start : start + EVAL_BATCH_SIZE])
+                shapes = [(grid.shape[1], grid.shape[2]) for grid in grids]
+                encoded = self.decoder.encode(flatten_grids(grids))
                 for found in generate(self.decoder, encoded, beams, length_penalty):
                     words = tuple(self.vocabulary.decode(found.token_ids))
-                    alphas = on_first_grid(found.alphas.cpu(), self.encoder.sizes)
+                    alphas = on_first_grid(found.alphas.cpu(), shapes)
                     captions.append(Caption(words, alphas, found.log_prob))
         return captions
 
-    def features(self, images: Sequence[ImageSource]) -> Tensor:
-        """The decoder's input, (images, positions, channels)."""
+    def grids(self, images: Sequence[ImageSource]) -> list[Tensor]:
+        """The encoder's output, (images, height, width, channels), for each of its input sizes."""
         with torch.inference_mode():
             # Each image alone, so that its features do not depend on the others; in half precision, as on disk.
-            grids = torch.cat([self._network.of_pictures([image]) for image in images])
-            return self.model.features(grids.half().float())
+            grids = [torch.cat(same_size) for same_size in zip(*map(self._encode, images), strict=True)]
+            return self.model.grids(grids)
+
+    def _encode(self, image: ImageSource) -> list[Tensor]:
+        return [grid.half().float() for grid in self._extractor([image])]
 
 
 def _check_metadata(metadata: dict[str, Any], name: str) -> None:

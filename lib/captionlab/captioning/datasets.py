@@ -15,6 +15,7 @@ from pathlib import Path
 
 from captionlab.captioning import readers
 from captionlab.captioning.captioned_images import CaptionedImage, DatasetSplits, InMemoryImage
+from captionlab.common.logs import logger
 from captionlab.common.suggestions import did_you_mean
 from captionlab.datasets.errors import DataError
 
@@ -78,6 +79,7 @@ def _drawn_images(seed: int, count: int) -> tuple[CaptionedImage, ...]:
     """Drawing takes half a minute and is done once per process: experiments load the dataset before and after a run."""
     from captionlab.datasets.drawn_captions import make_scenes
 
+    logger.info("drawing %d scenes", count)
     return tuple(
         CaptionedImage(f"scene-{number:05d}", InMemoryImage.from_pixels(scene.image), tuple(scene.captions))
         for number, scene in enumerate(make_scenes(seed, count))

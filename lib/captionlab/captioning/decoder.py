@@ -17,7 +17,8 @@ from captionlab.captioning.sampling import scheduled_words
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.teacher_forcing import inputs_and_targets
 
-CELLS: dict[str, type[nn.Module]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
+Cell = nn.LSTMCell | nn.GRUCell | nn.RNNCell
+CELLS: dict[str, type[Cell]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
 
 
 class InitialState(nn.Module):
@@ -133,6 +134,12 @@ class Decoder(nn.Module):
     Each step reads the last word and the state, attends to the image, and predicts the next word. All captions of an
     image go through it together: what depends on the image alone is computed once.
     """
+
+    mean: Tensor
+    std: Tensor
+    init_state: InitialState
+    gate: Gate
+    cell: Cell
 
     def __init__(self, settings: DecoderSettings) -> None:
         super().__init__()

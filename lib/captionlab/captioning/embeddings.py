@@ -17,7 +17,7 @@ import numpy as np
 
 
 def embedding_matrix(
-    words: Sequence[str], vectors: Mapping[str, Sequence[float]], embed_dim: int, seed: int = 0
+    words: Sequence[str], vectors: Mapping[str, Sequence[float] | np.ndarray], embed_dim: int, seed: int = 0
 ) -> np.ndarray:
     """Build an embedding matrix: the pretrained vector of each word that has one, random numbers for the others.
 

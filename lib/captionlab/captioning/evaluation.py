@@ -15,12 +15,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from captionlab.captioning.batched_search import SearchResult, State, Step, beam_search, greedy
 from captionlab.captioning.caption_dataset import CaptionDataset
 from captionlab.captioning.decoder import Decoder, EncodedImages
-from captionlab.captioning.encoders import GridEncoder, encode_grids
+from captionlab.captioning.encoders import GridEncoder, encode_grids, flatten_grids
 from captionlab.captioning.metrics import bleu, top_k_accuracy
-from captionlab.captioning.search import SearchResult, State, Step, beam_search, greedy
 from captionlab.captioning.vocabulary import PAD, START, UNK, Vocabulary
+from captionlab.common.progress import progress_bar
 
 MAX_LENGTH = 26  # tokens of a generated caption, <start> and <end> included
 EVAL_BATCH_SIZE = 100  # images
@@ -52,21 +53,21 @@ class CaptionModel(nn.Module):
     Attributes:
         decoder: a `Decoder`.
         encoder: the blocks of the network that are fine-tuned, a `GridEncoder`; None if the whole network is frozen.
-        sizes: the image sizes of the grids, one or two: see `Encoder`.
     """
 
-    def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None, sizes: Sequence[int] = (1,)) -> None:
+    def __init__(self, decoder: Decoder, encoder: GridEncoder | None = None) -> None:
         super().__init__()
         self.decoder = decoder
         self.encoder = encoder
-        self.sizes = tuple(sizes)
 
-    def features(self, batch: Tensor) -> Tensor:
-        """The decoder's input, (images, positions, channels), from the output of the frozen part."""
-        batch = batch.to(next(self.decoder.parameters()).device)
-        if self.encoder is None:
-            return batch
-        return encode_grids(self.encoder, batch, self.sizes)
+    def grids(self, grids: Sequence[Tensor]) -> list[Tensor]:
+        """The encoder's output from that of its frozen part, (images, height, width, channels) for each input size."""
+        device = next(self.decoder.parameters()).device
+        return encode_grids(self.encoder, [grid.to(device) for grid in grids])
+
+    def features(self, grids: Sequence[Tensor]) -> Tensor:
+        """The decoder's input, (images, positions, channels), from the output of the frozen part (see `grids`)."""
+        return flatten_grids(self.grids(grids))
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def evaluate_teacher_forcing(model: CaptionModel, dataset: CaptionDataset, batch
     with eval_mode(model):
         for start in range(0, len(dataset), batch_size):
             part = slice(start, start + batch_size)
-            features = model.features(dataset.features(part))
+            features = model.features(dataset.grids(part))
             output = model.decoder(features, dataset.token_ids[part].to(features.device))
             count = len(output.targets)
             # The output has real words only, so this is caption_loss, as a sum.
@@ -102,20 +103,30 @@ def evaluate_teacher_forcing(model: CaptionModel, dataset: CaptionDataset, batch
 
 
 def evaluate_generation(
-    model: CaptionModel, vocabulary: Vocabulary, dataset: CaptionDataset, beams: int = 1, length_penalty: float = 0.0
+    model: CaptionModel,
+    vocabulary: Vocabulary,
+    dataset: CaptionDataset,
+    beams: int = 1,
+    length_penalty: float = 0.0,
+    *,
+    progress: bool = False,
 ) -> Scores:
     """Generate a caption for each image and compute BLEU; the model's mode is restored.
 
     Args:
         beams: of the beam search; 1 is greedy search.
         length_penalty: see :func:`captionlab.captioning.search.best_caption`.
+        progress: show how many images are done.
     """
-    captions, began = [], time.perf_counter()
-    with eval_mode(model):
+    captions: list[tuple[str, ...]] = []
+    began = time.perf_counter()
+    bar = progress_bar("generating captions", len(dataset), unit="images", progress=progress, log_ends=False)
+    with eval_mode(model), bar as shown:
         for start in range(0, len(dataset), EVAL_BATCH_SIZE):
-            features = model.features(dataset.features(slice(start, start + EVAL_BATCH_SIZE)))
+            features = model.features(dataset.grids(slice(start, start + EVAL_BATCH_SIZE)))
             found = generate(model.decoder, model.decoder.encode(features), beams, length_penalty)
             captions += [tuple(vocabulary.decode(one.token_ids)) for one in found]
+            shown.advance(len(found))
     seconds = time.perf_counter() - began
     return Scores(bleu=tuple(bleu(captions, dataset.references)), captions=tuple(captions), seconds=seconds)
 
@@ -131,7 +142,7 @@ def mask_special_tokens(logits: Tensor) -> Tensor:
 
 
 def make_step_fn(decoder: Decoder, encoded: EncodedImages) -> tuple[Step, State]:
-    """The step function and the initial state for :func:`captionlab.captioning.search.beam_search`.
+    """The step function and the initial state for :func:`captionlab.captioning.batched_search.beam_search`.
 
     The state of a caption includes the index of its image.
     """

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,6 +38,21 @@ DATA_SETTINGS = (
     "max_vocab_size",
     "pretrained_embeddings",
 )
+
+
+@dataclass
+class TrainingProgress:
+    """How far a training has come, as JSON values.
+
+    Attributes:
+        epoch: number of completed epochs.
+        best_epoch: the epoch whose weights are kept; 0 before the first.
+        seconds: the time the epochs took, without evaluation.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    seconds: float = 0.0
 
 
 def save_training(trainer: Trainer) -> None:
@@ -80,8 +95,6 @@ def restore_training(trainer: Trainer) -> None:
     Raises:
         ValueError: if it was a training with other settings, another decoder or other data.
     """
-    from captionlab.captioning.training import TrainingProgress
-
     tensors, metadata = load_checkpoint(trainer.folder / STATE)
     for part, expected in _fixed(trainer).items():
         refuse_old_keys(metadata.get(part, {}), str(trainer.folder))

@@ -20,14 +20,21 @@ from captionlab.captioning.captioner import Captioner, checkpoint_metadata
 from captionlab.captioning.datasets import load_dataset
 from captionlab.captioning.decoder import Decoder
 from captionlab.captioning.embeddings import embedding_matrix, read_vectors, train_word2vec
-from captionlab.captioning.encoders import Encoder, encode_grids, last_blocks, load_encoder, split_by_size
+from captionlab.captioning.encoders import (
+    Encoder,
+    GridEncoder,
+    encode_grids,
+    flatten_grids,
+    load_encoder,
+    split_last_blocks,
+)
 from captionlab.captioning.evaluation import (
     LENGTH_PENALTY,
     CaptionModel,
     evaluate_generation,
     evaluate_teacher_forcing,
 )
-from captionlab.captioning.grid_features import compute_grids
+from captionlab.captioning.grid_features import extract_grid_features
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
@@ -68,7 +75,7 @@ def encoder_for(settings: RunSettings) -> Encoder:
     layers = settings.layers.split(",") if settings.layers else None
     encoder = load_encoder(name, size, layers, settings.second_input_size)
     if settings.finetune_blocks:
-        return replace(encoder, layers=(last_blocks(encoder.classifier.model, settings.finetune_blocks)[0],))
+        return replace(encoder, layers=(split_last_blocks(encoder.classifier.model, settings.finetune_blocks)[0],))
     return encoder
 
 
@@ -105,9 +112,9 @@ def prepare_data(
     for split, each in images.items():
         names = [image.name for image in each]
         sources = [transform(image.name, image.image) if transform else image.image for image in each]
-        variants = ("plain", "mirrored") if settings.uses_hflip and split == "train" else ("plain",)
+        variants = ("original", "hflip") if settings.uses_hflip and split == "train" else ("original",)
         folder = cache or data_root() / "grids"
-        grids = compute_grids(names, sources, encoder, folder, variants=variants, progress=progress)
+        grids = extract_grid_features(names, sources, encoder, folder, variants=variants, progress=progress)
         prepared[split] = CaptionDataset.from_captions(names, captions[split], grids, vocabulary, settings.max_length)
     return RunData(dataset, encoder, vocabulary, prepared)
 
@@ -116,25 +123,23 @@ def make_model(settings: RunSettings, data: RunData) -> CaptionModel:
     """A new model with seeded weights, and with pretrained word embeddings if the settings name some."""
     seed = settings.training.get("seed", TrainingSettings.seed)
     torch.manual_seed(seed)
-    blocks, sizes = settings.finetune_blocks, data.encoder.sizes
-    encoder = last_blocks(data.encoder.classifier.model, blocks)[1].eval() if blocks else None
+    blocks = settings.finetune_blocks
+    encoder = split_last_blocks(data.encoder.classifier.model, blocks)[1].eval() if blocks else None
     with torch.no_grad():
-        features = _some_features(data.splits["train"])
-        if encoder:
-            features = torch.cat([encode_grids(encoder, part, sizes) for part in features.split(50)])
-    split_by_size(features, sizes)  # refuses sizes whose grids could not be separated later
+        features = _some_features(data.splits["train"], encoder)
     decoder = Decoder(DecoderSettings(features.shape[2], len(data.vocabulary), **settings.decoder))
     if decoder.settings.standardize:
         decoder.fit_normalization(features)
     if settings.pretrained_embeddings:
         _load_embeddings(decoder, settings.pretrained_embeddings, data, seed)
-    return CaptionModel(decoder, encoder, sizes)
+    return CaptionModel(decoder, encoder)
 
 
-def _some_features(dataset: CaptionDataset) -> Tensor:
+def _some_features(dataset: CaptionDataset, encoder: GridEncoder | None) -> Tensor:
     """The features of the first images, (images, positions, channels)."""
     count = min(NORMALIZATION_IMAGES, len(dataset))
-    return torch.cat([dataset.features(slice(start, min(start + 50, count))) for start in range(0, count, 50)])
+    parts = (dataset.grids(slice(start, min(start + 50, count))) for start in range(0, count, 50))
+    return torch.cat([flatten_grids(encode_grids(encoder, grids)) for grids in parts])
 
 
 def _load_embeddings(decoder: Decoder, name: str, data: RunData, seed: int) -> None:
@@ -142,6 +147,7 @@ def _load_embeddings(decoder: Decoder, name: str, data: RunData, seed: int) -> N
     size, words = decoder.settings.embed_dim, data.vocabulary.words
     if name == "captions":
         captions = [caption for each in data.splits["train"].references for caption in each]
+        logger.info("training word vectors on %d captions", len(captions))
         vectors = train_word2vec(captions, size, seed)
     else:
         vectors = read_vectors(Path(name), words)
@@ -188,8 +194,8 @@ def load_settings(captioner: Captioner, dataset: str | None = None, extra_data: 
         dataset=dataset or captioner.run["dataset"],
         extra_data=extra_data,
         encoder=captioner.encoder.classifier.name,
-        input_size=captioner.encoder.size,
-        second_input_size=captioner.encoder.second_size,
+        input_size=captioner.encoder.input_size,
+        second_input_size=captioner.encoder.second_input_size,
         layers=",".join(captioner.encoder.layers),
         max_length=captioner.run["max_length"],
         hflip=False,
@@ -204,6 +210,8 @@ def evaluate(
     beams: int = 5,
     length_penalty: float = LENGTH_PENALTY,
     transform: Transform | None = None,
+    *,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """The scores of a trained model on a split, and the captions it generated, as JSON values.
 
@@ -215,13 +223,16 @@ def evaluate(
         beams: of the search.
         length_penalty: see :func:`captionlab.captioning.search.best_caption`.
         transform: see `prepare_data`.
+        progress: show how far features and captions have come.
     """
     captioner = Captioner.load(folder)
     settings = load_settings(captioner, dataset, extra_data)
-    data = prepare_data(settings, (split,), captioner.vocabulary, transform=transform)
+    data = prepare_data(settings, (split,), captioner.vocabulary, progress=progress, transform=transform)
     captions = data.splits[split]
     forced = evaluate_teacher_forcing(captioner.model, captions)
-    generated = evaluate_generation(captioner.model, captioner.vocabulary, captions, beams, length_penalty)
+    generated = evaluate_generation(
+        captioner.model, captioner.vocabulary, captions, beams, length_penalty, progress=progress
+    )
     return {
         "dataset": data.dataset.name,
         "split": split,

@@ -18,10 +18,10 @@ import torch
 from nltk.translate.bleu_score import closest_ref_length, corpus_bleu, modified_precision
 from torch import Tensor
 
+from captionlab.captioning.batched_search import sample
 from captionlab.captioning.batches import active_counts, sort_by_length
 from captionlab.captioning.decoder import Decoder, EncodedImages
 from captionlab.captioning.evaluation import MAX_LENGTH, eval_mode, make_step_fn
-from captionlab.captioning.search import sample
 from captionlab.captioning.vocabulary import END, PAD, START
 
 ORDERS = (1, 2, 3, 4)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,7 @@ from captionlab.captioning.caption_dataset import CaptionDataset, batches, image
 from captionlab.captioning.evaluation import CaptionModel, Scores, evaluate_generation, evaluate_teacher_forcing
 from captionlab.captioning.loss import attention_penalty
 from captionlab.captioning.optimization import best_epoch, clip_grad_norm
-from captionlab.captioning.resuming import STATE, restore_training, save_training
+from captionlab.captioning.resuming import STATE, TrainingProgress, restore_training, save_training
 from captionlab.captioning.sampling import sampling_probability
 from captionlab.captioning.self_critical import self_critical_loss
 from captionlab.captioning.settings import TrainingSettings
@@ -35,21 +36,6 @@ from captionlab.common.logs import logger
 from captionlab.common.progress import progress_bar
 
 BEST = "captioner.safetensors"
-
-
-@dataclass
-class TrainingProgress:
-    """How far the training has come, as JSON values.
-
-    Attributes:
-        epoch: number of completed epochs.
-        best_epoch: the epoch whose weights are kept; 0 before the first.
-        seconds: the time they took.
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    seconds: float = 0.0
 
 
 class Trainer:
@@ -173,21 +159,21 @@ class Trainer:
         with progress_bar(title, steps, unit="batches", progress=self.progress, log_ends=False) as bar:
             for step, batch in enumerate(order):
                 self._set_lrs(step, steps)
-                features = self.train_set.features(batch.images, batch.variants)
+                grids = self.train_set.grids(batch.images, batch.variants)
                 if rewards:
-                    value, number = self.reward_step(features, self.train_set.token_ids[batch.images])
+                    value, number = self.reward_step(grids, self.train_set.token_ids[batch.images])
                 else:
-                    value, number = self.step(features, batch.token_ids)
+                    value, number = self.step(grids, batch.token_ids)
                 total, count = total + value * number, count + number
                 bar.set_postfix(**{"reward" if rewards else "loss": f"{total / count:.3f}"})
                 bar.advance()
         return total / count
 
-    def step(self, batch: Tensor, token_ids: Tensor) -> tuple[float, int]:
+    def step(self, grids: Sequence[Tensor], token_ids: Tensor) -> tuple[float, int]:
         """Update the weights once with teacher forcing or scheduled sampling.
 
         Args:
-            batch: (images, positions, channels), the output of the frozen part of the encoder.
+            grids: the output of the frozen part of the encoder, (images, height, width, channels) for each input size.
             token_ids: (images, captions, length), int64.
 
         Returns:
@@ -196,7 +182,7 @@ class Trainer:
         settings = self.settings
         sampling_prob = sampling_probability(self.done.epoch, settings.sampling_prob_growth, settings.max_sampling_prob)
         with self._autocast():
-            features = self.model.features(batch)
+            features = self.model.features(grids)
             output = self.model.decoder(features, token_ids.to(self.device), sampling_prob, self.generator)
         logits = output.logits.float()
         # Without smoothing this is caption_loss; the output has no padding, so there is nothing to leave out.
@@ -208,11 +194,11 @@ class Trainer:
         self._update(loss)
         return words.item(), len(logits)
 
-    def reward_step(self, batch: Tensor, token_ids: Tensor) -> tuple[float, int]:
+    def reward_step(self, grids: Sequence[Tensor], token_ids: Tensor) -> tuple[float, int]:
         """Update the weights once with captions that the model samples: :mod:`captionlab.captioning.self_critical`.
 
         Args:
-            batch: as for :meth:`step`.
+            grids: as for :meth:`step`.
             token_ids: of all captions of the images, with which the samples are compared.
 
         Returns:
@@ -224,7 +210,7 @@ class Trainer:
         ]
         num_samples = self.settings.num_samples
         with self._autocast():
-            features = self.model.features(batch)
+            features = self.model.features(grids)
             loss, reward = self_critical_loss(self.model.decoder, features, references, num_samples, self.generator)
         self._update(loss)
         return reward, len(token_ids) * num_samples
@@ -270,7 +256,7 @@ class Trainer:
 
     def evaluated(self) -> CaptionModel:
         """The model that is evaluated and kept: the moving average of the weights if there is one."""
-        return self.ema.module if self.ema else self.model
+        return cast(CaptionModel, self.ema.module) if self.ema else self.model
 
     def _finish_epoch(self, trained: dict[str, float]) -> None:
         """Evaluate, keep the weights if they are the best, and reduce the learning rate on a plateau."""
@@ -289,7 +275,14 @@ class Trainer:
     def _evaluate(self) -> Scores:
         model, settings = self.evaluated(), self.settings
         forced = evaluate_teacher_forcing(model, self.dev_set)
-        generated = evaluate_generation(model, self.vocabulary, self.dev_set, settings.beams, settings.length_penalty)
+        generated = evaluate_generation(
+            model,
+            self.vocabulary,
+            self.dev_set,
+            settings.beams,
+            settings.length_penalty,
+            progress=self.progress,
+        )
         return replace(forced, bleu=generated.bleu)
 
     def _history_row(self, trained: dict[str, float], scores: Scores) -> dict[str, Any]:
