@@ -48,7 +48,7 @@ class Exercise:
         student_methods: methods students write, if the reference is a class (the rest is given).
         starter: name of the misconception students start from (a find-the-bug exercise), or None.
         credit: what share of the points a partly right answer earns; by default the lab's policy.
-        paper: whether the reference is arithmetic done on paper, which nothing in the library calls.
+        paper: whether the reference is for understanding only, such as arithmetic on paper; the library never calls it.
     """
 
     lab: str

@@ -14,7 +14,9 @@ def fit(positions: int, kernel: int, stride: int, padding: int, left_over: int =
     return (positions - 1) * stride + kernel + left_over - 2 * padding
 
 
-@lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10, difficulty=1, importance=5)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:conv_output_size", paper=True, points=2, minutes=10, difficulty=1, importance=5
+)
 def probe_conv_output_size(conv_output_size, rng):
     kernel = draw(rng, 2, 7)
     positions = draw_different(rng, 6, 20, 6)
@@ -79,7 +81,9 @@ lab.misconceptions(
 )
 
 
-@lab.exercise("captionlab.convnets.arithmetic:conv_output_shape", points=1, minutes=5, difficulty=1, importance=4)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:conv_output_shape", paper=True, points=1, minutes=5, difficulty=1, importance=4
+)
 def probe_conv_output_shape(conv_output_shape, rng):
     for kernel, stride, padding, left_over in (
         (3, 1, 1, 0),
@@ -132,7 +136,9 @@ lab.misconceptions(
 )
 
 
-@lab.exercise("captionlab.convnets.arithmetic:same_padding", points=1, minutes=10, difficulty=2, importance=3)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:same_padding", paper=True, points=1, minutes=10, difficulty=2, importance=3
+)
 def probe_same_padding(same_padding, rng):
     small, large = sorted(draw_different(rng, 7, 9, 2))
     yield f"kernel {2 * small + 1}", same_padding(2 * small + 1)
@@ -185,7 +191,9 @@ lab.misconceptions(
 )
 
 
-@lab.exercise("captionlab.convnets.arithmetic:pool_output_shape", points=1, minutes=5, difficulty=1, importance=4)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:pool_output_shape", paper=True, points=1, minutes=5, difficulty=1, importance=4
+)
 def probe_pool_output_shape(pool_output_shape, rng):
     for kernel, stride, padding, left_over in (
         (2, None, 0, 0),

@@ -6,7 +6,9 @@ from captionlab.exercises.drawing import draw, draw_different
 from captionlab.exercises.lab1_vgg16.common import lab
 
 
-@lab.exercise("captionlab.convnets.arithmetic:conv_parameters", points=1, minutes=5, difficulty=1, importance=5)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:conv_parameters", paper=True, points=1, minutes=5, difficulty=1, importance=5
+)
 def probe_conv_parameters(conv_parameters, rng):
     channels, kernel = draw(rng, 2, 9), draw(rng, 2, 7)
     label = f"{channels} channels, one filter, kernel {kernel}, no bias"
@@ -55,7 +57,9 @@ lab.misconceptions(
 )
 
 
-@lab.exercise("captionlab.convnets.arithmetic:linear_parameters", points=1, minutes=5, difficulty=1, importance=4)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:linear_parameters", paper=True, points=1, minutes=5, difficulty=1, importance=4
+)
 def probe_linear_parameters(linear_parameters, rng):
     def volume():
         return draw(rng, 3, 9), *draw_different(rng, 4, 14, 2)
@@ -92,7 +96,9 @@ lab.misconceptions(
 )
 
 
-@lab.exercise("captionlab.convnets.arithmetic:receptive_field", points=3, minutes=20, difficulty=3, importance=4)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:receptive_field", paper=True, points=3, minutes=20, difficulty=3, importance=4
+)
 def probe_receptive_field(receptive_field, rng):
     small, large = sorted(draw_different(rng, 2, 5, 2))
     block = [(3, 1)] * draw(rng, 1, 2)
@@ -143,7 +149,9 @@ lab.misconceptions(
 )
 
 
-@lab.exercise("captionlab.convnets.arithmetic:vgg_parameters", points=3, minutes=20, difficulty=3, importance=5)
+@lab.exercise(
+    "captionlab.convnets.arithmetic:vgg_parameters", paper=True, points=3, minutes=20, difficulty=3, importance=5
+)
 def probe_vgg_parameters(vgg_parameters, rng):
     vgg16 = [[64, 64], [128, 128], [256] * 3, [512] * 3, [512] * 3]
     yield "VGG16", vgg_parameters([list(block) for block in vgg16], [4096, 4096, 1000])

@@ -13,6 +13,7 @@ from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
 
 @lab.exercise(
     "captionlab.convnets.fully_convolutional:linear_to_conv",
+    paper=True,
     points=3,
     minutes=20,
     difficulty=3,

@@ -54,6 +54,7 @@ class _Convert:
 
 @lab.exercise(
     "captionlab.convnets.fully_convolutional:fully_convolutional",
+    paper=True,
     points=3,
     minutes=30,
     difficulty=4,
@@ -169,7 +170,12 @@ def ignores_convert(vgg, convert):
 
 
 @lab.exercise(
-    "captionlab.convnets.fully_convolutional:class_heat_map", points=1, minutes=10, difficulty=2, importance=3
+    "captionlab.convnets.fully_convolutional:class_heat_map",
+    paper=True,
+    points=1,
+    minutes=10,
+    difficulty=2,
+    importance=3,
 )
 def probe_class_heat_map(class_heat_map, rng):
     for index, (rows, columns) in enumerate(((1, 1), (2, 5), (4, 3), (6, 1), (5, 7), (3, 3))):

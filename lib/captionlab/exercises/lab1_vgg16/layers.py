@@ -35,7 +35,9 @@ def _models(rng):
     yield "a single layer", nn.Linear(b, c)
 
 
-@lab.exercise("captionlab.convnets.counting:parameters_by_layer", points=2, minutes=15, difficulty=2, importance=4)
+@lab.exercise(
+    "captionlab.convnets.counting:parameters_by_layer", paper=True, points=2, minutes=15, difficulty=2, importance=4
+)
 def probe_parameters_by_layer(parameters_by_layer, rng):
     for label, model in _models(rng):
         yield label, parameters_by_layer(model)

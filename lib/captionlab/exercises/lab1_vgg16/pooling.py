@@ -7,7 +7,7 @@ from captionlab.exercises.lab1_vgg16.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
-@lab.exercise("captionlab.convnets.pooling:pool2d", points=2, minutes=20, difficulty=3, importance=3)
+@lab.exercise("captionlab.convnets.pooling:pool2d", paper=True, points=2, minutes=20, difficulty=3, importance=3)
 def probe_pool2d(pool2d, rng):
     for kernel, stride, mode, left_over, mean in (
         (2, 2, "max", 0, 0.0),
