@@ -38,7 +38,9 @@ SHOWN_EQUAL = {
     "encoder_input": "vision/test_preprocessing.py::test_it_is_encoder_input_of_lab_4_but_for_rounding_to_gray_levels",
     "to_positions": "captioning/test_encoders.py::test_flattened_grids_are_the_positions_of_the_reference",
     "caption_loss": "captioning/test_training.py::test_the_loss_of_an_update_is_caption_loss",
-    "free_running_bleu": "captioning/test_training.py::test_generated_captions_are_scored_as_free_running_bleu_scores_them",
+    "free_running_bleu": (
+        "captioning/test_training.py::test_generated_captions_are_scored_as_free_running_bleu_scores_them"
+    ),
 }
 EXERCISES = [exercise for lab in LABS for exercise in load_lab(lab).exercises.values()]
 
