@@ -131,23 +131,23 @@ def test_the_beginning_is_in_no_notebook(small):
 
 def test_check_reads_the_file_as_it_is_on_disk(here, capsys):
     path = here / "captioning.py"
-    path.write_text("def to_positions(maps):\n    raise NotImplementedError()\n")
+    path.write_text("def to_positions(feature_maps):\n    raise NotImplementedError()\n")
     with pytest.raises(CheckFailed, match="not written yet"):
         check("to_positions")
-    path.write_text("def to_positions(maps):\n    return maps.flatten(2)\n")
-    with pytest.raises(CheckFailed, match="Positions go before channels"):
+    path.write_text("def to_positions(feature_maps):\n    return feature_maps.flatten(2)\n")
+    with pytest.raises(CheckFailed, match="Positions come before channels"):
         check("to_positions")
-    path.write_text("def to_positions(maps):\n    return maps.flatten(2).transpose(1, 2)\n")
+    path.write_text("def to_positions(feature_maps):\n    return feature_maps.flatten(2).transpose(1, 2)\n")
     check("to_positions")
     assert "✔ to_positions: right" in capsys.readouterr().out
 
 
 def test_the_module_wins_over_the_notebook(here, capsys):
-    def to_positions(maps):
-        return maps.flatten(2).transpose(1, 2)
+    def to_positions(feature_maps):
+        return feature_maps.flatten(2).transpose(1, 2)
 
     check("to_positions")  # no module: the notebook's own counts
-    (here / "captioning.py").write_text("def to_positions(maps):\n    raise NotImplementedError()\n")
+    (here / "captioning.py").write_text("def to_positions(feature_maps):\n    raise NotImplementedError()\n")
     with pytest.raises(CheckFailed, match="not written yet"):
         check("to_positions")
     (here / "captioning.py").write_text("import torch\n")
@@ -156,13 +156,15 @@ def test_the_module_wins_over_the_notebook(here, capsys):
 
 
 def test_an_exception_names_the_line_of_the_module(here):
-    (here / "captioning.py").write_text("def to_positions(maps):\n    x = 1\n    return maps / x.missing\n")
-    with pytest.raises(CheckFailed, match=r"module captioning.py, line 3: return maps / x.missing"):
+    (here / "captioning.py").write_text(
+        "def to_positions(feature_maps):\n    x = 1\n    return feature_maps / x.missing\n"
+    )
+    with pytest.raises(CheckFailed, match=r"module captioning.py, line 3: return feature_maps / x.missing"):
         check("to_positions")
 
 
 def test_a_module_that_does_not_run_says_where(here):
-    (here / "captioning.py").write_text("import torch\n\ndef to_positions(maps:\n    pass\n")
+    (here / "captioning.py").write_text("import torch\n\ndef to_positions(feature_maps:\n    pass\n")
     with pytest.raises(CheckFailed, match=r"captioning.py is not valid Python \(line 3"):
         check("to_positions")
     (here / "captioning.py").write_text("x = 1\ny = x / 0\n")
