@@ -33,11 +33,17 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "augmentation": ["make_datasets", "make_transforms"],
+        "backbones": ["DrawnViews", "cut_network", "run_frozen"],
         "baselines": ["feature_svm", "forest", "pixel_svm", "raw_pixels"],
+        "confusion": ["accuracy_by_class", "confusion_matrix"],
+        "features": ["VGG16relu7", "extract_features", "features_at", "gray_to_rgb", "l2_normalize"],
         "fine_tuning": ["FineTuneSettings", "TrainResult", "fine_tune"],
         "freezing": ["freeze", "parameter_groups", "set_train_mode", "unfreeze_last_blocks"],
         "heads": ["get_head", "pretrained_network", "replace_head"],
         "splitting": ["split_train_validation"],
+        "svm": ["choose_C", "pca_project", "scene_classifier"],
         "training": ["EarlyStopping", "evaluate", "train_and_keep_best", "train_step"],
+        "visual_words": ["VisualWords"],
+        "whitening": ["WithinClassWhitening"],
     },
 )
