@@ -1,10 +1,9 @@
-"""Convolutional networks, with VGG16 as the example that runs through everything.
+"""Convolutional networks, with VGG16 as the running example.
 
-arithmetic           sizes, parameters and receptive fields, on paper: no tensor is needed
+arithmetic           sizes, parameters and receptive fields, without any tensors
 pooling              max and average pooling, written out
 counting             parameters of a real model, layer by layer
-images               from a picture to the tensor an ImageNet network expects
-predictions          from scores to named, most probable classes
+predictions          from logits to the names of the most probable classes
 fully_convolutional  fully connected layers as convolutions, for images of any size
 
 Nothing is imported here: the arithmetic works without torch.

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 
-# Configuration D of Simonyan and Zisserman 2015, table 1: maps of each convolution, block by block, then the sizes of
-# the fully connected layers.
+# Configuration D of Simonyan and Zisserman 2015, table 1: output maps of each convolution, block by block; then the
+# sizes of the fully connected layers.
 VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 VGG16_DENSE = (4096, 4096, 1000)
 
@@ -29,7 +29,7 @@ def conv_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) 
         padding: zeros added at each of the two ends, at least 0.
 
     Returns:
-        Number of positions of the kernel, which is the number of pixels of the output along the axis.
+        Number of positions of the kernel, which is the number of output pixels along the axis.
 
     Raises:
         ValueError: if the kernel is larger than the padded input.
@@ -56,7 +56,7 @@ def conv_output_shape(
     Args:
         shape: ``(channels, height, width)`` of the input; height and width may differ.
         filters: number of filters in the bank; each spans all channels of the input.
-        kernel: height and width of every filter, in pixels. It fits into the padded input.
+        kernel: height and width of every filter, in pixels; at most the size of the padded input.
         stride: step of the filters in both directions, in pixels.
         padding: zeros added on each of the four sides, in pixels.
 
@@ -76,18 +76,18 @@ def conv_output_shape(
 
 
 def same_padding(kernel: int, dilation: int = 1) -> int:
-    """Padding for which a convolution of stride 1 keeps the size of its input.
+    """Padding with which a convolution of stride 1 keeps the size of its input.
 
     Args:
         kernel: pixels of the kernel along one axis, at least 1; odd or even.
-        dilation: distance in pixels between neighboring taps of the kernel, at least 1. With 1 the taps touch; with
-            2 there is a pixel between one tap and the next, which the kernel skips.
+        dilation: distance in pixels between neighboring taps of the kernel, at least 1. With 1 the taps are
+            adjacent; with 2 the kernel skips one pixel between neighboring taps.
 
     Returns:
         Zeros to add at each of the two ends of the axis.
 
     Raises:
-        ValueError: if no padding that is equal at both ends keeps the size.
+        ValueError: if no equal padding at both ends keeps the size.
 
     Example:
         >>> same_padding(5)
@@ -115,7 +115,7 @@ def pool_output_shape(
 
     Args:
         shape: ``(channels, height, width)`` of the input; height and width may differ.
-        kernel: height and width of the window, in pixels. It fits into the padded map.
+        kernel: height and width of the window, in pixels; at most the size of the padded map.
         stride: step of the window in both directions, in pixels. None means that the windows touch and do not
             overlap.
         padding: pixels added on each of the four sides.
@@ -139,19 +139,18 @@ def pool_output_shape(
 def conv_parameters(channels: int, filters: int, kernel: int, bias: bool = True) -> int:
     """Number of parameters of a bank of convolution filters.
 
-    A filter looks at a window of ``kernel`` by ``kernel`` pixels in all maps of its input at once, with a weight of
-    its own for each value it sees there. One filter makes one map of the output, and uses the same weights
-    everywhere.
+    A filter looks at a window of ``kernel`` by ``kernel`` pixels in all maps of its input at once, with a separate
+    weight for each value it sees there. One filter makes one output map and uses the same weights at every position.
 
     Args:
         channels: maps of the input.
         filters: filters in the bank.
         kernel: height and width of every filter, in pixels.
-        bias: whether every filter also has a bias, a number it adds to all it computes.
+        bias: whether every filter also has a bias, a number it adds to each of its outputs.
 
     Returns:
-        Number of weights, and of biases where there are any. With ``filters=1, bias=False`` these are the weights of
-        one filter.
+        Number of weights, plus the number of biases if there are any. With ``filters=1, bias=False`` these are the
+        weights of one filter.
 
     Example:
         >>> conv_parameters(3, filters=1, kernel=5, bias=False)
@@ -165,16 +164,15 @@ def conv_parameters(channels: int, filters: int, kernel: int, bias: bool = True)
 def linear_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...], bias: bool = True) -> int:
     """Number of parameters of a fully connected layer from one volume of values to another.
 
-    In a fully connected layer every value of the output depends on every value of the input, each with a weight of
-    its own.
+    In a fully connected layer every output value depends on every input value, each pair with its own weight.
 
     Args:
         input_shape: shape of the input, such as ``(channels, height, width)``, or ``(features,)`` for a vector.
         output_shape: shape of the output, likewise.
-        bias: whether every value of the output also has a bias.
+        bias: whether every output value also has a bias.
 
     Returns:
-        Number of weights, and of biases where there are any.
+        Number of weights, plus the number of biases if there are any.
 
     Example:
         >>> linear_parameters((3,), (2,))
@@ -189,12 +187,12 @@ def linear_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...
 def receptive_field(layers: list[tuple[int, int]]) -> int:
     """Receptive field of a stack of convolution and pooling layers.
 
-    The receptive field of a value of the last layer is the smallest square of the image that holds all pixels the
+    The receptive field of a value of the last layer is the smallest square of the image that contains all pixels the
     value can depend on, far from the borders. Padding does not change its size.
 
     Args:
-        layers: ``(kernel, stride)`` of each layer in pixels of that layer's own input, in the order the image passes
-            through them: the first is the one next to the image.
+        layers: ``(kernel, stride)`` of each layer, in pixels of that layer's own input. The layer applied to the image
+            comes first.
 
     Returns:
         Width of the square, in pixels of the image.
@@ -208,7 +206,7 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
     Source: Araujo, Norris and Sim 2019, "Computing receptive fields of convolutional neural networks", Distill,
     doi:10.23915/distill.00021, "Computing receptive field size".
     """
-    field, step = 1, 1  # of one value of the current layer; from one of its values to the next: in image pixels
+    field, step = 1, 1  # field of one value of the current layer, and distance between its values, in image pixels
     for kernel, stride in layers:
         field += (kernel - 1) * step
         step *= stride
@@ -218,21 +216,21 @@ def receptive_field(layers: list[tuple[int, int]]) -> int:
 def vgg_parameters(
     blocks: list[list[int]], dense: list[int], image_size: int = 224, channels: int = 3
 ) -> tuple[int, int]:
-    """Number of parameters of a VGG network, of its convolutions and of its fully connected layers.
+    """Number of parameters in the convolutions and in the fully connected layers of a VGG network.
 
     A VGG network is a chain. Each block has one or more convolutions of 3 by 3 pixels, stride 1 and padding 1, then a
     max pooling of 2 by 2 pixels and stride 2 (a row or column left over at the border is dropped). Fully connected
-    layers follow, the first of them on all values of the last maps. Every layer but the poolings has weights and
+    layers follow; the first takes all values of the last maps. Every layer except the poolings has weights and
     biases.
 
     Args:
-        blocks: for each block, the number of maps that each of its convolutions makes.
-        dense: number of values that each fully connected layer makes.
+        blocks: for each block, the number of output maps of each of its convolutions.
+        dense: number of outputs of each fully connected layer.
         image_size: height and width of the square images, in pixels.
-        channels: maps of the image, 3 for color.
+        channels: channels of the image, 3 for color.
 
     Returns:
-        ``(convolutional, fully_connected)``: parameters of all convolutions, parameters of all fully connected layers.
+        ``(convolutional, fully_connected)``: the total number of parameters of each kind of layer.
 
     Example:
         >>> vgg_parameters([[4], [5, 6]], dense=[10, 2], image_size=8)

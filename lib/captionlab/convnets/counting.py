@@ -8,17 +8,17 @@ from torch import nn
 def parameters_by_layer(model: nn.Module) -> list[tuple[str, int]]:
     """Number of parameters of each layer of a model.
 
-    A layer is listed if it owns parameters itself. A module that only holds other modules is not listed, and what a
-    module holds counts with the modules inside, not with the one around them. Weights, biases and any other
-    ``nn.Parameter`` count, frozen or not; buffers (such as the running mean of a batch normalization) do not, they
-    are not learned. A parameter that two layers share counts once, with the first of them.
+    A layer is listed if it owns parameters itself. A module that only holds other modules is not listed: parameters
+    count for the innermost module that owns them, not for the modules around it. Weights, biases and any other
+    ``nn.Parameter`` count, frozen or not. Buffers (such as the running mean of a batch normalization) do not count,
+    since they are not learned. A parameter shared by two layers counts once, for the first of them.
 
     Args:
-        model: any model; it is left as it is.
+        model: any model; it is not modified.
 
     Returns:
-        ``(name, parameters)`` of each such layer, with the names and in the order of ``model.named_modules()``, where
-        the model itself has the name ``""``.
+        ``(name, parameters)`` of each such layer, with the names and order of ``model.named_modules()``, in which the
+        model itself has the name ``""``.
 
     Example:
         >>> parameters_by_layer(nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 2))))

@@ -55,8 +55,8 @@ def fully_convolutional(vgg: torchvision.models.VGG, convert: Callable[..., nn.C
 
     Args:
         vgg: a model built like torchvision's VGG: ``features`` (convolutions, ReLUs, poolings), ``avgpool``,
-            ``classifier`` (first a linear layer built for square maps, then ReLUs, dropout, linear layers). It may be in
-            training or evaluation mode and is not modified; ``copy.deepcopy`` copies a module.
+            ``classifier`` (first a linear layer built for square maps, then ReLUs, dropout, linear layers). The model
+            may be in training or evaluation mode and is not modified; ``copy.deepcopy`` copies a module.
         convert: ``linear_to_conv``, or a function with the same arguments: ``convert(dense, channels, height, width)``
             turns a linear layer built for maps of that shape into a convolution. Call this function, whatever it
             computes.

@@ -9,7 +9,7 @@ def pool2d(maps: torch.Tensor, kernel: int, stride: int, mode: str = "max") -> t
     """Max or average pooling of feature maps.
 
     A window of ``kernel`` by ``kernel`` pixels moves over each map in steps of ``stride`` pixels, down and across,
-    and one number stands for all it sees there. There is no padding; a window that would stick out is not used.
+    and each position gives one number. There is no padding; a window that would stick out is not used.
 
     Args:
         maps: ``(channels, height, width)``, floating point, any values (negative ones too).

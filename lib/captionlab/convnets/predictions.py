@@ -8,8 +8,8 @@ import torch
 def softmax(logits: torch.Tensor) -> torch.Tensor:
     """Probabilities from logits, along the last axis.
 
-    The probabilities are proportional to the exponentials of the logits. They are right for large logits too:
-    logits of 1000 or -1000 give no infinity and no NaN, in every row of a batch whatever the other rows hold.
+    The probabilities are proportional to the exponentials of the logits. The computation is stable:
+    logits of 1000 or -1000 give no infinity and no NaN, in any row of a batch, regardless of the other rows.
 
     Args:
         logits: ``(..., categories)``, floating point, any number of axes before the last.
@@ -33,14 +33,14 @@ def top_predictions(logits: torch.Tensor, categories: list[str], k: int = 5) -> 
     """The most probable classes of one image, with their probabilities.
 
     Args:
-        logits: ``(categories,)``, the raw output of the network for one image, not yet probabilities; no two are
-            equal.
+        logits: ``(categories,)``, the raw output of the network for one image, not yet probabilities; all
+            different.
         categories: name of each class, in the order of the logits.
-        k: how many classes to return, at least 1 and at most as many as there are.
+        k: how many classes to return, at least 1 and at most the number of classes.
 
     Returns:
-        ``(category, probability)`` of ``k`` classes, the most probable first: a string and a number from 0 to 1, the
-        softmax over all classes.
+        ``(category, probability)`` of ``k`` classes, the most probable first: a string and a number from 0 to 1, from
+        the softmax over all classes.
 
     Example:
         >>> logits = torch.tensor([1.0, 4.0, 1.5])

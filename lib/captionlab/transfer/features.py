@@ -1,4 +1,4 @@
-"""Features from a pretrained network: cut it, run it in evaluation mode, read it at any layer, normalize the rows."""
+"""Features from a pretrained network: truncate it, run it in evaluation mode, read any layer, normalize the rows."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class VGG16relu7(nn.Module):
     ``vgg`` has torchvision's layout: ``vgg.features`` (convolutions), ``vgg.avgpool`` (adaptive pooling) and
     ``vgg.classifier``, an ``nn.Sequential`` of Linear, ReLU, Dropout, Linear, ReLU, Dropout, Linear. The features are
     the output of the second ReLU of ``vgg.classifier``, so none is negative. The maps of ``vgg.features`` are
-    flattened straight away, without ``vgg.avgpool``, which at 224 x 224 pixels changes nothing.
+    flattened directly, without ``vgg.avgpool``, which changes nothing at 224 x 224 pixels.
 
-    ``__init__`` takes ``vgg``. A new ``VGG16relu7`` is in evaluation mode, whatever mode ``vgg`` is in, and shares
-    nothing with it: work on copies (``copy.deepcopy``). ``vgg`` itself is left as it was: its layers, its weights and
-    the mode, training or evaluation, of each of its layers.
+    ``__init__`` takes ``vgg``. A new ``VGG16relu7`` is in evaluation mode, regardless of the mode of ``vgg``, and
+    shares nothing with it: work on copies (``copy.deepcopy``). ``vgg`` itself is not modified: neither its layers, nor
+    its weights, nor the mode (training or evaluation) of any layer.
 
     ``forward`` takes images and returns their features:
 
         images: ``(batch, 3, height, width)``, float32, normalized as the network expects (224 x 224 for VGG16).
-        Returns ``(batch, hidden)``, float32; hidden is 4,096 for VGG16. Gradients are neither forbidden nor needed.
+        Returns ``(batch, hidden)``, float32; hidden is 4,096 for VGG16. Gradients are not needed, but allowed.
 
     Example:
         >>> from torchvision.models import vgg16
@@ -51,17 +51,17 @@ class VGG16relu7(nn.Module):
 def gray_to_rgb(images: torch.Tensor) -> torch.Tensor:
     """Give gray images the three channels a network trained on color images expects.
 
-    The one channel of a gray image is used as red, green and blue alike. Images that have three channels already are
-    returned with the same values.
+    The one channel of a gray image is used as red, green and blue. Images that already have three channels keep their
+    values.
 
     Args:
-        images: ``(batch, 1, height, width)`` or ``(batch, 3, height, width)``, any dtype; left as it is.
+        images: ``(batch, 1, height, width)`` or ``(batch, 3, height, width)``, any dtype; not modified.
 
     Returns:
         ``(batch, 3, height, width)``, same dtype.
 
     Raises:
-        ValueError: if ``images`` has not four axes, or neither one nor three channels.
+        ValueError: if ``images`` does not have four axes, or has neither one nor three channels.
 
     Example:
         >>> gray_to_rgb(torch.tensor([[[[7, 8]]]]))
@@ -77,17 +77,17 @@ def gray_to_rgb(images: torch.Tensor) -> torch.Tensor:
 
 
 def extract_features(model: nn.Module, images: torch.Tensor, batch_size: int = 32) -> torch.Tensor:
-    """Run a network over many images and collect what it returns, one row an image.
+    """Run a network on many images and collect its outputs, one row per image.
 
     The network runs in evaluation mode and without recording gradients, on ``batch_size`` images at a time (the last
     batch may be smaller), so that the memory needed does not grow with the number of images. An image's features do
-    not depend on the batch it was in. Afterwards every part of the network (``model.modules()``) is back in the mode,
-    training or evaluation, it was in before; a network may have parts in each.
+    not depend on the batch it was in. Afterwards every module (``model.modules()``) is back in its previous mode,
+    training or evaluation; a network may have modules in each.
 
     Args:
         model: takes ``(batch, 3, height, width)`` and returns ``(batch, d)``.
         images: ``(n, 3, height, width)``, prepared as the model expects, n at least 1.
-        batch_size: images that go through the network at a time, at most; at least 1.
+        batch_size: maximum number of images per forward pass, at least 1.
 
     Returns:
         ``(n, d)``, float32, without gradient history (``requires_grad`` is False); row i belongs to image i.
@@ -106,17 +106,17 @@ def extract_features(model: nn.Module, images: torch.Tensor, batch_size: int = 3
     with torch.no_grad():
         rows = [model(batch).float() for batch in images.split(batch_size)]
     for module, training in modes:
-        module.training = training  # one by one: a backbone may be held in evaluation mode under a training head
+        module.training = training  # one by one: a backbone may be in evaluation mode below a head in training mode
     return torch.cat(rows)
 
 
 def features_at(model: nn.Module, layer: str, images: torch.Tensor) -> torch.Tensor:
-    """The output of any layer inside a network, as one feature vector an image.
+    """The output of any layer of a network, as one feature vector per image.
 
     The network runs once on ``images``, in evaluation mode and without recording gradients, and a forward hook reads
-    the output the layer has at that moment: a later layer that works in place (``nn.ReLU(inplace=True)``) must not
-    change what is returned. Maps are averaged over their positions. Afterwards the network is as before: no hook is
-    left on it, and every part of it is in the mode, training or evaluation, it was in.
+    the layer's output at that moment: a later layer that works in place (``nn.ReLU(inplace=True)``) must not change
+    what is returned. Maps are averaged over their positions. Afterwards the network is as before: no hook is left on
+    it, and every module is back in its previous mode, training or evaluation.
 
     Args:
         model: takes ``images``.
@@ -139,7 +139,7 @@ def features_at(model: nn.Module, layer: str, images: torch.Tensor) -> torch.Ten
         >>> features_at(model, "3", images)
         tensor([[0., 2.]])
 
-    Source: Yosinski et al. 2014, arXiv:1411.1792 (what the layers of different depth have learned).
+    Source: Yosinski et al. 2014, arXiv:1411.1792 (what layers at different depths have learned).
     """
     layers = dict(model.named_modules())
     if layer not in layers:
@@ -163,13 +163,13 @@ def features_at(model: nn.Module, layer: str, images: torch.Tensor) -> torch.Ten
 
 
 def l2_normalize(features: torch.Tensor) -> torch.Tensor:
-    """Divide each row by its length (the square root of the sum of its squares), so that all images weigh the same.
+    """Divide each row by its L2 norm (the square root of the sum of its squares), so that all images weigh the same.
 
     Args:
-        features: ``(n, d)``, floating point, one row an image; left as it is.
+        features: ``(n, d)``, floating point, one row per image; not modified.
 
     Returns:
-        ``(n, d)``, same dtype; every row has length 1, but a row of zeros stays a row of zeros.
+        ``(n, d)``, same dtype; every row has length 1, except that a row of zeros stays a row of zeros.
 
     Example:
         >>> l2_normalize(torch.tensor([[3.0, 4.0], [0.0, 0.0]]))

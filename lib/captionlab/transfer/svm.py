@@ -1,4 +1,4 @@
-"""A linear support vector machine on deep features: the classifier, the choice of its C, and fewer dimensions."""
+"""A linear support vector machine on deep features: the classifier, the choice of C, and dimensionality reduction."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def scene_classifier(C: float = 1.0) -> Pipeline:
     """An untrained scikit-learn pipeline that classifies feature vectors: L2 normalization, then a linear SVM.
 
     First step: ``Normalizer``, which divides each row by its L2 norm. Second step: ``LinearSVC``, which trains one
-    linear classifier for each class against all the others (scikit-learn's default), with the given ``C``, at most
-    10,000 iterations (``max_iter``) and ``random_state=0``; all else as scikit-learn has it by default.
+    linear classifier per class against all others (scikit-learn's default), with the given ``C``, at most 10,000
+    iterations (``max_iter``) and ``random_state=0``. Everything else is scikit-learn's default.
 
     Args:
         C: weight of the training errors against the width of the margin; positive. Small values regularize more.
@@ -38,23 +38,23 @@ def scene_classifier(C: float = 1.0) -> Pipeline:
 def choose_C(
     features: np.ndarray, labels: np.ndarray, candidates: list[float], folds: int = 5, seed: int = 0
 ) -> tuple[float, list[float]]:
-    """Choose the C of the SVM by cross-validation on the training images; no test image has a part in it.
+    """Choose the C of the SVM by cross-validation on the training images; no test image is used.
 
     For every candidate, the pipeline ``Normalizer`` then ``LinearSVC(C=candidate, max_iter=10_000, random_state=0)``
-    is trained ``folds`` times, each time on all folds but one, and its accuracy measured on that one. The folds are
-    those of ``StratifiedKFold(folds, shuffle=True, random_state=seed)``, the same for every candidate.
+    is trained ``folds`` times, each time on all folds but one, and its accuracy is measured on the held-out fold. The
+    folds are those of ``StratifiedKFold(folds, shuffle=True, random_state=seed)``, the same for every candidate.
 
     Args:
-        features: ``(n, d)``, the training images' features, one row an image, not normalized.
-        labels: ``(n,)``, class of each image, whole numbers; at least ``folds`` images of each class.
+        features: ``(n, d)``, the training images' features, one row per image, not normalized.
+        labels: ``(n,)``, class of each image, integers; at least ``folds`` images of each class.
         candidates: values of C, positive, in any order, at least one.
-        folds: number of parts the training images are cut into.
-        seed: of the shuffling before they are cut.
+        folds: number of folds the training images are split into.
+        seed: seed of the shuffling before the split.
 
     Returns:
-        ``(best, accuracies)``: the candidate with the highest mean accuracy over the folds, the smallest of those that
-        are equally good (more regularization, same result); and the mean accuracy of every candidate, 0 to 1, in
-        the order of ``candidates``.
+        ``(best, accuracies)``: the candidate with the highest mean accuracy over the folds, on a tie the smallest
+        (more regularization, same result); and the mean accuracy of every candidate, 0 to 1, in the order of
+        ``candidates``.
 
     Example:
         >>> features = np.array([[1.0, 0.1], [1.0, 0.2], [0.9, 0.0], [0.1, 1.0], [0.2, 1.0], [0.0, 0.9]])
@@ -76,13 +76,13 @@ def choose_C(
 def pca_project(train: np.ndarray, test: np.ndarray, components: int) -> tuple[np.ndarray, np.ndarray]:
     """Project features onto the directions in which the training features vary most.
 
-    Center and directions come from the training features alone (scikit-learn's ``PCA`` with ``svd_solver="full"``,
-    which is exact); the test features are projected with the same center and the same directions.
+    The center and directions come from the training features alone (scikit-learn's ``PCA`` with
+    ``svd_solver="full"``, which is exact). The test features are projected with the same center and directions.
 
     Args:
-        train: ``(n, d)``, training features, one row an image; left as it is.
-        test: ``(m, d)``, test features; left as it is.
-        components: directions to keep, 1 to min(n, d), most variance first.
+        train: ``(n, d)``, training features, one row per image; not modified.
+        test: ``(m, d)``, test features; not modified.
+        components: number of directions to keep, 1 to min(n, d), most variance first.
 
     Returns:
         ``(train, test)`` projected: ``(n, components)`` and ``(m, components)``.

@@ -1,9 +1,10 @@
-"""A bag of visual words: how scenes were classified before networks, in its simplest form.
+"""A bag of visual words, in its simplest form: how scenes were classified before deep networks.
 
-Every image is covered with small patches; the training patches are clustered; an image is the histogram of the
-clusters its patches fall into. The classical recipe describes patches by SIFT (Lazebnik, Schmid and Ponce, CVPR 2006:
-0.81 on 15-Scene with a spatial pyramid); here a patch is its own gray values, normalized and whitened (Coates and Ng
-2012, "Learning Feature Representations with K-Means"), which needs no further library and is weaker.
+Every image is covered with small patches, and the training patches are clustered. An image is represented by the
+histogram of the clusters its patches fall into. The classical recipe describes patches with SIFT (Lazebnik, Schmid and
+Ponce, CVPR 2006: 0.81 on 15-Scene with a spatial pyramid). Here a patch is described by its gray values, normalized
+and whitened (Coates and Ng 2012, "Learning Feature Representations with K-Means"), which is weaker but needs no
+additional library.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from PIL import Image
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 
-SIDE = 128  # images are made this large
+SIDE = 128  # images are resized to this height and width, in pixels
 PATCH, STEP = 12, 4  # pixels
 WORDS, COMPONENTS = 400, 40
-SAMPLED = 40_000  # patches the dictionary is learned from
+SAMPLED = 40_000  # number of patches the dictionary is learned from
 
 
 def patches(file: Path) -> np.ndarray:
@@ -29,16 +30,16 @@ def patches(file: Path) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(gray, (PATCH, PATCH))[::STEP, ::STEP]
     rows = windows.reshape(-1, PATCH * PATCH)
     rows = rows - rows.mean(axis=1, keepdims=True)
-    return rows / (rows.std(axis=1, keepdims=True) + 0.04)  # flat patches are not blown up to noise
+    return rows / (rows.std(axis=1, keepdims=True) + 0.04)  # does not amplify the noise of flat patches
 
 
 class VisualWords:
-    """A dictionary of visual words, learned from training images, and the histograms of words it gives.
+    """A dictionary of visual words learned from training images, and word histograms of images.
 
     Args:
-        files: training images; test images have no part in the dictionary.
-        words: entries of the dictionary.
-        seed: of the patches drawn and of k-means.
+        files: training images; the dictionary must not be learned from test images.
+        words: number of words in the dictionary.
+        seed: seed of the patch sampling and of k-means.
     """
 
     def __init__(self, files: Sequence[Path], words: int = WORDS, seed: int = 0) -> None:
@@ -50,7 +51,7 @@ class VisualWords:
         self.kmeans.fit(self.whitening.transform(sample))
 
     def describe(self, files: Sequence[Path]) -> np.ndarray:
-        """(files, 4 * words): square roots of each word's share in each quarter of the image (Hellinger kernel)."""
+        """Square roots of each word's share in each quarter of the image (Hellinger kernel): ``(files, 4 * words)``."""
         side = (SIDE - PATCH) // STEP + 1
         half = np.arange(side) * 2 // side
         quarter = (half[:, None] * 2 + half[None]).ravel()

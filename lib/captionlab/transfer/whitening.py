@@ -1,4 +1,4 @@
-"""Features in which the images of a class differ from each other about as much in one direction as in any other."""
+"""Whitening within classes: features that vary about equally in all directions within a class."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from sklearn.utils.validation import check_is_fitted, check_X_y
 
 
 class WithinClassWhitening(TransformerMixin, BaseEstimator):
-    """Change feature vectors so that those of one class vary more evenly in all directions.
+    """Transform feature vectors so that those of one class vary more evenly in all directions.
 
-    What two images of a class differ in tells classes apart badly: such directions are made shorter, those in which
-    a class agrees with itself longer. ``transform`` multiplies rows by ``W ** -0.5``, where ``W`` is the covariance
-    of the training rows around the means of their classes, ``(1 - shrinkage)`` of it and ``shrinkage`` of a sphere of
-    the same average variance: with fewer rows than features it could not be inverted otherwise.
+    Directions in which images of one class differ are poor at separating classes, so they are shrunk; directions in
+    which the images of a class agree are stretched. ``transform`` multiplies rows by ``W ** -0.5``. ``W`` is
+    ``(1 - shrinkage)`` times the covariance of the training rows around their class means, plus ``shrinkage`` times a
+    sphere of the same average variance. Without the sphere, ``W`` could not be inverted for fewer rows than features.
 
     Args:
-        shrinkage: above 0, at most 1; 1 changes nothing but the length of all rows.
+        shrinkage: above 0, at most 1; 1 only rescales all rows.
 
     Attributes:
-        map_: (d, r), float; the directions that are changed, as columns of length 1, r at most n.
-        factors_: (r,), what the lengths of the rows in them are multiplied by, relative to all other directions.
-        scale_: what the lengths in all other directions are multiplied by.
+        map_: ``(d, r)``, float; the directions that are rescaled, as columns of length 1; r is at most n.
+        factors_: ``(r,)``, scale factor of each of these directions, relative to all other directions.
+        scale_: scale factor of all other directions.
 
     Raises:
-        ValueError: in ``fit``, if ``shrinkage`` is not in that range, or rows and labels are not equally many.
+        ValueError: in ``fit``, if ``shrinkage`` is out of range, or the numbers of rows and labels differ.
 
     Example:
         >>> rows = np.array([[0.0, 0.0], [0.0, 4.0], [1.0, 0.0], [1.0, 4.0]])
@@ -48,7 +48,7 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
             of_class = labels == label
             differences[of_class] = rows[of_class] - rows[of_class].mean(axis=0)
         variances, self.map_ = _axes(differences / len(rows) ** 0.5)
-        # 0 where the rows of each class are all alike: nothing is to be evened out then.
+        # 0 if all rows of each class are equal: there is nothing to even out.
         sphere = float(self.shrinkage * variances.sum() / rows.shape[1]) or 1.0
         self.scale_ = sphere**-0.5
         self.factors_ = ((1 - self.shrinkage) * variances / sphere + 1) ** -0.5
@@ -62,9 +62,9 @@ class WithinClassWhitening(TransformerMixin, BaseEstimator):
 
 
 def _axes(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squares of the singular values of (n, d) rows that are not 0, and (d, r) the directions in rows' space.
+    """Squares ``(r,)`` of the nonzero singular values of ``(n, d)`` rows, and their directions ``(d, r)``.
 
-    By the eigenvectors of the smaller of the two products, which takes a fifth of the time of the decomposition itself.
+    Uses the eigenvectors of the smaller of the two products, which takes a fifth of the time of an SVD.
     """
     wide = rows.shape[0] < rows.shape[1]
     squares, vectors = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)

@@ -1,4 +1,4 @@
-"""Choosing C, and fewer dimensions: probes and misconceptions."""
+"""Choosing C, and reducing dimensions: probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from captionlab.exercises.lab2_scenes.common import lab
 
 
 def _hard_scenes(rng, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sixty images, many with a wrong label, class by class as files are listed: how they are split matters.
+    """Sixty images, many of them mislabeled, sorted by class as files are listed: how they are split matters.
 
-    Half of them are of one class, so that a tiny C takes everything for that.
+    Half of them belong to one class, so a tiny C predicts that class for everything.
     """
     features, labels = scenes(rng, classes, 60, 10, spread=0.9)
     labels = np.where(rng.random(60) < 0.3, rng.integers(0, classes, 60), labels)
@@ -26,7 +26,7 @@ def _hard_scenes(rng, classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _clear_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
-    """Twenty images of two classes that any classifier tells apart."""
+    """Twenty images of two classes that any classifier separates."""
     labels = np.arange(20) % 2
     features = np.eye(2, 4)[labels] + 0.05 * rng.standard_normal((20, 4))
     return features * rng.uniform(1, 3, (20, 1)), labels
@@ -57,7 +57,7 @@ def probe_choose_C(choose_C, rng):
 
 
 def _unequal_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
-    """Classes of 40, 10 and 10 images: with a tiny C everything is taken for the first."""
+    """Classes of 40, 10 and 10 images: a tiny C predicts the first class for everything."""
     labels = rng.permutation(np.repeat([0, 1, 2], (40, 10, 10)))
     features = np.eye(3, 6)[labels] + 0.1 * rng.standard_normal((60, 6))
     return features * rng.uniform(1, 3, (60, 1)), labels
@@ -66,32 +66,32 @@ def _unequal_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
 lab.misconceptions(
     "choose_C",
     training_accuracy=(
-        "You measure on the images that the classifier was trained on. It knows them by heart: measure each time on "
-        "the fold that was left out.",
+        "You measure on the images the classifier was trained on, which it may have memorized: measure each time on "
+        "the held-out fold.",
         {"cross_val_score(classifier, ": "classifier.fit(features, labels).score(", ", cv=splitter).mean()": ")"},
     ),
     ties_to_the_largest=(
-        "Among equally good values you choose the largest C. The smallest regularizes most, and is the one to take.",
+        "On a tie, you choose the largest C. Choose the smallest: it regularizes most.",
         {"min(C for C": "max(C for C"},
     ),
     ties_to_the_first=(
-        "Among equally good values you choose the one that was listed first: that is what argmax does. The smallest "
-        "is wanted, and the candidates come in any order.",
+        "On a tie, you choose the C that is listed first, as argmax does. You need the smallest, and the candidates "
+        "come in any order.",
         {"min(C for C": "next(C for C"},
     ),
     folds_not_shuffled=(
-        "Your folds are not shuffled: `cv=folds` cuts each class in the order of its files, and "
-        "neighboring files are often alike. Give cross_val_score a shuffled StratifiedKFold.",
+        "Your folds are not shuffled: `cv=folds` cuts each class in the order of its files, and neighboring files are "
+        "often alike. Pass a shuffled StratifiedKFold to cross_val_score.",
         {"cv=splitter": "cv=folds"},
     ),
     folds_not_stratified=(
-        "Your folds are cut without a look at the labels. Where images are listed class by class, a class can be "
-        "missing from the training folds altogether: use StratifiedKFold.",
+        "Your folds ignore the labels. If images are listed class by class, a class can be missing from the training "
+        "folds altogether: use StratifiedKFold.",
         {"cv=splitter": "cv=KFold(folds)"},
         "from sklearn.model_selection import KFold",
     ),
     ignores_the_seed=(
-        "The shuffling is always the same: hand `seed` on to StratifiedKFold.",
+        "The shuffling is always the same: pass `seed` on to StratifiedKFold.",
         {"random_state=seed": "random_state=0"},
     ),
 )
@@ -99,8 +99,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "choose_C",
-    hint="You hold out one part of the images, once. In cross-validation every fold is the part held out in turn, and "
-    "the accuracies are averaged.",
+    hint="You hold out one part of the images, once. In cross-validation every fold is held out in turn, and the "
+    "accuracies are averaged.",
 )
 def one_split_only(features, labels, candidates, folds=5, seed=0):
     parts = train_test_split(features, labels, test_size=1 / folds, stratify=labels, random_state=seed)
@@ -115,30 +115,29 @@ def one_split_only(features, labels, candidates, folds=5, seed=0):
 lab.misconceptions(
     "choose_C",
     without_the_normalizer=(
-        "The features are not normalized in your cross-validation. Choose C for the classifier that you will use: "
-        "the whole pipeline.",
+        "The features are not normalized in your cross-validation. Choose C for the classifier you will use: the "
+        "whole pipeline.",
         {"make_pipeline(Normalizer(), LinearSVC(": "(LinearSVC("},
     ),
     returns_the_place=(
-        "You return the place of the best C in the list. Return the value itself: candidates[place].",
+        "You return the index of the best C in the list. Return the value itself: candidates[index].",
         {"best = min(": "best = accuracies.index(max(accuracies))  # min("},
     ),
     sorts_the_candidates=(
-        "The accuracies are in the order of the sorted candidates, so that they no longer belong to the list that the "
-        "caller has.",
+        "Your accuracies are in the order of the sorted candidates, so they no longer match the caller's list.",
         {"accuracies = []": "accuracies, candidates = [], sorted(candidates)"},
     ),
 )
 
 
 def _correlated(rng, count: int, directions: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Feature vectors that vary most along the first of the directions, and clearly less along each that follows."""
+    """Feature vectors that vary most along the first direction, and clearly less along each that follows."""
     sizes = 8.0 / 2.0 ** np.arange(len(directions))
     return center + (rng.standard_normal((count, len(directions))) * sizes) @ directions
 
 
 def _projections(pca_project, rng, dimensions: int, components: int, shift: float = 0.0):
-    """What comes of training and test features, without the signs of the directions, which are anybody's choice."""
+    """Projected training and test features as absolute values, since the signs of the directions are arbitrary."""
     directions = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))[0]
     center = rng.uniform(2, 6, dimensions)
     train = _correlated(rng, 30, directions, center)
@@ -161,25 +160,25 @@ def probe_pca_project(pca_project, rng):
     train, test = rng.standard_normal((20, 4)) * (9, 3, 1, 0.3), rng.standard_normal((5, 4))
     before = train.copy(), test.copy()
     found = [np.abs(np.asarray(part)) for part in pca_project(train, test, components=4)]
-    label = "4 features to 4: absolute values, then whether training and test features are as they were"
+    label = "4 features to 4: absolute values, then whether training and test features are unchanged"
     yield label, [found, bool((train == before[0]).all() and (test == before[1]).all())]
 
 
 lab.misconceptions(
     "pca_project",
     fitted_on_both=(
-        "Center and directions come from training and test images together. The test images must have no part in it: "
-        "they stand for images that you have not seen yet.",
+        "You compute the center and directions from training and test images together. Fit on the training images "
+        "only: the test images represent images you have not seen yet.",
         {"fit(train)": "fit(np.concatenate([train, test]))"},
     ),
     fitted_on_each=(
-        "The test images get directions of their own, so that the same number means something else in training and in "
+        "The test images get their own directions, so the same column means something different in training and in "
         "test. Fit once, on the training images; transform twice.",
         {"transform(train), pca.transform(test)": "fit_transform(train), pca.fit_transform(test)"},
     ),
     test_centered_by_itself=(
-        "The directions are the training images' own, but the test images are centered by their own mean. Subtract the "
-        "mean of the training images from both.",
+        "The directions come from the training images, but the test images are centered by their own mean. Subtract "
+        "the mean of the training images from both.",
         {"pca.transform(test)": "(test - test.mean(axis=0)) @ pca.components_.T"},
     ),
 )
@@ -187,7 +186,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "pca_project",
-    hint="Nothing is centered, and your first direction points to the mean. Subtract the training images' mean first.",
+    hint="Your features are not centered, so your first direction points toward the mean. Subtract the training "
+    "images' mean first.",
 )
 def not_centered(train, test, components):
     _, _, directions = np.linalg.svd(train, full_matrices=False)
@@ -197,7 +197,7 @@ def not_centered(train, test, components):
 lab.misconceptions(
     "pca_project",
     whitened=(
-        "You whiten: all directions come out with the same variance, so that noise counts as much as what matters.",
+        "You whiten: all directions come out with the same variance, so noise counts as much as signal.",
         {'"full"': '"full", whiten=True'},
     ),
 )
@@ -205,8 +205,7 @@ lab.misconceptions(
 
 @lab.misconception(
     "pca_project",
-    hint="You keep some of the columns. A principal component is a mixture of all of them, and the columns after the "
-    "first few are not lost.",
+    hint="You keep some of the columns. A principal component mixes all columns, so the later columns contribute too.",
 )
 def keeps_the_first_columns(train, test, components):
     mean = train.mean(axis=0)
@@ -215,7 +214,8 @@ def keeps_the_first_columns(train, test, components):
 
 @lab.misconception(
     "pca_project",
-    hint="These are the directions of least variance: eigh sorts its eigenvalues upwards. Take the last ones.",
+    hint="These are the directions of least variance: eigh sorts its eigenvalues in ascending order. Take the last "
+    "ones.",
 )
 def least_variance_first(train, test, components):
     mean = train.mean(axis=0)
@@ -226,7 +226,8 @@ def least_variance_first(train, test, components):
 lab.misconceptions(
     "pca_project",
     projects_back=(
-        "You go back to the full number of features at the end. The few projected ones are what the SVM is to get.",
+        "You project back to the full number of features at the end. Return the few projected features: they are the "
+        "input of the SVM.",
         {
             "pca.transform(train)": "pca.inverse_transform(pca.transform(train))",
             "pca.transform(test)": "pca.inverse_transform(pca.transform(test))",

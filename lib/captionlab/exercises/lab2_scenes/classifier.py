@@ -9,15 +9,15 @@ from captionlab.exercises.lab2_scenes.common import lab
 
 
 def scenes(rng, classes: int, count: int, dimensions: int, spread: float = 0.45) -> tuple[np.ndarray, np.ndarray]:
-    """Feature vectors whose direction tells the class and whose length, from 0.2 to 20, tells nothing; labels."""
+    """Feature vectors and labels: the direction depends on the class; the length, from 0.2 to 20, is random."""
     middles = np.abs(rng.standard_normal((classes, dimensions))) + 2 * np.eye(classes, dimensions)
     labels = rng.permutation(np.arange(count) % classes)
     features = middles[labels] + spread * rng.standard_normal((count, dimensions))
     return features * 10 ** rng.uniform(-0.7, 1.3, (count, 1)), labels
 
 
-# Implementations of the same SVM stop at slightly different places: values agree to about 1e-3. The mistakes below
-# change them by tens of percent.
+# Implementations of the same SVM converge to slightly different solutions: values agree to about 1e-3. The mistakes
+# below change them by tens of percent.
 @lab.exercise(
     "captionlab.transfer.svm:scene_classifier",
     points=3,
@@ -35,7 +35,7 @@ def probe_scene_classifier(scene_classifier, rng):
     label = f"{classes} classes, 50 training images, C not given: decision values of 6 other images"
     yield label, trained.decision_function(others)
     others, _ = scenes(rng, classes, 4, dimensions)
-    label = "those of 4 more, each multiplied by a number of its own"
+    label = "decision values of 4 more images, each multiplied by a different number"
     yield label, trained.decision_function(others * rng.uniform(0.01, 90, (4, 1)))
     for C in (0.05, 20.0):
         features, labels = scenes(rng, 4, 50, dimensions)
@@ -46,18 +46,18 @@ def probe_scene_classifier(scene_classifier, rng):
     names = np.array([str(name) for name in rng.permutation(["coast", "forest", "kitchen"])])
     others, _ = scenes(rng, 3, 12, dimensions, spread=0.05)
     predicted = scene_classifier(C=1.0).fit(features, names[labels]).predict(others)
-    yield "3 classes with names: the names predicted for 12 easy images", list(predicted)
+    yield "3 named classes: the names predicted for 12 easy images", list(predicted)
 
 
 lab.misconceptions(
     "scene_classifier",
     without_normalization=(
-        "The length of a row still counts. The pipeline's first step has to bring every row to length 1.",
+        "The length of a row still matters. The first step of the pipeline has to scale every row to length 1.",
         {"Normalizer(), ": ""},
     ),
     standardizes_columns=(
-        "You standardize the columns (StandardScaler). Wanted is a length of 1 for each row: an image's features are "
-        "compared with each other, not with those of other images.",
+        "You standardize the columns (StandardScaler). You need a length of 1 for each row: an image's features are "
+        "scaled relative to each other, not to those of other images.",
         {"Normalizer()": "StandardScaler()"},
         "from sklearn.preprocessing import StandardScaler",
     ),
@@ -66,8 +66,8 @@ lab.misconceptions(
         {"Normalizer()": 'Normalizer("l1")'},
     ),
     one_against_one=(
-        "SVC trains a classifier for each pair of classes, whatever its kernel. LinearSVC trains one a class, against "
-        "all others, and is far faster on thousands of features.",
+        "SVC trains one classifier per pair of classes, with any kernel. LinearSVC trains one per class, against all "
+        "others, and is far faster on thousands of features.",
         {"LinearSVC(C=C, max_iter=10_000, random_state=0)": 'SVC(C=C, kernel="linear", random_state=0)'},
         "from sklearn.svm import SVC",
     ),
@@ -77,16 +77,16 @@ lab.misconceptions(
         "from sklearn.svm import SVC",
     ),
     ignores_C=(
-        "Your classifier is the same whatever C is: hand it on to LinearSVC.",
+        "Your classifier is the same for every C: pass it on to LinearSVC.",
         {"C=C, ": ""},
     ),
     inverts_C=(
-        "A larger C makes your classifier simpler. In scikit-learn C weighs the training errors: larger means less "
+        "A larger C makes your classifier simpler. In scikit-learn, C weights the training errors: larger means less "
         "regularization.",
         {"C=C": "C=1 / C"},
     ),
     logistic_regression=(
-        "This is a logistic regression: linear too, but with another loss. The course compares SVMs: use LinearSVC.",
+        "This is a logistic regression: also linear, but with another loss. The course compares SVMs: use LinearSVC.",
         {"LinearSVC(C=C, max_iter=10_000, random_state=0)": "LogisticRegression(C=C, max_iter=10_000)"},
         "from sklearn.linear_model import LogisticRegression",
     ),

@@ -1,4 +1,4 @@
-"""The lab itself, and what its probes draw their cases with."""
+"""The lab itself, and helpers that draw random cases for its probes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ lab = Lab(
 
 
 def draw_weights(rng: np.random.Generator, model: nn.Module) -> nn.Module:
-    """Give every weight, bias and batch statistic of a small network a drawn value; the network in evaluation mode."""
+    """Fill all weights, biases and batch statistics of a small network with random values; set evaluation mode."""
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if name.endswith("running_var"):
@@ -34,7 +34,7 @@ def draw_weights(rng: np.random.Generator, model: nn.Module) -> nn.Module:
 
 
 def modes(model: nn.Module) -> list[bool]:
-    """Which of a model's modules are in training mode."""
+    """For each of a model's modules, whether it is in training mode."""
     return [module.training for module in model.modules()]
 
 

@@ -13,7 +13,7 @@ from captionlab.grading.probe_helpers import outcome_of
 
 
 class _Nested(nn.Module):
-    """A small network with named parts inside named parts, and ReLUs that overwrite their input."""
+    """A small network with nested named modules and ReLUs that overwrite their input."""
 
     def __init__(self, rng):
         super().__init__()
@@ -34,7 +34,7 @@ class _Nested(nn.Module):
 
 
 def _hooks(model: nn.Module) -> int:
-    """How many forward hooks hang on a model."""
+    """How many forward hooks are registered on a model."""
     return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in model.modules())
 
 
@@ -56,16 +56,16 @@ def probe_features_at(features_at, rng):
 
     for layer in ("features.block", "features.stem.relu", "classifier.3"):
         yield f"3 images, layer {layer!r}", features(layer)
-    yield "3 images, layer 'features.block.bn', which a ReLU that works in place follows", features("features.block.bn")
-    label = "2 images, layer 'classifier.0', likewise; then whether they hang on gradients, and hooks left on the model"
+    yield "3 images, layer 'features.block.bn', which is followed by an in-place ReLU", features("features.block.bn")
+    label = "2 images, layer 'classifier.0', likewise; then whether they require gradients, and hooks left on the model"
     found = features("classifier.0", 2)
     yield label, [found, needs_gradient(found), _hooks(model)]
-    yield "a layer that the model does not have", [features("features.block", 1), outcome_of(features, "features.head")]
+    yield "a layer the model does not have", [features("features.block", 1), outcome_of(features, "features.head")]
     model.train()
     model.features.stem.eval()
-    label = "3 images, layer 'classifier', the model in training mode but for features.stem"
+    label = "3 images, layer 'classifier', the model in training mode except features.stem"
     yield label, features("classifier")
-    label = "1 image, layer 'pool', then which parts are in training mode, and the statistics of batch normalization"
+    label = "1 image, layer 'pool', then which modules are in training mode, and the batch normalization statistics"
     yield label, [features("pool", 1), modes(model), model.features.block.bn.running_mean]
 
 
@@ -76,48 +76,48 @@ lab.misconceptions(
         {"output.float().mean(dim=(2, 3))": "output[:, :, 0, 0].clone()"},
     ),
     takes_the_largest=(
-        "You take each map's largest value. The question here is how much of it there is: the mean.",
+        "You take each map's largest value. The question here is how much of a feature there is: take the mean.",
         {"output.float().mean(dim=(2, 3))": "output.amax(dim=(2, 3))"},
     ),
     flattens_the_maps=(
-        "You flatten the maps, every position a feature of its own. One number a map is wanted: average over rows and "
-        "columns.",
+        "You flatten the maps, which makes every position a separate feature. You need one number per map: average "
+        "over rows and columns.",
         {"output.float().mean(dim=(2, 3))": "output.flatten(1).clone()"},
     ),
     takes_the_input=(
-        "You return what goes into the layer. A hook is given the module, its inputs and its output, in this order.",
+        "You return the layer's input. A hook receives the module, its inputs and its output, in this order.",
         {"found.append(": "output = inputs[0]\n        found.append("},
     ),
     is_overwritten_in_place=(
         "No feature is negative even where the layer gives negative values: the ReLU after it works in place and "
-        "overwrites what you kept. Average or copy inside the hook.",
+        "overwrites what you saved. Average or copy inside the hook.",
         {
             "output.float().mean(dim=(2, 3)) if output.ndim == 4 else output.float().clone()": "output",
             "return found[0]": "return found[0].mean(dim=(2, 3)) if found[0].ndim == 4 else found[0]",
         },
     ),
     leaves_the_hook=(
-        "The features are right, but your hook stays on the model, and runs whenever the model does, for ever. Keep "
-        "what register_forward_hook returns, and remove it.",
+        "The features are right, but your hook stays on the model and runs on every later forward pass. Save what "
+        "register_forward_hook returns, and remove it.",
         {"hook.remove()": "hook"},
     ),
     runs_in_any_mode=(
-        "You do not set the model's mode: in training mode dropout removes values at random, and batch normalization "
-        "uses and changes its statistics.",
+        "You do not set the model's mode: in training mode, dropout zeroes values at random, and batch normalization "
+        "uses the batch's statistics and updates its running ones.",
         {"model.eval()": ""},
     ),
     changes_the_mode=(
-        "The features are right, but a model in training mode comes back in evaluation mode. Note the mode of each of "
-        "its parts before, and restore it after.",
+        "The features are right, but a model in training mode comes back in evaluation mode. Save the mode of each "
+        "module first, and restore it afterwards.",
         {"for module, training in modes": ""},
     ),
     keeps_the_gradients=(
-        "The features are right, but still hang on the network's gradients, and with them all maps stay in memory.",
+        "The features are right, but they still require gradients, which keeps all maps in memory.",
         {"with torch.no_grad():": "with torch.enable_grad():"},
     ),
     says_nothing_of_unknown_layers=(
-        "The features are right. What is missing is the error for a layer that the model does not have: a ValueError "
-        "that names the layers there are would save its user a search.",
+        "The features are right, but the error for an unknown layer is missing: raise a ValueError that lists the "
+        "available layers.",
         {"if layer not in layers": ""},
     ),
 )

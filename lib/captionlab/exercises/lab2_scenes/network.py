@@ -1,4 +1,4 @@
-"""Gray images, and VGG16 cut after its relu7: probes and misconceptions."""
+"""Gray images, and VGG16 cut after relu7: probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def probe_gray_to_rgb(gray_to_rgb, rng):
         height, width = draw_different(rng, 2, 6, 2)
         label = f"{batch} gray images of {height} by {width}"
         yield label, gray_to_rgb(draw_tensor(rng, batch, 1, height, width))
-    yield "2 gray images as high as they are wide", gray_to_rgb(images=draw_tensor(rng, 2, 1, 3, 3))
+    yield "2 square gray images", gray_to_rgb(images=draw_tensor(rng, 2, 1, 3, 3))
     for batch in (1, draw(rng, 2, 4)):
         height, width = draw_different(rng, 2, 6, 2)
-        label = f"{batch} images of {height} by {width} that have three channels already"
+        label = f"{batch} images of {height} by {width} that already have three channels"
         yield label, gray_to_rgb(draw_tensor(rng, batch, 3, height, width))
 
 
 lab.misconceptions(
     "gray_to_rgb",
     fills_with_zeros=(
-        "Green and blue are zero, so that your images are dark red. A gray pixel has the same value in all channels.",
+        "Green and blue are zero, so your images are dark red. A gray pixel has the same value in all channels.",
         {
             "images.expand(-1, 3, -1, -1)": "nn.functional.pad(images, (0, 0, 0, 0, 0, 3 - images.shape[1]))",
             "if images.ndim": "",
@@ -41,25 +41,27 @@ lab.misconceptions(
         },
     ),
     repeats_color_too=(
-        "Images with three channels come out with nine. Look at the second axis first: they are to pass unchanged.",
+        "Images with three channels come out with nine. Check the second axis first: they should pass through "
+        "unchanged.",
         {"images.expand(-1, 3, -1, -1)": "images.repeat(1, 3, 1, 1)", "if images.ndim": ""},
     ),
     spreads_the_brightness=(
-        "Your gray images are only a third as bright. The three channels do not share the value, each has all of it.",
+        "Your gray images are only a third as bright. Each of the three channels has the full value; they do not "
+        "share it.",
         {
             "images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1) / 3",
             "if images.ndim": "",
         },
     ),
     makes_color_gray=(
-        "Images in color lose it. Only those with a single channel need anything done to them.",
+        "Color images lose their color. Only images with a single channel need to be converted.",
         {"images.expand": "images.mean(dim=1, keepdim=True).expand", "if images.ndim": ""},
     ),
 )
 
 
 class _SmallVGG(nn.Module):
-    """Built like torchvision's VGG, for images of ``4 * side`` pixels: there its adaptive pooling changes nothing."""
+    """Built like torchvision's VGG, for images of ``4 * side`` pixels, where its adaptive pooling changes nothing."""
 
     def __init__(self, rng, maps: int, side: int, sixth: int, seventh: int):
         super().__init__()
@@ -98,14 +100,14 @@ def probe_vgg16relu7(VGG16relu7, rng):
     image = draw_tensor(rng, 1, 3, size, size)
     yield "features of one image, then the original's scores for it", [run(cut, image), outcome_of(run, vgg, image)]
     larger = draw_tensor(rng, 1, 3, size + 4, size + 8)
-    label = "features of another image, then what comes of an image that is too large for the fully connected layers"
+    label = "features of another image, then the result for an image too large for the fully connected layers"
     yield label, [run(cut, draw_tensor(rng, 1, 3, size, size)), str(outcome_of(run, cut, larger))[:6]]
     hidden, side = draw(rng, 11, 16), 5 - side
     vgg, size = _SmallVGG(rng, draw(rng, 5, 8), side, hidden, hidden).train(), 4 * side
     cut = VGG16relu7(vgg=vgg)
     label = f"a VGG with two layers of {hidden}, in training mode: features of 4 images"
     yield label, run(cut, draw_tensor(rng, 4, 3, size, size))
-    label = "features of 2 images, then which parts of the original are in training mode"
+    label = "features of 2 images, then which modules of the original are in training mode"
     yield label, [run(cut, draw_tensor(rng, 2, 3, size, size)), modes(vgg)]
 
 
@@ -113,16 +115,16 @@ lab.misconceptions(
     "VGG16relu7",
     StopsBeforeTheReLU=(
         "Some of your features are negative: you cut before the ReLU, after the second fully connected layer. Keep "
-        "one layer more.",
+        "one more layer.",
         {"classifier[:-2]": "classifier[:-3]"},
     ),
     StopsAtRelu6=(
-        "You cut after the first fully connected layer. The features wanted are those of the second, just before the "
+        "You cut after the first fully connected layer. You need the features of the second one, just before the "
         "layer that gives the scores.",
         {"classifier[:-2]": "classifier[:2]"},
     ),
     GivesTheScores=(
-        "These are the network's scores for its own classes. Leave the last fully connected layer out.",
+        "These are the network's scores for its own classes. Leave out the last fully connected layer.",
         {"vgg.classifier[:-2]": "vgg.classifier"},
     ),
     StopsAfterTheConvolutions=(
@@ -132,11 +134,11 @@ lab.misconceptions(
     ),
     KeepsTheAdaptivePooling=(
         "An image of the wrong size still passes: the adaptive pooling squeezes any maps into shape. Flatten straight "
-        "after the convolutions, so that a wrong size is an error.",
+        "after the convolutions, so that a wrong size raises an error.",
         {"copy.deepcopy(vgg.features)": "copy.deepcopy(nn.Sequential(vgg.features, vgg.avgpool))"},
     ),
     KeepsTheMode=(
-        "Where the VGG you are given is in training mode, dropout is active in your network, too. Put yours into "
+        "If the VGG you are given is in training mode, dropout is active in your network, too. Put yours into "
         "evaluation mode.",
         {"self.eval()": ""},
     ),
@@ -145,7 +147,7 @@ lab.misconceptions(
 
 @lab.misconception(
     "VGG16relu7",
-    hint="Dropout is always active in your network: F.dropout drops values unless it is told training=False. Features "
+    hint="Dropout is always active in your network: F.dropout drops values unless you pass training=False. Features "
     "need no dropout at all.",
 )
 class DropsOutAlways(nn.Module):
@@ -164,13 +166,12 @@ class DropsOutAlways(nn.Module):
 lab.misconceptions(
     "VGG16relu7",
     SwitchesTheOriginal=(
-        "Your network shares its layers with the original, and switching it to evaluation mode switches the original "
+        "Your network shares its layers with the original, so switching it to evaluation mode switches the original "
         "as well. Copy what you keep.",
         {"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(vgg.classifier[:-2])": "vgg.classifier[:-2]"},
     ),
     CutsTheOriginal=(
-        "The original has lost its last layer: you cut its classifier instead of a copy of it, and it gives no scores "
-        "any more.",
+        "The original has lost its last layer: you cut its classifier instead of a copy, so it no longer gives scores.",
         {
             "self.features = copy": "vgg.classifier = vgg.classifier[:-2]\n        self.features = copy",
             "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier)",

@@ -12,14 +12,14 @@ from captionlab.grading.probe_helpers import outcome_of
 
 
 def _labels(rng, classes: int, count: int, absent: int | None = None) -> np.ndarray:
-    """Labels of every class but ``absent``, in random order, the first classes a little more often."""
+    """Labels of every class except ``absent``, in random order; the first classes occur slightly more often."""
     present = [label for label in range(classes) if label != absent]
     extra = rng.choice(present[:2], count - len(present))
     return rng.permutation(np.concatenate([present, extra]))
 
 
 def _predictions(rng, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Predictions of which two thirds are right; class 0 is often taken for class 1, never the other way round."""
+    """Predictions, two thirds of them right; class 0 is often mistaken for class 1, never the other way around."""
     wrong = rng.integers(0, classes, len(labels))
     predictions = np.where(rng.random(len(labels)) < 0.66, labels, wrong)
     predictions[np.flatnonzero(labels == 0)[:2]] = 1
@@ -39,7 +39,7 @@ def probe_confusion_matrix(confusion_matrix, rng):
     absent = draw(rng, 2, 3)
     labels = _labels(rng, 5, 20, absent=absent)
     predictions = np.where(labels == 4, 0, labels)
-    label = f"5 classes: no image of class {absent}, and nothing predicted to be {absent} or 4"
+    label = f"5 classes: no image of class {absent}, and nothing predicted as {absent} or 4"
     yield label, confusion_matrix(labels=labels, predictions=predictions, classes=5)
     yield "5 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1, 0, 1], [0, 1, 0, 0], 2)
 
@@ -47,17 +47,17 @@ def probe_confusion_matrix(confusion_matrix, rng):
 lab.misconceptions(
     "confusion_matrix",
     transposed=(
-        "Your matrix is transposed: rows are the true classes, columns the predicted ones. The sum of a row says how "
-        "many images of that class there are.",
+        "Your matrix is transposed: rows are the true classes, columns the predicted ones. The sum of a row is the "
+        "number of images of that class.",
         {"return matrix": "return matrix.T"},
     ),
     normalized=(
-        "Your matrix holds shares. Return counts: how many images a share stands for cannot be read from it any more.",
+        "Your matrix holds fractions. Return counts: a fraction does not say how many images it is based on.",
         {"return matrix": "return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)"},
     ),
     counts_each_pair_once=(
-        "There is no number larger than 1: `matrix[labels, predictions] += 1` counts a pair that occurs repeatedly "
-        "only once. np.add.at, or a loop, counts them all.",
+        "No number is larger than 1: `matrix[labels, predictions] += 1` counts a repeated pair only once. np.add.at, "
+        "or a loop, counts them all.",
         {"np.add.at(matrix, (": "matrix[(", "), 1)": ")] += 1"},
     ),
 )
@@ -65,8 +65,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "confusion_matrix",
-    hint="Classes that do not occur are left out, and those after them move up. The matrix always has as many rows and "
-    "columns as there are classes.",
+    hint="You leave out classes that do not occur, and those after them move up. The matrix always has one row and "
+    "one column per class.",
 )
 def drops_absent_classes(labels, predictions, classes):
     if len(labels) != len(predictions):
@@ -81,7 +81,8 @@ def drops_absent_classes(labels, predictions, classes):
 lab.misconceptions(
     "confusion_matrix",
     right_ones_only=(
-        "Only the diagonal is filled. The other places are what the matrix is for: which class was taken for which.",
+        "You fill only the diagonal. The other entries are the point of the matrix: they show which class was "
+        "mistaken for which.",
         {"return matrix": "return matrix * np.eye(classes, dtype=int)"},
     ),
 )
@@ -89,7 +90,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "confusion_matrix",
-    hint="Counts are right. Lists of different length, however, must be a ValueError: zip drops the surplus silently.",
+    hint="The counts are right, but lists of different lengths must raise a ValueError: zip silently drops the "
+    "surplus.",
 )
 def zips_what_does_not_fit(labels, predictions, classes):
     matrix = np.zeros((classes, classes), dtype=int)
@@ -99,16 +101,16 @@ def zips_what_does_not_fit(labels, predictions, classes):
 
 
 def _matrix(rng, classes: int, empty: int | None = None) -> np.ndarray:
-    """Counts of a classifier that is right more often than not, different for each class; ``empty`` has no images."""
+    """Counts of a classifier that is usually right, different for each class; class ``empty`` has no images."""
     counts = rng.integers(0, 4, (classes, classes)) + np.diag(rng.permutation(np.arange(classes)) * 3 + 2)
-    counts[0, 1] += 5  # rows and columns must not sum to the same
+    counts[0, 1] += 5  # row and column sums must differ
     if empty is not None:
         counts[empty] = 0
     return counts
 
 
 def _quietly(function, *args) -> list:
-    """What the call returns, and whether it warned of a division."""
+    """The result of the call, and whether it warned about a division."""
     with warnings.catch_warnings(record=True) as caught, np.errstate(divide="warn", invalid="warn"):
         warnings.simplefilter("always")
         result = function(*args)
@@ -126,13 +128,13 @@ def probe_accuracy_by_class(accuracy_by_class, rng):
     for empty in (0, draw(rng, 1, 3)):
         with np.errstate(all="ignore"):
             values = accuracy_by_class(_matrix(rng, 4, empty))
-        yield f"4 classes, none of the images of class {empty}", values
-    label = "5 classes, none of the images of class 2; then whether a warning of a division came"
+        yield f"4 classes, no images of class {empty}", values
+    label = "5 classes, no images of class 2; then whether the call warned about a division"
     yield label, _quietly(accuracy_by_class, _matrix(rng, 5, 2))
 
 
 def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:
-    """All images of a class taken for the next one."""
+    """All images of a class mistaken for the next one."""
     matrix = matrix.copy()
     matrix[wrong, wrong + 1], matrix[wrong, wrong] = matrix[wrong, wrong], 0
     return matrix
@@ -141,8 +143,8 @@ def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:
 lab.misconceptions(
     "accuracy_by_class",
     precision=(
-        "You divide by the sums of the columns. That is the precision: of what was called a kitchen, how much is one. "
-        "Wanted: of all kitchens, how many were recognized.",
+        "You divide by the column sums. That is the precision: how many of the predicted kitchens are kitchens. You "
+        "need the recall: how many of all kitchens were recognized.",
         {"axis=1": "axis=0"},
     ),
 )
@@ -150,7 +152,7 @@ lab.misconceptions(
 
 @lab.misconception(
     "accuracy_by_class",
-    hint="All your values are equal: that is the accuracy over all images, repeated. Every class has its own.",
+    hint="All your values are equal: you repeat the accuracy over all images. Every class has its own.",
 )
 def overall_repeated(confusion):
     return np.full(len(confusion), np.trace(confusion) / confusion.sum())
@@ -159,8 +161,8 @@ def overall_repeated(confusion):
 lab.misconceptions(
     "accuracy_by_class",
     share_of_all_images=(
-        "You divide by the number of all images, so that your values sum to the accuracy. Divide each class by "
-        "its own number of images.",
+        "You divide by the number of all images, so your values sum to the overall accuracy. Divide each class by its "
+        "own number of images.",
         {"np.diagonal(confusion), images": "np.diagonal(confusion), confusion.sum()"},
     ),
 )
@@ -168,8 +170,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "accuracy_by_class",
-    hint="You count images of other classes that were not taken for this one as right, too. With fifteen classes that "
-    "is nearly all, whatever the classifier does: look at the class's own row only.",
+    hint="You also count images of other classes as right if they were not taken for this one. With fifteen classes, "
+    "that is nearly all images for any classifier: use only the class's own row.",
 )
 def one_against_all_accuracy(confusion):
     right = np.diagonal(confusion)
@@ -181,11 +183,11 @@ def one_against_all_accuracy(confusion):
 lab.misconceptions(
     "accuracy_by_class",
     absent_is_zero=(
-        "A class without images gets 0, as if all of them had been wrong. Nothing is known of it: nan says so.",
+        "A class without images gets 0, as if all of its images had been wrong. Its accuracy is unknown: return nan.",
         {"np.nan": "0.0"},
     ),
     warns_of_the_division=(
-        "The values are right, but NumPy warns of a division by zero, and a reader of your notebook will worry. "
+        "The values are right, but NumPy warns about a division by zero, which will worry readers of your notebook. "
         "Divide only where there are images.",
         {"np.divide(": "", "return accuracies": "return np.diagonal(confusion) / images"},
     ),
