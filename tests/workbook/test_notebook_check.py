@@ -52,8 +52,8 @@ def test_a_name_that_is_not_there():
 
 
 def test_the_function_itself_may_be_given(capsys):
-    def softmax(scores):
-        return scores.softmax(-1)
+    def softmax(logits):
+        return logits.softmax(-1)
 
     check(softmax)
     assert "✔ softmax" in capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_in_ipython_only_the_message_is_shown(capsys):
     from IPython.core.interactiveshell import InteractiveShell
 
     shell = InteractiveShell()
-    shell.run_cell("from captionlab.workbook import check\ndef softmax(scores):\n    return scores")
+    shell.run_cell("from captionlab.workbook import check\ndef softmax(logits):\n    return logits")
     shell.run_cell('check("softmax")')
     said = capsys.readouterr()
     assert "Traceback" not in said.out + said.err
