@@ -168,7 +168,7 @@ def linear_parameters(input_shape: tuple[int, ...], output_shape: tuple[int, ...
 
     Args:
         input_shape: shape of the input, such as ``(channels, height, width)``, or ``(features,)`` for a vector.
-        output_shape: shape of the output, likewise.
+        output_shape: shape of the output, in the same form.
         bias: whether every output value also has a bias.
 
     Returns:

@@ -10,7 +10,7 @@ def confusion_matrix(labels: np.ndarray | list[int], predictions: np.ndarray | l
 
     Args:
         labels: ``(n,)``, the true class of each image, integers from 0 to ``classes - 1``; list or array.
-        predictions: ``(n,)``, the predicted class of each image, likewise.
+        predictions: ``(n,)``, the predicted class of each image, in the same form.
         classes: number of classes; a class may have no images.
 
     Returns:

@@ -57,7 +57,7 @@ def probe_features_at(features_at, rng):
     for layer in ("features.block", "features.stem.relu", "classifier.3"):
         yield f"3 images, layer {layer!r}", features(layer)
     yield "3 images, layer 'features.block.bn', which is followed by an in-place ReLU", features("features.block.bn")
-    label = "2 images, layer 'classifier.0', likewise; then whether they require gradients, and hooks left on the model"
+    label = "2 images, layer 'classifier.0': features, whether they require gradients, and hooks left on the model"
     found = features("classifier.0", 2)
     yield label, [found, needs_gradient(found), _hooks(model)]
     yield "a layer the model does not have", [features("features.block", 1), outcome_of(features, "features.head")]

@@ -170,8 +170,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "accuracy_by_class",
-    hint="You also count images of other classes as right if they were not taken for this one. With fifteen classes, "
-    "that is nearly all images for any classifier: use only the class's own row.",
+    hint="You also count images of other classes as right if they were not predicted as this one. With fifteen "
+    "classes, that is nearly all images for any classifier: use only the class's own row.",
 )
 def one_against_all_accuracy(confusion):
     right = np.diagonal(confusion)
