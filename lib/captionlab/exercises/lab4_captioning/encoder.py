@@ -114,9 +114,9 @@ lab.misconceptions(
         {"self.fine_tune(0)": "self.fine_tune()"},
     ),
     left_in_training_mode=(
-        "Only requires_grad freezes your encoder: in training mode the batch normalization of a frozen network uses "
-        "the statistics of each batch and updates its own, and dropout drops values. Whatever is not trained stays "
-        "in evaluation mode.",
+        "requires_grad alone does not freeze an encoder: in training mode the batch normalization of a frozen "
+        "network uses the statistics of each batch and updates its own, and dropout drops values. Whatever is not "
+        "trained stays in evaluation mode.",
         {TRAIN: "return super().train(mode)\n"},
     ),
     trains_batch_norm=(
@@ -143,7 +143,7 @@ lab.misconceptions(
     ),
     always_in_evaluation=(
         "The trained blocks stay in evaluation mode, too, so their dropout never drops anything. Only frozen blocks "
-        "and batch normalization do.",
+        "and batch normalization should.",
         {TRAIN: "return super().train(False)\n"},
     ),
     modes_come_later=(

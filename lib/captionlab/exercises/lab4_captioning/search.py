@@ -112,7 +112,7 @@ lab.misconceptions(
         {"if not any(running)": ""},
     ),
     one_word_short=(
-        "Your captions have at most max_words - 1 words: <start> and <end> do not count as words.",
+        "Your captions have at most max_words - 1 words. They may have max_words: <start> and <end> do not count.",
         {"range(max_words)": "range(max_words - 1)"},
     ),
     asks_once_more=(

@@ -43,7 +43,7 @@ lab.misconceptions(
         {WORD: WORD + r"|[^\w\s]|_"},
     ),
     cuts_at_apostrophes=(
-        'An apostrophe inside a word belongs to it: "isn\'t" is one word, and what follows the apostrophe is none.',
+        'An apostrophe inside a word belongs to it: "isn\'t" is one word, not two.',
         {WORD: r"[^\W_]+"},
     ),
     keeps_apostrophes_outside=(

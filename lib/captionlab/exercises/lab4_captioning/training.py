@@ -52,7 +52,10 @@ lab.misconceptions(
         "probability.",
         {"uniform < probability": "uniform >= 1 - probability"},
     ),
-    always_the_true_words=("You always return the true words, whatever the random numbers are.", {CHOICE: "targets"}),
+    always_the_true_words=(
+        "You always return the true words. Return the model's own word where the random number is below `probability`.",
+        {CHOICE: "targets"},
+    ),
 )
 
 

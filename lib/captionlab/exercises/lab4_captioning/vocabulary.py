@@ -53,7 +53,7 @@ lab.misconceptions(
         {"counts.items()": "counts.most_common()", "kept.sort": ""},
     ),
     more_often_than_the_minimum=(
-        "A word that occurs exactly min_word_freq times is kept: at least that often, not more often.",
+        "Keep a word that occurs exactly min_word_freq times: at least that often, not more often.",
         {">= min_word_freq": "> min_word_freq"},
     ),
     counts_captions=(
@@ -143,7 +143,7 @@ lab.misconceptions(
         },
     ),
     unknown_words_as_padding=(
-        "Unknown words become <pad>, as if the caption had a hole. Their id is that of <unk>.",
+        "Unknown words become <pad>, as if the caption had a hole. They get the id of <unk>.",
         {'word_to_id["<unk>"]': "0"},
     ),
     forgets_start=(
