@@ -1,19 +1,17 @@
-"""How fast features are extracted from image files, against the bare network and against the loop most students write.
+"""How fast features are extracted from image files, compared with the bare network and with the usual simple loop.
 
-    CAPTIONLAB_MIRROR=MIRROR python bench/feature_extraction.py --out results
+    CAPTIONLAB_MIRROR=MIRROR python bench/feature_extraction.py
 
-All are measured in one run and in turn, A B C D A B C D ..., so that a busy machine slows them alike; ratios are the
-median of the rounds'. Ours and the loop start from files, the bare network from tensors that lie ready in memory.
+All are measured in one run and in turn, A B C D A B C D ..., so that a busy machine slows them alike; a ratio is the
+median over the rounds. Ours and the loop start from files, the bare network from tensors in memory.
 
-On a processor made for bfloat16, ours in bfloat16 is then measured in the same way, against the same float32 network
-and loop, and what the rounder numbers do to the features and to the classifier of Lab 2.
+On a processor made for bfloat16, ours in bfloat16 is then measured in the same way against the same float32 network
+and loop, and what the lower precision does to the features and to the classifier of Lab 2.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 import os
 import statistics
 import tempfile
@@ -22,20 +20,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 
-from captionlab.common.provenance import available_cores, collect_provenance
+from captionlab.commands.options import output_options
+from captionlab.common.files import write_atomically
+from captionlab.common.provenance import available_cores, collect_provenance, format_json
+from captionlab.datasets.paths import MIRROR_VARIABLE
 from captionlab.experiments.scenes.data import Scenes, layers_of, load_scenes
 from captionlab.transfer.svm import choose_C, scene_classifier
 from captionlab.vision import extraction
-from captionlab.vision.classifiers import MIRROR_VARIABLE, load_classifier
-from captionlab.vision.extraction import Recipe, extract, prepare, read_batch, run
+from captionlab.vision.classifiers import load_classifier
+from captionlab.vision.extraction import ExtractionConfig, FeatureExtractor, extract, read_batch
 from captionlab.vision.images import prepare_image
 
-BATCH = 32  # of the bare network: what is usual
+BATCH_SIZE = 32  # of the bare network: a usual one
 OURS, BARE, LOOP, CEILING = (
     "ours, from files",
     "bare network, ready tensors",
@@ -43,16 +45,16 @@ OURS, BARE, LOOP, CEILING = (
     "ours, no files",
 )
 WHAT = {
-    OURS: "decoding included; a batch of 2 a core, channels last, compiled, no gradients",
-    BARE: f"same layers as the model has them; batches of {BATCH}, channels last, all cores on each, no gradients",
+    OURS: "decoding included; a batch of 2 per core, channels last, compiled, no gradients",
+    BARE: f"the layers as the model has them; batches of {BATCH_SIZE}, channels last, all cores on each, no gradients",
     LOOP: "prepare_image and the model for each image; default layout, all cores, gradients recorded",
-    CEILING: "our network and our threads on tensors that lie ready: what decoding costs is the difference",
+    CEILING: "our network and our threads on tensors in memory: the difference is what decoding costs",
 }
-ROUGH = "ours in bfloat16, from files"
+BFLOAT16 = "ours in bfloat16, from files"
 
 
 class Pooled(nn.Module):
-    """The model up to its last features, averaged over positions, with nothing changed in it."""
+    """The unchanged model up to its last feature maps, averaged over positions."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -62,34 +64,34 @@ class Pooled(nn.Module):
         return self.features(images).mean(dim=(2, 3))
 
 
-def contenders(model: nn.Module, files: list[Path], recipe: Recipe) -> dict[str, Callable[[], object]]:
+def contenders(model: nn.Module, files: list[Path], config: ExtractionConfig) -> dict[str, Callable[[], object]]:
     """What is compared, each a function that computes the features of all files once."""
-    ready = torch.cat([read_batch([file], recipe) for file in files]).to(memory_format=torch.channels_last)
+    ready = torch.cat([read_batch([file], config) for file in files]).to(memory_format=torch.channels_last)
     bare = Pooled(copy.deepcopy(model)).to(memory_format=torch.channels_last).eval()
     loop = Pooled(copy.deepcopy(model)).eval()
-    ours = prepare(model, recipe)
+    ours = FeatureExtractor(model, config)
     stored = {file: ready[at : at + 1] for at, file in enumerate(files)}
 
     def bare_network() -> None:
         with torch.inference_mode():
-            for batch in ready.split(BATCH):
+            for batch in ready.split(BATCH_SIZE):
                 bare(batch)
 
     def one_at_a_time() -> None:
         for file in files:
             with Image.open(file) as image:
-                loop(prepare_image(image, recipe.size))
+                loop(prepare_image(image, config.preprocessing.height))
 
     def without_files() -> None:
         read = extraction.read_batch
         extraction.read_batch = lambda part, _: torch.cat([stored[file] for file in part])
         try:
-            run(ours, files, recipe, progress=False)
+            ours(files)
         finally:
             extraction.read_batch = read
 
     return {
-        OURS: lambda: run(ours, files, recipe, progress=False),
+        OURS: lambda: ours(files),
         BARE: bare_network,
         LOOP: one_at_a_time,
         CEILING: without_files,
@@ -97,7 +99,7 @@ def contenders(model: nn.Module, files: list[Path], recipe: Recipe) -> dict[str,
 
 
 def measure(functions: dict[str, Callable[[], object]], images: int, rounds: int) -> dict[str, list[float]]:
-    """Images a second of each function in each round, after a round that is not counted."""
+    """Images per second of each function in each round, after a round that is not counted."""
     rates: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(rounds + 1):
         for name, function in functions.items():
@@ -108,20 +110,20 @@ def measure(functions: dict[str, Callable[[], object]], images: int, rounds: int
     return rates
 
 
-def measure_cache(model: nn.Module, files: list[Path], recipe: Recipe) -> dict:
-    """Seconds of a first run, which computes and keeps the features, and of a second one, which reads them."""
+def measure_cache(model: nn.Module, files: list[Path], config: ExtractionConfig) -> dict:
+    """Seconds of a first run, which computes and caches the features, and of a second one, which reads them."""
     with tempfile.TemporaryDirectory() as folder:
         seconds = []
         for _ in range(2):
             begin = time.perf_counter()
-            extract(model, files, recipe, folder, progress=False)
+            extract(model, files, config, folder, progress=False)
             seconds.append(time.perf_counter() - begin)
     share = seconds[1] / seconds[0]
     return {"images": len(files), "first_s": seconds[0], "second_s": seconds[1], "second_share_of_first": share}
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor computes in bfloat16; where it must imitate it, there is no gain."""
+    """Whether the processor has instructions for bfloat16; emulating them gains nothing."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _says_cpuinfo("avx512_bf16", "amx_bf16", "bf16")
 
 
@@ -129,26 +131,25 @@ def bfloat16(
     model: nn.Module,
     files: list[Path],
     labels: np.ndarray,
-    recipe: Recipe,
+    config: ExtractionConfig,
     functions: dict[str, Callable[[], object]],
     rounds: int,
 ) -> dict:
     """Ours in bfloat16 against ours, the bare network and the loop, all in float32; and how far the features differ."""
-    rough = replace(recipe, dtype="bfloat16")
-    network = prepare(model, rough)
-    turns = {ROUGH: lambda: run(network, files, rough, progress=False)}
+    extractor = FeatureExtractor(model, replace(config, dtype="bfloat16"))
+    turns: dict[str, Callable[[], object]] = {BFLOAT16: lambda: extractor(files)}
     rates = measure({**turns, **{name: functions[name] for name in (OURS, BARE, LOOP)}}, len(files), rounds)
-    (layer,) = recipe.layers
+    (layer,) = config.layers
     return {
         "what": "as ours, not compiled, arithmetic in bfloat16; the others compute in float32",
         "images_per_second": {name: _spread(values) for name, values in rates.items()},
-        "ratios": ratios_to(ROUGH, (OURS, BARE, LOOP), rates),
-        **agreement(functions[OURS]()[layer], turns[ROUGH]()[layer], labels),
+        "ratios": ratios_to(BFLOAT16, (OURS, BARE, LOOP), rates),
+        **agreement(functions[OURS]()[layer], turns[BFLOAT16]()[layer], labels),
     }
 
 
 def agreement(exact: np.ndarray, rough: np.ndarray, labels: np.ndarray) -> dict:
-    """What becomes of the same images in bfloat16: their features, and what the classifier of Lab 2 makes of them.
+    """How bfloat16 changes the features of the same images, and the predictions of the classifier of Lab 2.
 
     Args:
         exact, rough: (images, d), features in float32 and in bfloat16.
@@ -156,7 +157,7 @@ def agreement(exact: np.ndarray, rough: np.ndarray, labels: np.ndarray) -> dict:
     """
     difference = np.linalg.norm(rough - exact, axis=1) / np.linalg.norm(exact, axis=1)
     folds = min(5, int(np.unique(labels, return_counts=True)[1].min()))
-    accuracies = None  # a class with a single image cannot be both trained on and asked about
+    accuracies = None  # a class with a single image cannot be both trained and tested on
     if folds > 1:
         accuracies = {
             name: choose_C(rows, labels, [1.0], folds)[1][0] for name, rows in (("float32", exact), ("bfloat16", rough))
@@ -171,7 +172,7 @@ def agreement(exact: np.ndarray, rough: np.ndarray, labels: np.ndarray) -> dict:
 
 
 def ratios_to(ours: str, others: tuple[str, ...], rates: dict[str, list[float]]) -> dict[str, dict]:
-    """Of each round the rate of ours divided by that of each other one."""
+    """In each round, our rate divided by each of the others."""
     pairs = {name: zip(rates[ours], rates[name], strict=True) for name in others}
     first = "ours" if ours == OURS else ours
     return {f"{first} / {name}": _spread([a / b for a, b in pair]) for name, pair in pairs.items()}
@@ -189,58 +190,50 @@ def _spread(values: list[float]) -> dict:
     return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", help="scene15, embedded or a folder; default: the photographs if fetched")
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cached", type=int, default=600, help="images of the first and second run")
-    parser.add_argument(
-        "--imitate-bf16",
-        action="store_true",
-        help="run the bf16 part even where the processor must imitate it; its times mean nothing then",
-    )
-    parser.add_argument("--out", type=Path, default=Path("results"))
-    options = parser.parse_args()
+@click.command(help=__doc__)
+@click.option("--dataset", help="scene15, embedded or a folder.  [default: scene15 if fetched, else embedded]")
+@click.option("--images", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--cached", type=click.IntRange(1), default=600, show_default=True, help="Images of the cached runs.")
+@click.option("--emulate-bf16", is_flag=True, help="Measure bfloat16 on any processor; its times then mean nothing.")
+@output_options("bench")
+def main(dataset: str | None, images: int, rounds: int, cached: int, emulate_bf16: bool, out: Path) -> None:
     torch.set_num_threads(available_cores())
-    scenes, imitate = load_scenes(options.data), options.imitate_bf16
-    result = compare(scenes, options.images, options.rounds, options.cached, imitate)
+    result = compare(load_scenes(dataset), images, rounds, cached, emulate_bf16)
     show(result)
     prefix = f"{MIRROR_VARIABLE}=MIRROR " if os.environ.get(MIRROR_VARIABLE) else ""
-    words = f"--images {options.images} --rounds {options.rounds} --cached {options.cached}"
-    words += " --imitate-bf16 --out results" if imitate else " --out results"
-    command = f"{prefix}python bench/feature_extraction.py {words}"
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "bench_feature_extraction.json"
-    path.write_text(json.dumps(_rounded({**result, **collect_provenance(command, None)}), indent=1) + "\n", encoding="utf-8")
+    options = f"--images {images} --rounds {rounds} --cached {cached}" + (" --emulate-bf16" if emulate_bf16 else "")
+    command = f"{prefix}python bench/feature_extraction.py {options}"
+    path = out / "bench_feature_extraction.json"
+    write_atomically(path, format_json({**result, **collect_provenance(command, None)}).encode())
     print(f"wrote {path}")
 
 
-def compare(scenes: Scenes, images: int, rounds: int, cached: int, imitate: bool = False) -> dict:
+def compare(scenes: Scenes, images: int, rounds: int, cached: int, emulate: bool = False) -> dict:
     """All measurements, as JSON values."""
     classifier = load_classifier("tiny_vgg" if scenes.source == "embedded" else "mobilenet_v2")
     layer = "features.15" if scenes.source == "embedded" else layers_of(classifier)[-1]
-    recipe = Recipe((layer,), classifier.input_size)
+    config = ExtractionConfig((layer,), classifier.preprocessing)
     everything = scenes.files["train"]
     step = max(1, len(everything) // images)
     files, labels = everything[::step][:images], scenes.labels["train"][::step][:images]
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     begin = time.perf_counter()
-    functions = contenders(classifier.model, files, recipe)
+    functions = contenders(classifier.model, files, config)
     preparing = time.perf_counter() - begin
     rates = measure(functions, len(files), rounds)
     ratios = ratios_to(OURS, (BARE, LOOP, CEILING), rates)
-    decoding = decoding_share(files, recipe, functions[OURS])
+    decoding = decoding_share(files, config, functions[OURS])
     rough = {"processor_has_it": has_bfloat16(), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
-    if rough["processor_has_it"] or imitate:
-        rough |= bfloat16(classifier.model, files, labels, recipe, functions, rounds)
-    if rough["processor_has_it"]:  # the times of an imitation are nobody's result
+    if rough["processor_has_it"] or emulate:
+        rough |= bfloat16(classifier.model, files, labels, config, functions, rounds)
+    if rough["processor_has_it"]:  # times of an emulation mean nothing
         ratios |= rough["ratios"]
     return {
         "data": scenes.source,
         "network": classifier.name,
         "weights": classifier.weights_source,
-        "size": recipe.size,
+        "size": config.preprocessing.height,
         "images": len(files),
         "rounds": rounds,
         "what": WHAT,
@@ -249,25 +242,25 @@ def compare(scenes: Scenes, images: int, rounds: int, cached: int, imitate: bool
         "preparing_s": preparing,
         "decoding_share_of_processor_time": decoding,
         "bound_by": "the network's arithmetic" if decoding < 0.5 else "decoding and resizing",
-        "cache": measure_cache(classifier.model, everything[:cached], recipe),
+        "cache": measure_cache(classifier.model, everything[:cached], config),
         "bfloat16": rough,
         "load_average_before": load,
     }
 
 
-def decoding_share(files: list[Path], recipe: Recipe, ours: Callable[[], object]) -> float:
-    """Which part of the processor time from file to feature goes into reading, decoding, resizing and normalizing."""
+def decoding_share(files: list[Path], config: ExtractionConfig, ours: Callable[[], object]) -> float:
+    """The share of processor time from file to feature spent on reading, decoding, resizing and normalizing."""
     begin = time.process_time()
     ours()
     whole = time.process_time() - begin
     begin = time.process_time()
     for at in range(0, len(files), 2):
-        read_batch(files[at : at + 2], recipe)
+        read_batch(files[at : at + 2], config)
     return (time.process_time() - begin) / whole
 
 
 def show(result: dict) -> None:
-    """The table on the terminal."""
+    """Print the results."""
     show_rates(result["images_per_second"], result["ratios"])
     cache = result["cache"]
     print(f"cache: {cache['first_s']:.1f} s, then {cache['second_s']:.3f} s = {cache['second_share_of_first']:.2%}")
@@ -278,7 +271,7 @@ def show(result: dict) -> None:
 
 
 def show_rates(rates: dict, ratios: dict) -> None:
-    """Images a second, then ratios, a line each."""
+    """Print images per second, then ratios, one per line."""
     for name, rate in rates.items():
         print(f"{name:<30}{rate['median']:8.1f} images/s  ({rate['lowest']:.1f} to {rate['highest']:.1f})")
     for name, ratio in ratios.items():
@@ -286,11 +279,11 @@ def show_rates(rates: dict, ratios: dict) -> None:
 
 
 def show_bfloat16(found: dict) -> None:
-    """The part on bfloat16, or why there is none."""
+    """Print the part on bfloat16, or why there is none."""
     lacking = f"this processor ({found['cpu_capability']}) has no such instructions"
     if "ratios" not in found:
         return print(f"bfloat16: not measured, {lacking}")
-    print("bfloat16:" if found["processor_has_it"] else f"bfloat16, imitated, times mean nothing: {lacking}")
+    print("bfloat16:" if found["processor_has_it"] else f"bfloat16, emulated, times mean nothing: {lacking}")
     show_rates(found["images_per_second"], found["ratios"])
     print(
         f"largest difference of an image's features, relative to their norm: {found['largest_difference_to_norm']:.2g}"
@@ -299,14 +292,6 @@ def show_bfloat16(found: dict) -> None:
         accuracies = ", ".join(f"{value:.3f} in {name}" for name, value in found["cv_accuracy"].items())
         print(f"accuracy of Lab 2's classifier in {found['folds']} folds: {accuracies}")
     print(f"equal predictions of the classifier trained in float32: {found['equal_predictions']:.1%}")
-
-
-def _rounded(value):
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    return value
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ TITLES = {
     "lab2_pca": "Lab 2: fewer dimensions",
     "lab2_head": "Lab 2: an SVM, or a new last layer",
     "lab2_best": "Lab 2: step by step to the best accuracy",
-    "lab3_insects": "Lab 3: bees against ants, seven methods",
+    "lab3_insects": "Lab 3: bees and ants, seven methods",
     "lab3_networks": "Lab 3: ResNet against VGG",
     "lab4_cells": "Lab 4: recurrent cells",
     "lab4_penalty": "Lab 4: doubly stochastic attention",
@@ -30,9 +30,10 @@ TITLES = {
     "lab4_batch-size": "Lab 4: batch size",
     "lab4_learning-rate": "Lab 4: learning rate",
     "lab4_training-images": "Lab 4: number of training images",
-    "lab4_overfitting": "Lab 4: learning by heart",
+    "lab4_overfitting": "Lab 4: overfitting",
     "lab4_noise": "Lab 4: noisy images",
     "lab4_attention": "Lab 4: does it look at what it names?",
+    "embedded_transfer": "Features of the embedded networks",
 }
 SPEED = {
     "bench_feature_extraction.json": "Speed: features of photographs",
@@ -41,18 +42,19 @@ SPEED = {
 ACCURACIES = {
     "accuracy": "accuracy",
     "mean_class_accuracy": "mean of the classes' accuracies",
-    "test_accuracy_plain": "accuracy of the plain description",
+    "test_accuracy_plain": "accuracy with the plain features",
 }
-WIDEST = 9  # columns: more do not fit a page; the file has them all
-LEFT_OUT = ("weights", "seconds", "kept", "parameters", "minutes", "epochs", "runs")  # told elsewhere in the file
+MAX_COLUMNS = 9  # more do not fit on the page; the file has all
+LEFT_OUT = ("weights", "seconds", "kept", "parameters", "minutes", "epochs", "runs")  # columns only in the file
 
 
 def page(results: Path) -> str:
-    """The page: of every table in the folder its rows, its figure, and the command and machine that gave it."""
+    """The page: for every table in the folder its rows, its figures, and the command and machine that gave it."""
     parts = [
         "# Results",
-        "Measured, not copied: each table is made from the files in `results/`, which hold all numbers, settings and "
-        "versions. This page is made by `data_scripts/make_results_page.py`.",
+        "Each table is generated from the files in `results/`, which hold all numbers, settings and versions. The "
+        "command below a table gives the same numbers and writes to `experiments/`; with `--publish` it replaces the "
+        "files in `results/`. `data_scripts/make_results_page.py` generates this page.",
     ]
     found = sorted(results.glob("*.csv"), key=lambda path: (_place(path), path.name))
     for path in found:
@@ -67,13 +69,13 @@ def page(results: Path) -> str:
 
 
 def _accuracies(record: dict) -> list[str]:
-    """A line with the accuracies that a record has of all test images together; none if it has none."""
+    """A line with a record's accuracies on all test images; none if it has none."""
     found = [f"{what} {record[key]:.4f}" for key, what in ACCURACIES.items() if key in record]
     return [f"Test images: {', '.join(found)}."] if found else []
 
 
 def _figures(path: Path) -> list[str]:
-    """All figures of a table; a figure is of the table with the longest name that its own begins with."""
+    """All figures of a table; a figure belongs to the table with the longest name that its own starts with."""
     tables = sorted((table.stem for table in path.parent.glob("*.csv")), key=len)
     figures = [
         figure.stem
@@ -88,17 +90,17 @@ def _origin(record: dict) -> str:
     seed = "" if record["seed"] is None else f"seed {record['seed']}, "
     return (
         f"`{record['command']}`, {seed}torch {versions['torch']}, torchvision {versions['torchvision']}; "
-        f"{machine['cpu']}, {machine['cores']} cores, {machine['device']}."
+        f"{machine['cpu']}, {machine['cores']} core{'s' * (machine['cores'] > 1)}, {machine['device']}."
     )
 
 
 def _ratios(ratios: dict) -> str:
-    """A table of things done a second, ours by the other's."""
+    """A table of speed ratios, ours to the other's."""
     rows = [
         f"| {name} | {found['median']:.1f} | {found['lowest']:.1f} to {found['highest']:.1f} |"
         for name, found in ratios.items()
     ]
-    return "\n".join(["| as many a second | median of the rounds | lowest to highest |", "| --- | --- | --- |", *rows])
+    return "\n".join(["| ratio of speeds | median over rounds | lowest to highest |", "| --- | --- | --- |", *rows])
 
 
 def _title_key(path: Path) -> str:
@@ -113,7 +115,7 @@ def _place(path: Path) -> int:
 def _table(path: Path) -> str:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    columns = [name for name in rows[0] if name not in LEFT_OUT][:WIDEST]
+    columns = [name for name in rows[0] if name not in LEFT_OUT][:MAX_COLUMNS]
     lines = [columns, ["---"] * len(columns), *([row[name].replace("|", "/") for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

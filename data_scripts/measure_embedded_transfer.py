@@ -1,22 +1,22 @@
 """Measure what the embedded networks' features are worth on the embedded image sets: does transfer really help?
 
-    python data_scripts/measure_embedded_transfer.py          # everything, five seeds: 25 minutes on one core
-    python data_scripts/measure_embedded_transfer.py --sets insects --seeds 3  # one part; the others stay
+    python data_scripts/measure_embedded_transfer.py                      # everything: 25 minutes on one core
+    python data_scripts/measure_embedded_transfer.py --dataset insects    # one part; the others are kept
 
-Writes results/embedded_transfer.json and a figure beside it. A seed draws the images, starts the networks and orders
-their batches, so parts measured one by one give what one run gives. Settings are the same for every row of a kind; no
-epoch or layer is chosen on test images. Training from scratch differs from fine-tuning in its start, and gets twice the
-epochs. (How hard the drawings are was set by looking at seeds 0 and 1, rate, batch and epochs by seeds 100 and 101.)
+Writes embedded_transfer.json, .csv and .png. A seed draws the images, initializes the networks and orders their
+batches, so parts measured one by one give what one run gives. Settings are the same for every row of a kind; no epoch
+or layer is chosen on test images. Training from scratch differs from fine-tuning in its start, and gets twice the
+epochs. (How hard the drawings are was chosen with seeds 0 and 1, learning rate, batch size and epochs with seeds 100
+and 101.)
 """
 
-import argparse
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from sklearn.ensemble import RandomForestClassifier
@@ -28,12 +28,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from captionlab.common.provenance import collect_provenance
+from captionlab.commands.options import output_options, seeds_option
 from captionlab.datasets import drawn_bees_ants, drawn_scenes
 from captionlab.datasets.drawn_splits import Split
+from captionlab.experiments.results import write_results
+from captionlab.plots.training import method_panels
 from captionlab.vision.embedded import PREPROCESSING, WEIGHTS_FOLDER, tiny_resnet, tiny_vgg
 
-RESULTS = Path(__file__).parents[1] / "results" / "embedded_transfer.json"
+NAME = "embedded_transfer"
 SETS = {
     "scenes": (drawn_scenes, {}),
     "scenes, 5 images a class": (drawn_scenes, {"per_class_train": 5}),
@@ -47,44 +49,44 @@ LAYERS = {  # the layer's name in the module, and what it is called in the table
     "tiny_resnet": {"avgpool": "average pooling", "layer4": "last maps"},
 }
 EPOCHS = {"fine-tuned": 12, "from scratch": 24}
-BATCH, RATE = 16, 1e-3
+BATCH_SIZE, LR = 16, 1e-3
 CANDIDATES = (0.1, 1.0, 10.0, 100.0)
 
 
 def prepare(images: np.ndarray) -> Tensor:
-    """Images uint8 (n, h, w) or (n, h, w, 3) to normalized float32 (n, 3, h, w)."""
+    """uint8 images ``(n, h, w)`` or ``(n, h, w, 3)`` to normalized float32 ``(n, 3, h, w)``."""
     x = torch.from_numpy(images)
     x = (x[:, None].expand(-1, 3, -1, -1) if x.ndim == 3 else x.permute(0, 3, 1, 2)).float() / 255
     return (x - torch.tensor(PREPROCESSING.mean).view(3, 1, 1)) / torch.tensor(PREPROCESSING.std).view(3, 1, 1)
 
 
 def flat(images: np.ndarray) -> np.ndarray:
-    """Pixels in 0..1 as features, (n, h * w * channels)."""
+    """Pixels from 0 to 1 as features, ``(n, h * w * channels)``."""
     return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
 @torch.inference_mode()
 def features(network: nn.Module, layers: dict[str, str], images: Tensor) -> dict[str, np.ndarray]:
-    """What the layers put out, flattened: by the layer's name in the table, (n, d)."""
+    """The output of each layer, flattened to ``(n, features)``, by the layer's name in the table."""
     cut = create_feature_extractor(network.eval(), layers).eval()
     parts = [cut(batch) for batch in images.split(100)]
     return {name: torch.cat([part[name].flatten(1) for part in parts]).numpy() for name in layers.values()}
 
 
 def svm() -> Pipeline:
-    """Lab 2's classifier: rows to length 1, then one linear SVM a class."""
+    """Lab 2's classifier: rows normalized to length 1, then one linear SVM per class."""
     return make_pipeline(Normalizer(), LinearSVC(C=1.0, random_state=0, max_iter=5000))
 
 
 def train(network: nn.Module, epochs: int, images: Tensor, labels: Tensor, seed: int) -> None:
-    """Train every layer in place: AdamW, one cycle of the learning rate, each image mirrored or not at random."""
+    """Train every layer in place: AdamW, one cycle of the learning rate, images mirrored at random."""
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-    steps = epochs * -(-len(images) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=0.01)
+    steps = epochs * -(-len(images) // BATCH_SIZE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=steps)
     network.train()
     for _ in range(epochs):
-        for chosen in torch.randperm(len(images), generator=generator).split(BATCH):
+        for chosen in torch.randperm(len(images), generator=generator).split(BATCH_SIZE):
             x = images[chosen]
             mirrored = torch.rand(len(x), generator=generator) < 0.5
             x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
@@ -97,13 +99,13 @@ def train(network: nn.Module, epochs: int, images: Tensor, labels: Tensor, seed:
 
 @torch.inference_mode()
 def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of images whose class the network names."""
+    """Share of images classified correctly."""
     predicted = torch.cat([network(batch).argmax(1) for batch in images.split(100)])
     return float((predicted == labels).float().mean())
 
 
 def trained_rows(name: str, classes: int, data: tuple[Tensor, ...], seed: int) -> dict[str, float]:
-    """Accuracy on the test images, fine-tuned and from scratch; of the latter in training too: did it learn at all?"""
+    """Test accuracy, fine-tuned and from scratch; from scratch also on the training images: did it learn at all?"""
     x, y, x_test, y_test = data
     rows = {}
     for pretrained, kind in ((True, "fine-tuned"), (False, "from scratch")):
@@ -153,24 +155,20 @@ def measure(name: str, seed: int) -> dict[str, float]:
 
 
 def weights() -> dict[str, str]:
-    """Fingerprints of the weight files the figures belong to."""
+    """Fingerprints of the weight files that the results belong to."""
     return {
         network: hashlib.sha256((WEIGHTS_FOLDER / f"{network}.safetensors").read_bytes()).hexdigest()[:16]
         for network in NETWORKS
     }
 
 
-def record(path: Path, name: str, seed: int, rows: dict[str, float]) -> dict:
-    """Put the rows of one seed into the results file beside what it holds of the others; gives back the whole."""
-    report = json.loads(path.read_text()) if path.exists() else {}
-    if report.get("weights") != weights():
-        report = {"weights": weights(), "sets": {}}  # figures of other weights must not be mixed in
+def add_seed(report: dict, name: str, seed: int, rows: dict[str, float]) -> None:
+    """Add the rows of one seed to the report, beside what it holds of the others."""
     table = report["sets"].setdefault(name, {"rows": {}})
     names, (images, _, test, _) = draw_set(name, seed)
-    classes = len(names)
     about = {
-        "classes": classes,
-        "chance": round(1 / classes, 4),
+        "classes": len(names),
+        "chance": round(1 / len(names), 4),
         "training_images": len(images),
         "test_images": len(test),
     }
@@ -184,51 +182,51 @@ def record(path: Path, name: str, seed: int, rows: dict[str, float]) -> dict:
             "by_seed": dict(sorted(by_seed.items(), key=lambda pair: int(pair[0]))),
         }
     report["sets"][name] = {**about, "rows": table["rows"]}
-    report["settings"] = {"epochs": EPOCHS, "batch": BATCH, "rate": RATE, "svm_C": 1.0, "candidates_for_C": CANDIDATES}
-    report["provenance"] = collect_provenance("python data_scripts/measure_embedded_transfer.py", None)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2) + "\n")
-    return report
 
 
-def draw(report: dict, path: Path) -> None:
-    """A bar a row, mean over the seeds, with its standard deviation and every seed as a dot; a panel a set."""
-    from matplotlib.figure import Figure
-
-    shown = {name: table for name in SETS if (table := report["sets"].get(name))}
-    figure = Figure(figsize=(6.4 * len(shown), 4.6), layout="constrained")
-    for axes, (name, table) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
-        rows = {row: found for row, found in table["rows"].items() if "(training" not in row}
-        rows = dict(sorted(rows.items(), key=lambda pair: pair[1]["mean"]))
-        colors = ["0.65" if any(w in row for w in ("raw", "scratch", "untrained")) else "tab:blue" for row in rows]
-        spread = [found["standard_deviation"] or 0 for found in rows.values()]
-        axes.barh(list(rows), [found["mean"] for found in rows.values()], xerr=spread, color=colors, ecolor="0.2")
-        for y, found in enumerate(rows.values()):
-            axes.plot(list(found["by_seed"].values()), [y] * len(found["by_seed"]), "k.", markersize=3)
-        axes.axvline(table["chance"], color="tab:red", linestyle=":", label="chance")
-        axes.set(xlim=(0, 1), xlabel="accuracy on test images", title=f"{name} ({table['training_images']} to learn)")
-        axes.legend(loc="lower right", frameon=False)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+def load_report(path: Path) -> dict:
+    """An earlier report of the same weights, or an empty one: results of other weights must not be mixed in."""
+    earlier = json.loads(path.read_text()) if path.exists() else {}
+    sets = earlier["sets"] if earlier.get("weights") == weights() else {}
+    settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "lr": LR, "svm_C": 1.0, "candidates_for_C": CANDIDATES}
+    return {"weights": weights(), "sets": sets, "settings": settings}
 
 
-def main() -> int:
-    """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(range(5)))
-    parser.add_argument("--out", type=Path, default=RESULTS, help="JSON file; the figure lies beside it")
-    args = parser.parse_args()
+def write_report(report: dict, out: Path) -> list[Path]:
+    """Write the report, a table with one row per set and method, and one panel of bars per set."""
+    sets = {name: report["sets"][name] for name in SETS if name in report["sets"]}
+    table, panels = [], {}
+    for name, found in sets.items():
+        rows = sorted(found["rows"].items(), key=lambda pair: -pair[1]["mean"])
+        for method, scores in rows:
+            numbers = {"mean": scores["mean"], "spread": scores["standard_deviation"], "seeds": len(scores["by_seed"])}
+            table.append({"set": name, "method": method, **numbers})
+        title = f"{name}, {found['training_images']} training images"
+        panels[title] = {row: list(scores["by_seed"].values()) for row, scores in rows if "(training" not in row}
+    baselines = {row["method"] for row in table if any(word in row["method"] for word in ("raw", "scratch", "untr"))}
+    figure = method_panels(panels, [found["chance"] for found in sets.values()], baselines)
+    command = "python data_scripts/measure_embedded_transfer.py"
+    return write_results(out, NAME, table, {"": figure}, report, command=command, seed=None)
+
+
+@click.command(help=__doc__)
+@click.option("--dataset", "sets", multiple=True, type=click.Choice(list(SETS)), help="Repeat it for several.")
+@seeds_option(5)
+@output_options("embedded")
+def main(sets: tuple[str, ...], seeds: int, out: Path) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    for name in args.sets:
-        for seed in args.seeds:
+    report, written = load_report(out / f"{NAME}.json"), []
+    for name in sets or SETS:
+        for seed in range(seeds):
             start = time.perf_counter()
             rows = measure(name, seed)
             print(f"{name}, seed {seed}, {time.perf_counter() - start:.0f} s: {json.dumps(rows)}", flush=True)
-            report = record(args.out, name, seed, rows)
-    draw(report, args.out.with_suffix(".png"))
-    return 0
+            add_seed(report, name, seed, rows)
+            written = write_report(report, out)
+    for path in written:
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,7 +8,6 @@ The same seed and number of threads on the same machine and library versions giv
 
 import argparse
 import json
-import platform
 import shlex
 import sys
 import time
@@ -17,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from captionlab.common.files import write_atomically
 from captionlab.common.progress import track
+from captionlab.common.provenance import collect_provenance, format_json
 from captionlab.datasets.drawn_objects import BACKGROUND, make_batch, render_scene
 from captionlab.vision.embedded import (
     CATEGORIES,
@@ -38,7 +38,7 @@ NETWORKS = {"vgg": TinyVGG, "resnet": TinyResNet}
 LEARNING_RATE = {"vgg": 3e-3, "resnet": 4e-3}
 EPOCHS = {"vgg": 6, "resnet": 5}
 RESULTS = Path(__file__).parents[1] / "results" / "embedded_networks.json"
-# Streams of one seed that never meet: no test picture is a training picture.
+# Independent streams of one seed: no test image is a training image.
 TRAINING, TEST, SCENES = 0, 1, 2
 TEST_IMAGES, TEST_SCENES = 5000, 200
 
@@ -58,7 +58,7 @@ def draw(seed: int, stream: int, count: int) -> tuple[Tensor, Tensor]:
 def batches(images: Tensor, labels: Tensor, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """One epoch in random order; each batch is mirrored or not, its color channels in any order.
 
-    Neither says anything of the class, so both stretch the drawings for nothing.
+    Neither changes the class, so both augment the drawings for free.
     """
     for chosen in torch.randperm(len(images), generator=generator).split(size):
         x = images[chosen][..., torch.randperm(3, generator=generator)]
@@ -68,7 +68,7 @@ def batches(images: Tensor, labels: Tensor, size: int, generator: torch.Generato
 
 
 def with_batch_norm(network: TinyVGG) -> TinyVGG:
-    """Give a VGG batch normalization for the time of training: it then learns in a fraction of the steps."""
+    """Add batch normalization to a VGG for training: it then learns in a fraction of the steps."""
     layers = []
     for layer in network.features:
         layers += [layer, nn.BatchNorm2d(layer.out_channels)] if isinstance(layer, nn.Conv2d) else [layer]
@@ -77,7 +77,7 @@ def with_batch_norm(network: TinyVGG) -> TinyVGG:
 
 
 def fold_batch_norm(network: TinyVGG) -> TinyVGG:
-    """Take it out again: after training it is a fixed scale and shift, which the convolution before it absorbs."""
+    """Remove it again: after training it is a fixed scale and shift, which is folded into the convolution before it."""
     layers: list[nn.Module] = []
     for layer in network.eval().features:
         if isinstance(layer, nn.BatchNorm2d):
@@ -89,28 +89,28 @@ def fold_batch_norm(network: TinyVGG) -> TinyVGG:
 
 
 def train(
-    network: nn.Module, images: Tensor, labels: Tensor, epochs: int, rate: float, seed: int, batch: int = 64
+    network: nn.Module, images: Tensor, labels: Tensor, epochs: int, lr: float, seed: int, batch_size: int = 64
 ) -> None:
     """Train in place with AdamW and one cycle of the learning rate (Smith & Topin, arXiv:1708.07120)."""
     generator = torch.Generator().manual_seed(seed)
     network.train().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.02)
-    steps = epochs * -(-len(images) // batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=0.02)
+    steps = epochs * -(-len(images) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps)
     for epoch in range(epochs):
         total, right = 0.0, 0
-        drawn = batches(images, labels, batch, generator)
+        drawn = batches(images, labels, batch_size, generator)
         label = f"epoch {epoch + 1}/{epochs}"
-        for x, y in track(drawn, label, total=-(-len(images) // batch), unit="batches", log_ends=False):
+        for x, y in track(drawn, label, total=-(-len(images) // batch_size), unit="batches", log_ends=False):
             optimizer.zero_grad()
-            scores = network(x)
-            loss = F.cross_entropy(scores, y)
+            logits = network(x)
+            loss = F.cross_entropy(logits, y)
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             total += loss.item() * len(y)
-            right += int((scores.argmax(1) == y).sum())
+            right += int((logits.argmax(1) == y).sum())
         print(
             f"epoch {epoch + 1}: loss {total / len(images):.3f}, accuracy {right / len(images):.3f} in training",
             flush=True,
@@ -153,10 +153,10 @@ def heat_map_hit_rate(network: TinyVGG, seed: int, scenes: int, objects: int = 3
 
 
 def raw_pixel_accuracy(images: Tensor, labels: Tensor, test: tuple[Tensor, Tensor], seed: int) -> float:
-    """Accuracy of softmax regression on the pixels themselves: what the task is worth without features."""
+    """Accuracy of softmax regression on raw pixels: how far one gets without features."""
     torch.manual_seed(seed)
     linear = nn.Sequential(nn.Flatten(), nn.Linear(3 * PREPROCESSING.height**2, len(CATEGORIES)))
-    train(linear, images, labels, epochs=4, rate=3e-4, seed=seed)
+    train(linear, images, labels, epochs=4, lr=3e-4, seed=seed)
     return accuracy(predict(linear, test[0]), test[1])
 
 
@@ -212,9 +212,8 @@ def produce(name: str, data: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor],
         "training_seconds": round(seconds),
         "training_images": args.images,
         "epochs": epochs,
-        "seed": args.seed,
         "threads": args.threads,
-        "command": command(),
+        **collect_provenance(command(), args.seed),
     }
 
 
@@ -223,26 +222,11 @@ def command() -> str:
     return shlex.join(["python", "data_scripts/train_embedded.py", *sys.argv[1:]])
 
 
-def machine() -> dict:
-    """Versions and processor, nothing that names the computer."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "numpy": np.__version__,
-        "cpu": models[0] if models else platform.processor(),
-        "cores": len(models) or None,
-    }
-
-
 def record(path: Path, name: str, row: dict, baseline: float) -> None:
-    """Put one network's figures into the results file, beside what it says of the other."""
+    """Put the measurements of one network into the results file, beside those of the other."""
     # Read only now: the other network may have been trained meanwhile.
     networks = json.loads(path.read_text())["networks"] if path.exists() else {}
-    networks[name] = {**row, "made_with": machine()}
+    networks[name] = row
     report = {
         "task": "captionlab.datasets.drawn_objects, 64x64",
         "classes": len(CATEGORIES),
@@ -252,13 +236,15 @@ def record(path: Path, name: str, row: dict, baseline: float) -> None:
         "raw_pixels_linear_accuracy": baseline,
         "networks": dict(sorted(networks.items())),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(report, indent=2) + "\n")
+    write_atomically(path, format_json(report).encode())
 
 
 def check(names: list[str], test: tuple[Tensor, Tensor], args: argparse.Namespace) -> int:
-    """Measure shipped weights again; 1 if a figure is more than 0.005 from the recorded one (other processors round
-    otherwise), else 0."""
+    """Measure the shipped weights again.
+
+    Returns:
+        1 if a value is more than 0.005 from the recorded one (processors round differently), else 0.
+    """
     recorded, wrong = json.loads(args.results.read_text()), 0
     for name in names:
         network = NETWORKS[name]()

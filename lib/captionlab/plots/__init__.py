@@ -42,7 +42,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
             "mistakes",
             "sample_grid",
         ],
-        "training": ["augmentation_grid", "method_bars", "statistics_drift", "training_curves"],
+        "training": ["augmentation_grid", "method_bars", "method_panels", "statistics_drift", "training_curves"],
         "captioning": ["attention_figure", "attention_overlap_figure", "curves_figure"],
         "scenes": ["confusion_with_accuracies", "search_steps"],
         "bees_ants": ["seed_curves"],

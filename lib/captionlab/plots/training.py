@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -186,13 +186,28 @@ def method_bars(
     Raises:
         ValueError: if there are no methods, or one has no scores.
     """
+    figure = new_figure(9, 0.9 + 0.42 * len(results))
+    draw_method_bars(figure.subplots(), results, title, chance, xlabel=xlabel, limits=limits, digits=digits)
+    return figure
+
+
+def draw_method_bars(
+    axes: Axes,
+    results: Mapping[str, Sequence[float]],
+    title: str = "",
+    chance: float | None = 0.5,
+    *,
+    xlabel: str = "test accuracy (one dot per run)",
+    limits: tuple[float, float] = (0, 1),
+    digits: int = 3,
+    baselines: Collection[str] = (),
+) -> None:
+    """Draw what :func:`method_bars` shows into given axes; the bars of methods named as baselines are gray."""
     if not results or not all(len(values) for values in results.values()):
         raise ValueError(f"found the methods {list(results)}: give at least one, each with at least one score")
-    figure = new_figure(9, 0.9 + 0.42 * len(results))
-    axes = figure.subplots()
-    for at, values in enumerate(results.values()):
+    for at, (name, values) in enumerate(results.items()):
         mean = float(np.mean(values))
-        axes.barh(at, mean, color=BLUE, alpha=0.45, height=0.68)
+        axes.barh(at, mean, color=GRAY if name in baselines else BLUE, alpha=0.45, height=0.68)
         # Spread vertically, so that equal scores do not hide each other.
         axes.plot(values, at + np.linspace(-0.2, 0.2, len(values) + 2)[1:-1], "o", color=BLACK, markersize=3.5)
         spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
@@ -206,4 +221,21 @@ def method_bars(
     axes.set_title(title, fontsize=10)
     hide_spines(axes, "left")
     axes.tick_params(axis="y", length=0)
+
+
+def method_panels(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], chances: Sequence[float], baselines: Collection[str] = ()
+) -> Figure:
+    """Bars as in :func:`method_bars`, one panel per data set.
+
+    Args:
+        panels: by the panel's title, the scores of each method.
+        chances: accuracy of guessing in each panel.
+        baselines: names of methods whose bars are gray.
+    """
+    figure = new_figure(8 * len(panels), 0.9 + 0.32 * max(map(len, panels.values())))
+    for axes, (title, results), chance in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), chances, strict=True
+    ):
+        draw_method_bars(axes, results, title, chance, baselines=baselines)
     return figure
