@@ -139,7 +139,7 @@ def test_training_and_validation_do_not_overlap(context: MethodContext):
 
 def test_networks_side_by_side(folder: Path, tmp_path: Path):
     networks = ("tiny_resnet", "tiny_vgg")
-    recipe = replace(quick("tiny_resnet"), kept=3)
+    recipe = replace(quick("tiny_resnet"), num_frozen_stages=3)
     paths = compare_networks(range(1), tmp_path, folder, networks, recipe, progress=False)
     rows = json.loads(paths[0].read_text())["rows"]
     assert [row["network"] for row in rows] == ["tiny_resnet"] * 6 + ["tiny_vgg"] * 6

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 from captionlab.transfer import fine_tuning
-from captionlab.transfer.backbones import run_frozen
+from captionlab.transfer.backbones import predict_batched
 from captionlab.transfer.fine_tuning import BEST, HISTORY, LAST, FineTuneSettings, fine_tune
 from captionlab.transfer.freezing import freeze, parameter_groups, set_train_mode
 from captionlab.transfer.training import EarlyStopping, evaluate, train_and_keep_best, train_step
@@ -182,8 +182,8 @@ def test_a_head_on_features_computed_once_is_trained_like_the_head_of_a_frozen_n
     model = network()
     freeze(model.body)
     images = TensorDataset(torch.randn(12, 3, 8, 8, generator=torch.Generator().manual_seed(1)), torch.arange(12) % 2)
-    features = TensorDataset(run_frozen(model.body, images.tensors[0]), images.tensors[1])
-    held_out = TensorDataset(run_frozen(model.body, validation().tensors[0]), validation().tensors[1])
+    features = TensorDataset(predict_batched(model.body, images.tensors[0]), images.tensors[1])
+    held_out = TensorDataset(predict_batched(model.body, validation().tensors[0]), validation().tensors[1])
     head = copy.deepcopy(model.classifier)
     fast = fine_tune(head, features, held_out, SETTINGS, head=head, device="cpu", progress=False)
     whole = fine_tune(model, images, validation(), SETTINGS, head=model.classifier, device="cpu", progress=False)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
-from captionlab.transfer.backbones import cut_network
+from captionlab.transfer.backbones import split_backbone
 from captionlab.transfer.freezing import freeze, parameter_groups, set_train_mode, unfreeze_last_blocks
 from captionlab.transfer.heads import get_head, replace_head
 from captionlab.transfer.training import train_step
@@ -123,7 +123,7 @@ def test_the_last_blocks_are_those_behind_a_frozen_backbone(num_blocks: int, num
         vgg = models.vgg16()
     unfreeze_last_blocks(vgg, num_blocks)
     trained = {id(parameter) for parameter in vgg.parameters() if parameter.requires_grad}
-    assert trained == {id(parameter) for parameter in cut_network(vgg, num_frozen)[1].parameters()}
+    assert trained == {id(parameter) for parameter in split_backbone(vgg, num_frozen)[1].parameters()}
 
 
 @pytest.mark.parametrize("num_blocks", [-1, 6])

@@ -22,7 +22,7 @@ from captionlab.common.progress import track
 from captionlab.experiments.bees_ants.data import BeesAnts, eval_transform, transform_all
 from captionlab.experiments.bees_ants.recipes import Recipe
 from captionlab.transfer.augmentation import make_transforms
-from captionlab.transfer.backbones import DrawnViews, cut_network, run_frozen
+from captionlab.transfer.backbones import AugmentedViews, predict_batched, split_backbone
 from captionlab.transfer.baselines import feature_svm, forest, pixel_svm, raw_pixels
 from captionlab.transfer.fine_tuning import FineTuneSettings, TrainResult, fine_tune
 from captionlab.transfer.heads import get_head, replace_head
@@ -82,16 +82,16 @@ class MethodContext:
         self.images, self.recipe, self.fresh, self.progress = images, recipe, fresh, progress
         self.model = replace_head(copy.deepcopy(model), len(images.classes)).to(memory_format=torch.channels_last)
         self.labels = torch.as_tensor(images.train_labels, dtype=torch.int64)
-        self.trunk, rest = cut_network(self.model, recipe.kept)
+        self.backbone, rest = split_backbone(self.model, recipe.num_frozen_stages)
         self._to_features = _headless(rest)
         self.train_plain, self.test_plain = [], []
         for side in track(recipe.test_sizes, "features of plain images", unit="sizes", progress=progress):
             self.train_plain += self._both_ways(images.train, side)
             self.test_plain += self._both_ways(images.test, side)
-        self.train_features = [run_frozen(self._to_features, maps) for maps in self.train_plain]
-        self.test_features = [run_frozen(self._to_features, maps) for maps in self.test_plain]
-        self.views = self._augmented(recipe.size, recipe.views, self.trunk)
-        self.view_features = torch.stack([run_frozen(self._to_features, view) for view in self.views])
+        self.train_features = [predict_batched(self._to_features, maps) for maps in self.train_plain]
+        self.test_features = [predict_batched(self._to_features, maps) for maps in self.test_plain]
+        self.views = self._augmented(recipe.size, recipe.views, self.backbone)
+        self.view_features = torch.stack([predict_batched(self._to_features, view) for view in self.views])
 
     def split(self, seed: int) -> tuple[list[int], list[int]]:
         """Indices of the training images to train on, and of those to validate on."""
@@ -112,13 +112,13 @@ class MethodContext:
     def _both_ways(self, images: list[Image.Image], side: int) -> list[Tensor]:
         usual = side == self.recipe.size
         inputs = transform_all(images, eval_transform(side, margin=8 / 7 if usual else 1.0))
-        return [run_frozen(self.trunk, inputs), run_frozen(self.trunk, inputs.flip(3))]
+        return [predict_batched(self.backbone, inputs), predict_batched(self.backbone, inputs.flip(3))]
 
     def _augmented(self, size: int, count: int, network: nn.Module) -> Tensor:
         training = make_transforms(size)[0]
         with _seeded(VIEWS_SEED):
             views = track(range(count), "features of augmented views", unit="views", progress=self.progress)
-            return torch.stack([run_frozen(network, transform_all(self.images.train, training)) for _ in views])
+            return torch.stack([predict_batched(network, transform_all(self.images.train, training)) for _ in views])
 
 
 def _headless(rest: nn.Sequential) -> nn.Module:
@@ -172,7 +172,7 @@ def frozen_head(context: MethodContext, seed: int) -> Result:
     on_all, _ = _train_head(context, seed, None, None)
     name = "frozen, new head"
     accuracies = [
-        context.accuracy([run_frozen(each, part) for part in context.test_features]) for each in (head, on_all)
+        context.accuracy([predict_batched(each, part) for part in context.test_features]) for each in (head, on_all)
     ]
     return _trained(name, accuracies, outcome)
 
@@ -185,7 +185,7 @@ def _train_head(
         head = nn.Linear(old.in_features, old.out_features)
     held_out = _held_out(context.train_features[0], context.labels, validation)
     settings = replace(context.recipe.head, seed=seed)
-    training = DrawnViews(context.view_features, context.labels, train)
+    training = AugmentedViews(context.view_features, context.labels, train)
     return head, fine_tune(head, training, held_out, settings, head=head, device="cpu", progress=context.progress)
 
 
@@ -198,7 +198,9 @@ def fine_tuned(context: MethodContext, seed: int) -> Result:
     train, validation = context.split(seed)
     rest, outcome = _tune(context, seed, train, validation)
     on_all, _ = _tune(context, seed, None, None)
-    accuracies = [context.accuracy([run_frozen(each, part) for part in context.test_plain]) for each in (rest, on_all)]
+    accuracies = [
+        context.accuracy([predict_batched(each, part) for part in context.test_plain]) for each in (rest, on_all)
+    ]
     return _trained("fine-tuned", accuracies, outcome)
 
 
@@ -206,12 +208,12 @@ def _tune(
     context: MethodContext, seed: int, train: list[int] | None, validation: list[int] | None
 ) -> tuple[nn.Sequential, TrainResult]:
     model = copy.deepcopy(context.model)  # each seed starts from the pretrained weights
-    _, rest = cut_network(model, context.recipe.kept)
+    _, rest = split_backbone(model, context.recipe.num_frozen_stages)
     head, _ = _train_head(context, seed, train, validation)
     get_head(model).load_state_dict(head.state_dict())
     held_out = _held_out(context.train_plain[0], context.labels, validation)
     settings = replace(context.recipe.tuned, seed=seed)
-    training = DrawnViews(context.views, context.labels, train)
+    training = AugmentedViews(context.views, context.labels, train)
     outcome = fine_tune(rest, training, held_out, settings, head=get_head(model), progress=context.progress)
     return rest.cpu(), outcome
 
@@ -224,9 +226,9 @@ def from_scratch(context: MethodContext, seed: int) -> Result:
     views, plain, test = context.scratch_views()
     settings: FineTuneSettings = replace(context.recipe.scratch, seed=seed)
     held_out = _held_out(plain, context.labels, validation)
-    training = DrawnViews(views, context.labels, train)
+    training = AugmentedViews(views, context.labels, train)
     outcome = fine_tune(model, training, held_out, settings, progress=context.progress)
-    accuracy = context.accuracy([run_frozen(model.cpu(), images) for images in (test, test.flip(3))])
+    accuracy = context.accuracy([predict_batched(model.cpu(), images) for images in (test, test.flip(3))])
     return _trained("from scratch", [accuracy], outcome)
 
 

@@ -25,7 +25,7 @@ class Recipe:
     """How a network is adapted.
 
     Attributes:
-        kept: stages that stay frozen in fine-tuning (see ``cut_network``).
+        num_frozen_stages: stages that stay frozen in fine-tuning (see ``split_backbone``).
         size: side of the training images, pixels.
         views: augmented views of each training image, computed once.
         test_sizes: sides of the plain test images; each is also mirrored, and the logits are averaged.
@@ -33,7 +33,7 @@ class Recipe:
         scratch_size: side of the images for training from scratch, pixels.
     """
 
-    kept: int
+    num_frozen_stages: int
     size: int
     views: int
     test_sizes: tuple[int, ...]
@@ -44,7 +44,7 @@ class Recipe:
 
 
 _PHOTOGRAPHS = Recipe(
-    kept=15,
+    num_frozen_stages=15,
     size=224,
     views=8,
     test_sizes=(224, 288),
@@ -54,7 +54,7 @@ _PHOTOGRAPHS = Recipe(
     scratch_size=96,
 )
 _DRAWINGS = Recipe(
-    kept=2,
+    num_frozen_stages=2,
     size=64,
     views=8,
     test_sizes=(64,),
@@ -65,10 +65,10 @@ _DRAWINGS = Recipe(
 )
 RECIPES = {
     "mobilenet_v2": _PHOTOGRAPHS,
-    "resnet18": replace(_PHOTOGRAPHS, kept=4),
-    "vgg16": replace(_PHOTOGRAPHS, kept=24),
+    "resnet18": replace(_PHOTOGRAPHS, num_frozen_stages=4),
+    "vgg16": replace(_PHOTOGRAPHS, num_frozen_stages=24),
     "tiny_resnet": _DRAWINGS,
-    "tiny_vgg": replace(_DRAWINGS, kept=6),
+    "tiny_vgg": replace(_DRAWINGS, num_frozen_stages=6),
 }
 
 
