@@ -1,8 +1,8 @@
-"""The loop most captioning code starts from, written out faithfully: what bench/captioning.py compares with.
+"""The usual loop of captioning code, written out faithfully: what bench/captioning.py compares with.
 
-A 14x14 grid blown up from the network's 7x7; one caption a row, each with its own copy of the image's grid; at every
-step the grid is projected anew, and the output layer runs; a beam search treats one image at a time. It takes its
-weights from our decoder, so both must give the same numbers wherever they do the same mathematics.
+The network's 7x7 grid is upsampled to 14x14; each row of a batch is one caption with its own copy of the image's grid;
+at every step the grid is projected again, and the output layer runs; a beam search processes one image at a time. The
+weights are those of our decoder, so both must give the same numbers wherever they compute the same.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from captionlab.captioning.decoder import Decoder
 SIDE = 14
 
 
-def blown_up(grids: Tensor) -> Tensor:
-    """(n, 49, channels) to (n, 14, 14, channels): adaptive pooling upwards, which copies each vector four times."""
-    side = round(grids.shape[1] ** 0.5)
-    maps = grids.transpose(1, 2).reshape(len(grids), grids.shape[2], side, side)
+def upsampled(features: Tensor) -> Tensor:
+    """(n, 49, channels) to (n, 14, 14, channels): adaptive pooling to a larger size, which copies each vector."""
+    side = round(features.shape[1] ** 0.5)
+    maps = features.transpose(1, 2).reshape(len(features), features.shape[2], side, side)
     return F.adaptive_avg_pool2d(maps, SIDE).permute(0, 2, 3, 1)
 
 
@@ -29,12 +29,12 @@ class UsualDecoder(nn.Module):
 
     def __init__(self, ours: Decoder) -> None:
         super().__init__()
-        self.words = ours.settings.words
-        self.encoder_attention = ours.attention.from_positions
-        self.state_attention = ours.attention.from_state
-        self.full_attention = ours.attention.score
+        self.vocab_size = ours.settings.vocab_size
+        self.encoder_attention = ours.attention.encoder_att
+        self.state_attention = ours.attention.decoder_att
+        self.full_attention = ours.attention.full_att
         self.embedding, self.output, self.dropout = ours.embedding, ours.output, ours.dropout
-        self.decode_step, self.first, self.beta = ours.cell, ours.initial, ours.gate.linear
+        self.decode_step, self.init_state, self.beta = ours.cell, ours.init_state, ours.gate.linear
 
     def attend(self, encoder_out: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """encoder_out (batch, 196, channels), hidden (batch, hidden): context and weights."""
@@ -46,16 +46,17 @@ class UsualDecoder(nn.Module):
         """encoder_out (batch, 14, 14, channels), captions (batch, length), <start> to <end>, then padding.
 
         Returns:
-            scores (batch, steps, words), captions sorted, their lengths without <start>, alphas (batch, steps, 196).
+            logits (batch, steps, vocab_size), the sorted captions, their lengths without <start>, and alphas
+            (batch, steps, 196).
         """
         batch, channels = len(encoder_out), encoder_out.shape[-1]
         encoder_out = encoder_out.view(batch, -1, channels)
         lengths, order = (captions != 0).sum(dim=1).sort(dim=0, descending=True)
         encoder_out, captions = encoder_out[order], captions[order]
         embedded = self.embedding(captions)
-        hidden, memory = self.first(encoder_out)
+        hidden, memory = self.init_state(encoder_out)
         lengths = (lengths - 1).tolist()
-        scores = torch.zeros(batch, max(lengths), self.words)
+        logits = torch.zeros(batch, max(lengths), self.vocab_size)
         alphas = torch.zeros(batch, max(lengths), encoder_out.shape[1])
         for step in range(max(lengths)):
             active = sum(length > step for length in lengths)
@@ -63,45 +64,45 @@ class UsualDecoder(nn.Module):
             context = torch.sigmoid(self.beta(hidden[:active])) * context
             read = torch.cat([self.dropout(embedded[:active, step]), context], dim=1)
             hidden, memory = self.decode_step(read, (hidden[:active], memory[:active]))
-            scores[:active, step] = self.output(self.dropout(hidden))
+            logits[:active, step] = self.output(self.dropout(hidden))
             alphas[:active, step] = alpha
-        return scores, captions, lengths, alphas
+        return logits, captions, lengths, alphas
 
     def loss(self, encoder_out: Tensor, captions: Tensor, penalty: float = 1.0) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy of a word, and the same with the doubly stochastic penalty (mean over positions)."""
-        scores, captions, lengths, alphas = self(encoder_out, captions)
-        packed = pack_padded_sequence(scores, lengths, batch_first=True).data
+        """Mean cross-entropy per word, and the same with the doubly stochastic penalty (mean over positions)."""
+        logits, captions, lengths, alphas = self(encoder_out, captions)
+        packed = pack_padded_sequence(logits, lengths, batch_first=True).data
         targets = pack_padded_sequence(captions[:, 1:], lengths, batch_first=True).data
         words = F.cross_entropy(packed, targets)
         return words, words + penalty * ((1.0 - alphas.sum(dim=1)) ** 2).mean()
 
     @torch.no_grad()
-    def beam_search(self, encoder_out: Tensor, k: int, longest: int) -> list[int]:
+    def beam_search(self, encoder_out: Tensor, k: int, max_words: int) -> list[int]:
         """The best caption of one image; encoder_out (1, 14, 14, channels)."""
         channels = encoder_out.shape[-1]
         encoder_out = encoder_out.view(1, -1, channels).expand(k, -1, channels)
         sequences, totals = torch.ones(k, 1, dtype=torch.int64), torch.zeros(k, 1)
-        hidden, memory = self.first(encoder_out)
+        hidden, memory = self.init_state(encoder_out)
         complete: list[tuple[float, list[int]]] = []
-        for step in range(longest + 1):
+        for step in range(max_words + 1):
             context, _ = self.attend(encoder_out, hidden)
             context = torch.sigmoid(self.beta(hidden)) * context
             read = torch.cat([self.embedding(sequences[:, -1]), context], dim=1)
             hidden, memory = self.decode_step(read, (hidden, memory))
             scores = self.output(hidden)
-            scores[:, [0, 1, 3]] = -torch.inf  # <pad>, <start> and <unk> are no words to write
-            scores = totals.expand(-1, self.words) + torch.log_softmax(scores, dim=1)
-            best, places = (scores[0] if step == 0 else scores.flatten()).topk(k)
-            beams, words = places // self.words, places % self.words
+            scores[:, [0, 1, 3]] = -torch.inf  # <pad>, <start> and <unk> cannot be generated
+            scores = totals.expand(-1, self.vocab_size) + torch.log_softmax(scores, dim=1)
+            best, indices = (scores[0] if step == 0 else scores.flatten()).topk(k)
+            beams, words = indices // self.vocab_size, indices % self.vocab_size
             sequences = torch.cat([sequences[beams], words.unsqueeze(1)], dim=1)
-            going = [place for place, word in enumerate(words.tolist()) if word != 2]
-            done = sorted(set(range(k)) - set(going))
-            complete += [(best[place].item(), sequences[place, 1:-1].tolist()) for place in done]
+            running = [row for row, word in enumerate(words.tolist()) if word != 2]
+            done = sorted(set(range(k)) - set(running))
+            complete += [(best[row].item(), sequences[row, 1:-1].tolist()) for row in done]
             k -= len(done)
             if k == 0:
                 break
-            sequences, totals = sequences[going], best[going].unsqueeze(1)
-            hidden, memory, encoder_out = hidden[beams[going]], memory[beams[going]], encoder_out[beams[going]]
+            sequences, totals = sequences[running], best[running].unsqueeze(1)
+            hidden, memory, encoder_out = hidden[beams[running]], memory[beams[running]], encoder_out[beams[running]]
         if not complete:
-            return sequences[totals.argmax(), 1 : longest + 1].tolist()
+            return sequences[totals.argmax(), 1 : max_words + 1].tolist()
         return max(complete, key=lambda each: each[0])[1]
