@@ -7,8 +7,8 @@ from captionlab.common.provenance import available_cores, collect_provenance, cp
 
 
 def test_it_says_command_seed_versions_and_machine():
-    about = collect_provenance("captionlab experiment classify", seed=3)
-    assert about["command"] == "captionlab experiment classify"
+    about = collect_provenance("captionlab experiment lab1 classify", seed=3)
+    assert about["command"] == "captionlab experiment lab1 classify"
     assert about["seed"] == 3
     assert {"python", "torch", "torchvision", "numpy"} <= set(about["versions"])
     assert all(about["versions"][name] for name in ("python", "torch", "torchvision", "numpy"))
@@ -37,7 +37,7 @@ def test_no_host_name(monkeypatch):
         ("run https://example.org/a/b", "run https://example.org/a/b"),
         ("run it's /home/x/y", "run 'it'\"'\"'s' y"),
         ("run --out results/lab1 ../other/x.csv ./y", "run --out results/lab1 ../other/x.csv ./y"),
-        ("MIRROR=/srv/mirror captionlab experiment classify", "MIRROR=mirror captionlab experiment classify"),
+        ("MIRROR=/srv/mirror captionlab experiment lab1 classify", "MIRROR=mirror captionlab experiment lab1 classify"),
     ],
 )
 def test_of_absolute_paths_only_the_last_part_is_told(command, published):

@@ -32,8 +32,8 @@ def test_each_word_has_its_attention():
 def test_curves_are_the_histories():
     rows = [{"epoch": n, "train_loss": 3 - n, "dev_loss": 4 - n, "dev_bleu4": n / 10} for n in (1, 2)]
     losses, scores = curves_figure({"run": rows}, "title").axes
-    assert [line.get_ydata() for line in losses.lines] == [[2, 1], [3, 2]]
-    assert scores.lines[0].get_ydata() == [0.1, 0.2]
+    assert [list(line.get_ydata()) for line in losses.lines] == [[2, 1], [3, 2]]
+    assert list(scores.lines[0].get_ydata()) == [0.1, 0.2]
 
 
 def test_overlap_is_shown_against_the_area():

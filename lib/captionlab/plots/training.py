@@ -165,29 +165,18 @@ def statistics_drift(
 
 
 def method_bars(
-    results: Mapping[str, Sequence[float]],
-    title: str = "",
-    chance: float | None = 0.5,
-    *,
-    xlabel: str = "test accuracy (one dot per run)",
-    limits: tuple[float, float] = (0, 1),
-    digits: int = 3,
+    results: Mapping[str, Sequence[float]], title: str = "", chance: float | None = 0.5, **options: Any
 ) -> Figure:
     """A score of each method: its mean as a bar, every run as a dot, mean and standard deviation in numbers.
 
     Args:
-        results: by name, the scores of all runs; a single run has no standard deviation.
-        title: above the bars.
-        chance: accuracy of guessing, drawn as a dashed line; None for no line.
-        xlabel: what the score is.
-        limits: of the axis of scores.
-        digits: decimals of the numbers.
+        results, title, chance, options: see :func:`draw_method_bars`.
 
     Raises:
         ValueError: if there are no methods, or one has no scores.
     """
     figure = new_figure(9, 0.9 + 0.42 * len(results))
-    draw_method_bars(figure.subplots(), results, title, chance, xlabel=xlabel, limits=limits, digits=digits)
+    draw_method_bars(figure.subplots(), results, title, chance, **options)
     return figure
 
 
@@ -202,7 +191,21 @@ def draw_method_bars(
     digits: int = 3,
     baselines: Collection[str] = (),
 ) -> None:
-    """Draw what :func:`method_bars` shows into given axes; the bars of methods named as baselines are gray."""
+    """Draw what :func:`method_bars` shows into given axes.
+
+    Args:
+        axes: where.
+        results: by name, the scores of all runs; a single run has no standard deviation.
+        title: above the bars.
+        chance: accuracy of guessing, drawn as a dashed line; None for no line.
+        xlabel: what the score is.
+        limits: of the axis of scores.
+        digits: decimals of the numbers.
+        baselines: names of methods whose bars are gray.
+
+    Raises:
+        ValueError: if there are no methods, or one has no scores.
+    """
     if not results or not all(len(values) for values in results.values()):
         raise ValueError(f"found the methods {list(results)}: give at least one, each with at least one score")
     for at, (name, values) in enumerate(results.items()):

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 
-from captionlab.datasets.folders import ImageList, list_images, read_split
+from captionlab.datasets.folders import ImageList
+from captionlab.experiments.image_folders import choose_dataset, list_splits
 from captionlab.vision.images import IMAGENET_MEAN, IMAGENET_STD
 
 DATA_SEED = 0  # of the embedded drawings: an experiment's seeds vary the training, never the images
@@ -47,35 +48,20 @@ def load_bees_ants(dataset: str | Path | None = None) -> BeesAnts:
             ``val/CLASS/``. None: the photographs if they have been fetched, else the drawings.
 
     Raises:
-        DataError: if the images are missing (NotFetched says how to fetch them), or the folders hold none.
-        ValueError: if the training and validation folders have different classes.
+        DataError, ValueError: see :func:`captionlab.experiments.image_folders.list_splits`.
     """
-    from captionlab.datasets.errors import NotFetched
-
+    dataset = choose_dataset(dataset, "hymenoptera")
     if dataset == "embedded":
         return _drawn()
-    if dataset is None:
-        try:
-            return load_bees_ants("hymenoptera")
-        except NotFetched:
-            return _drawn()
-    if dataset == "hymenoptera":
-        parts = [read_split("hymenoptera", split) for split in ("train", "val")]
-    else:
-        parts = [list_images(Path(dataset) / split) for split in ("train", "val")]
-    training, test = parts
-    if training.classes != test.classes:
-        raise ValueError(
-            f"train has the classes {training.classes}, val {test.classes}: expected the same classes in both"
-        )
+    train, test = lists = list_splits(dataset, "hymenoptera", ("train", "val"))
     return BeesAnts(
         Path(dataset).name,
-        tuple(training.classes),
-        _decoded(training),
-        np.array(training.labels),
+        tuple(train.classes),
+        _decoded(train),
+        np.array(train.labels),
         _decoded(test),
         np.array(test.labels),
-        [(f"{path.parent.name}/{path.name}", reason) for part in parts for path, reason in part.left_out],
+        [(f"{path.parent.name}/{path.name}", reason) for images in lists for path, reason in images.left_out],
     )
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from captionlab.datasets.errors import NotFetched
-from captionlab.datasets.folders import list_images, read_split
 from captionlab.datasets.paths import data_root
+from captionlab.experiments.image_folders import choose_dataset, list_splits
 from captionlab.vision.classifiers import Classifier, load_classifier
 from captionlab.vision.extraction import ExtractionConfig, extract
 from captionlab.vision.feature_cache import Features
@@ -46,29 +45,16 @@ def load_scenes(dataset: str | Path | None = None) -> Scenes:
             ``test/CLASS/``. None: the photographs if they have been fetched, else the drawings.
 
     Raises:
-        DataError: if the images are missing (NotFetched says how to fetch them), or the folders hold none.
-        ValueError: if the training and test folders have different classes.
+        DataError, ValueError: see :func:`captionlab.experiments.image_folders.list_splits`.
     """
-    if dataset is None:
-        try:
-            return load_scenes("scene15")
-        except NotFetched:
-            return load_scenes("embedded")
-    if dataset == "scene15":
-        parts = {split: read_split("scene15", split) for split in ("train", "test")}
-    else:
-        folder = _drawn() if dataset == "embedded" else Path(dataset)
-        parts = {split: list_images(folder / split) for split in ("train", "test")}
-    classes = tuple(parts["train"].classes)
-    if classes != tuple(parts["test"].classes):
-        raise ValueError(
-            f"train has the classes {classes}, test {parts['test'].classes}: expected the same classes in both"
-        )
+    dataset = choose_dataset(dataset, "scene15")
+    splits = ("train", "test")
+    lists = list_splits(_drawn() if dataset == "embedded" else dataset, "scene15", splits)
     return Scenes(
         Path(dataset).name,
-        classes,
-        {split: part.paths for split, part in parts.items()},
-        {split: np.array(part.labels) for split, part in parts.items()},
+        tuple(lists[0].classes),
+        {split: images.paths for split, images in zip(splits, lists, strict=True)},
+        {split: np.array(images.labels) for split, images in zip(splits, lists, strict=True)},
     )
 
 
