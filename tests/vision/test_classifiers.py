@@ -55,7 +55,7 @@ def test_without_anything_the_embedded_network_is_taken_and_said():
     assert "ImageNet weights of VGG16 were not found" in classifier.describe()
     assert "put vgg16-397923af.pth into torch hub's checkpoints folder" in classifier.describe()
     assert 'load_classifier("vgg16", download=True)' in classifier.describe()
-    assert "captionlab experiment classify --weights" in classifier.describe()  # the one command that has it
+    assert "captionlab experiment lab1 classify --weights" in classifier.describe()  # the one command that has it
 
 
 def test_an_embedded_network_asked_for_is_not_called_a_stopgap():

@@ -127,7 +127,7 @@ def load_classifier(
     return found or _embedded(
         get_network("tiny_vgg"),
         f"pretrained on synthetic images; ImageNet weights of VGG16 were not found: {_advice(default)}; "
-        "captionlab experiment classify --weights PATH takes a file from anywhere",
+        "captionlab experiment lab1 classify --weights PATH takes a file from anywhere",
     )
 
 
