@@ -47,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "attention": ["BahdanauAttention", "Gate", "SoftAttention", "batched_attention"],
         "caption_dataset": ["CaptionDataset"],
+        "attention_maps": ["attention_heatmap", "upsample_attention"],
         "batched_search": ["beam_search", "sample"],
         "captioned_images": ["CaptionedImage", "DatasetSplits", "InMemoryImage"],
         "captioner": ["Caption", "Captioner"],
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "decoder": ["Decoder", "DecoderOutput", "EncodedImages", "InitialState", "decoder_step"],
         "encoders": ["Encoder", "GridEncoder", "load_encoder"],
         "evaluation": ["CaptionModel", "evaluate_generation", "evaluate_teacher_forcing", "generate"],
+        "grid_features": ["GridFeatureExtractor", "GridFeatures", "extract_grid_features"],
         "loss": ["attention_penalty", "caption_loss"],
         "metrics": ["bleu", "top_k_accuracy"],
         "runs": ["evaluate", "prepare_data", "train"],

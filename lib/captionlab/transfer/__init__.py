@@ -33,7 +33,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "augmentation": ["make_datasets", "make_transforms"],
-        "backbones": ["AugmentedViews", "split_backbone", "predict_batched"],
+        "backbones": ["AugmentedViews", "list_stages", "predict_batched", "remove_head", "split_backbone"],
         "baselines": ["feature_svm", "forest", "pixel_svm", "raw_pixels"],
         "confusion": ["accuracy_by_class", "confusion_matrix"],
         "features": ["VGG16relu7", "extract_features", "features_at", "gray_to_rgb", "l2_normalize"],
