@@ -32,6 +32,7 @@ SHOWN_EQUAL = {
     "pca_project": "exercises/test_references_in_use.py::test_the_pipeline_projects_as_pca_project_does",
     "make_datasets": "transfer/test_augmentation.py::test_images_decoded_once_give_the_same_inputs_as_files",
     "pretrained_network": "transfer/test_heads.py::test_load_classifier_gives_the_same_network_and_normalization",
+    "unfreeze_last_blocks": "transfer/test_freezing.py::test_the_last_blocks_are_those_behind_a_frozen_backbone",
     "train_and_keep_best": (
         "transfer/test_fine_tuning.py::test_fine_tuning_is_what_train_and_keep_best_does_with_the_other_references"
     ),

@@ -16,7 +16,6 @@ def _vgg(rng, count: int, batch_norm: bool) -> SmallVGG:
 
 @lab.exercise(
     "captionlab.transfer.freezing:unfreeze_last_blocks",
-    paper=True,
     points=2,
     minutes=20,
     difficulty=3,
