@@ -127,6 +127,7 @@ def test_heads(invoke, folder, tmp_path):
 
 
 def test_what_is_wrong_is_a_line(invoke, tmp_path):
+    assert "did you mean 'scene15'" in invoke("scenes", "--dataset", "scenes15").output
     result = invoke("scenes", "--dataset", str(tmp_path / "none"))
     assert result.exit_code == 1
     assert "does not exist" in result.output

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from captionlab.datasets.errors import NotFetched
+from captionlab.common.suggestions import did_you_mean
+from captionlab.datasets.errors import DataError, NotFetched
 from captionlab.datasets.folders import ImageList, list_images, read_split
 from captionlab.datasets.store import locate
 
@@ -33,6 +34,9 @@ def list_splits(dataset: str | Path, fetched: str, splits: Sequence[str]) -> lis
         DataError: if the images are missing (NotFetched says how to fetch them), or the folders hold none.
         ValueError: if the splits have different classes.
     """
+    if dataset != fetched and not Path(dataset).is_dir():
+        guess = did_you_mean(dataset, [fetched, "embedded"])
+        raise DataError(f"{dataset} does not exist: give {fetched}, embedded or a folder of images{guess}")
     if dataset == fetched:
         found = [read_split(fetched, split) for split in splits]
     else:

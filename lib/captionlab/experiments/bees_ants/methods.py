@@ -168,13 +168,13 @@ def _classical(name: str, fitted: ClassifierMixin, test: np.ndarray, labels: np.
 def frozen_head(context: MethodContext, seed: int) -> Result:
     """A linear layer on the frozen network's features, trained by gradient descent on augmented views."""
     train, validation = context.split(seed)
-    head, outcome = _train_head(context, seed, train, validation)
+    head, result = _train_head(context, seed, train, validation)
     on_all, _ = _train_head(context, seed, None, None)
     name = "frozen, new head"
     accuracies = [
         context.accuracy([predict_batched(each, part) for part in context.test_features]) for each in (head, on_all)
     ]
-    return _trained(name, accuracies, outcome)
+    return _trained(name, accuracies, result)
 
 
 def _train_head(
@@ -196,12 +196,12 @@ def _held_out(inputs: Tensor, labels: Tensor, validation: list[int] | None) -> T
 def fine_tuned(context: MethodContext, seed: int) -> Result:
     """The network's last stages and its head, trained together from the head on frozen features."""
     train, validation = context.split(seed)
-    rest, outcome = _tune(context, seed, train, validation)
+    rest, result = _tune(context, seed, train, validation)
     on_all, _ = _tune(context, seed, None, None)
     accuracies = [
         context.accuracy([predict_batched(each, part) for part in context.test_plain]) for each in (rest, on_all)
     ]
-    return _trained("fine-tuned", accuracies, outcome)
+    return _trained("fine-tuned", accuracies, result)
 
 
 def _tune(
@@ -214,8 +214,8 @@ def _tune(
     held_out = _held_out(context.train_plain[0], context.labels, validation)
     settings = replace(context.recipe.tuned, seed=seed)
     training = AugmentedViews(context.views, context.labels, train)
-    outcome = fine_tune(rest, training, held_out, settings, head=get_head(model), progress=context.progress)
-    return rest.cpu(), outcome
+    result = fine_tune(rest, training, held_out, settings, head=get_head(model), progress=context.progress)
+    return rest.cpu(), result
 
 
 def from_scratch(context: MethodContext, seed: int) -> Result:
@@ -227,19 +227,19 @@ def from_scratch(context: MethodContext, seed: int) -> Result:
     settings: FineTuneSettings = replace(context.recipe.scratch, seed=seed)
     held_out = _held_out(plain, context.labels, validation)
     training = AugmentedViews(views, context.labels, train)
-    outcome = fine_tune(model, training, held_out, settings, progress=context.progress)
+    result = fine_tune(model, training, held_out, settings, progress=context.progress)
     accuracy = context.accuracy([predict_batched(model.cpu(), images) for images in (test, test.flip(3))])
-    return _trained("from scratch", [accuracy], outcome)
+    return _trained("from scratch", [accuracy], result)
 
 
-def _trained(name: str, accuracies: list[float], outcome: TrainResult) -> Result:
-    best = outcome.history[outcome.best_epoch - 1]
+def _trained(name: str, accuracies: list[float], result: TrainResult) -> Result:
+    best = result.history[result.best_epoch - 1]
     names = [name, f"{name}, all images"]
     return Result(
         dict(zip(names, accuracies, strict=False)),
         best["validation_accuracy"],
-        {"best_epoch": outcome.best_epoch, "epochs": len(outcome.history)},
-        outcome.history,
+        {"best_epoch": result.best_epoch, "epochs": len(result.history)},
+        result.history,
     )
 
 

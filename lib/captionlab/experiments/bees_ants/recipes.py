@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from captionlab.common.suggestions import did_you_mean
 from captionlab.transfer.fine_tuning import FineTuneSettings
 
 
@@ -79,5 +80,6 @@ def recipe_for(network: str) -> Recipe:
         ValueError: if there is none.
     """
     if network not in RECIPES:
-        raise ValueError(f"no recipe for the network {network!r}; there are: {', '.join(RECIPES)}")
+        guess = did_you_mean(network, RECIPES)
+        raise ValueError(f"no recipe for the network {network!r}{guess}; there are: {', '.join(RECIPES)}")
     return RECIPES[network]
