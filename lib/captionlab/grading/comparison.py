@@ -11,6 +11,8 @@ from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import Observation, ProbeResult, Unsupported
 from captionlab.grading.verdict import VALUE_DIFFERS, Difference
 
+OTHER_CHECK = "another check was run"
+
 
 def matches(exercise: Exercise, expected: ProbeResult, got: ProbeResult) -> list[int]:
     """Positions of the expected observations that ``got`` has right."""
@@ -32,7 +34,7 @@ def compare(exercise: Exercise, expected: Observation, got: Observation) -> Diff
     be equal; floating-point numbers must agree within the exercise's tolerances.
     """
     if expected.label != got.label:
-        return Difference(expected.label, "another check was run", expected.label, got.label)
+        return Difference(expected.label, OTHER_CHECK, expected.label, got.label)
     reason = _difference(exercise, expected.value, got.value)
     return Difference(expected.label, reason, format_value(expected.value), format_value(got.value)) if reason else None
 

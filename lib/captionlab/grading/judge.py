@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from dataclasses import replace
 
-from captionlab.grading.comparison import compare, format_value, matches, same_result
+from captionlab.grading.comparison import OTHER_CHECK, compare, format_value, matches, same_result
 from captionlab.grading.credit import CheckResults
 from captionlab.grading.exercise import Exercise, public_seed
 from captionlab.grading.expectation import Expectation, expect
@@ -104,5 +104,6 @@ def _first_problem(expectation: Expectation, got: ProbeResult) -> str:
         "values": "the values of an array differ",
         VALUE_DIFFERS: "a value differs",
         "finiteness": "NaN or infinity differs from what was expected",
+        OTHER_CHECK: "it made the checks take another path",
     }
     return texts.get(kind, f"{kind} differs")
