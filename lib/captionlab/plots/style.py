@@ -64,7 +64,7 @@ def add_grid(axes: Axes, axis: str = "both") -> None:
 
 def percent_ticks(axes: Axes, axis: str) -> None:
     """Write the ticks of ``"xaxis"`` or ``"yaxis"``, shares from 0 to 1, as percentages."""
-    getattr(axes, axis).set_major_formatter(PercentFormatter(1, decimals=0))
+    getattr(axes, axis).set_major_formatter(PercentFormatter(1))
 
 
 def show_image(axes: Axes, image: ImageLike, title: str = "", fontsize: float = 9, **options: Any) -> None:

@@ -270,7 +270,7 @@ def accuracy_curve(
         axes.legend(fontsize=8, frameon=False)
     if seconds is not None:
         panels[1].plot(values, np.asarray(seconds), color=GRAY, marker="o")
-        panels[1].set(ylabel="time (s)", ylim=(0, None))
+        panels[1].set(ylabel="time (s)", ylim=(0, 1.15 * max([*seconds, 1e-9])))
     for one in panels:
         if chosen is not None:
             one.axvline(chosen, color=VERMILION, linestyle="--", linewidth=1)

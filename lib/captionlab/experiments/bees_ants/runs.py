@@ -227,9 +227,7 @@ def _figures(rows: list[dict], title: str) -> dict[str, Figure]:
     accuracies = {label(row): row["test_accuracy"] for row in rows}
     trained = [row for row in rows if row["history"]]
     best_epochs = {label(row): [details["best_epoch"] for details in row["details"]] for row in trained}
-    lowest = min(min(values) for values in accuracies.values())
-    limits = (max(0.0, min(CHANCE, lowest) - 0.05), 1.0)
     return {
-        "": method_bars(accuracies, title, CHANCE, limits=limits),
+        "": method_bars(accuracies, title, CHANCE),
         "_curves": seed_curves({label(row): row["history"] for row in trained}, best_epochs, title),
     }

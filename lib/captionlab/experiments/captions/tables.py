@@ -78,7 +78,7 @@ def write_runs(
     table = summarize(runs)
     seeds = sorted({run["seed"] for run in runs if "seed" in run}) if seed is None else [seed]
     scores = {line["variant"]: [run["bleu4"] for run in runs if run["variant"] == line["variant"]] for line in table}
-    limits = (0.0, 1.15 * max(max(values) for values in scores.values()) or 1.0)
+    limits = (0.0, 1.15 * max(0.01, *map(max, scores.values())))
     xlabel = f"BLEU-4, {record.get('split', 'dev')} (one dot per run)"
     figures = {"": method_bars(scores, record["question"], None, xlabel=xlabel, limits=limits, digits=4)}
     if curves:
