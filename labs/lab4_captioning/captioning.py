@@ -1,6 +1,7 @@
+# Made by `captionlab build` from solutions/lab4_captioning/lab4_captioning.md, fingerprint 42d59b478e840193
 """Lab 4, Show, Attend and Tell: the functions and classes you write.
 
-The notebook beside this file explains them, checks them, and puts them together to a model that describes images.
+The notebook in this folder explains them, checks them, and puts them together into a model that describes images.
 Everything you need is imported below. Save this file before you check.
 """
 
@@ -11,6 +12,8 @@ import random
 import re
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,134 +24,144 @@ from torch import nn
 # --- 1. Text ----------------------------------------------------------------------------------------------------------
 
 
-def tokenize(caption):
-    """The words of a caption, in lower case, without punctuation.
+def tokenize(caption: str) -> list[str]:
+    """Split a caption into lower-case words without punctuation.
 
-    A word is a run of letters and digits; an apostrophe within a word belongs to it. Everything else separates words.
+    A word is a run of letters and digits. An apostrophe inside a word belongs to it; everything else separates words.
 
     Args:
-        caption: a line of text.
+        caption: one line of text.
 
     Returns:
-        A list of str, which is empty where there is no word.
+        The words in order; an empty list if there are none.
 
-    Example::
-
-        tokenize("A man's T-shirt , 2 dogs .")  # ['a', "man's", 't', 'shirt', '2', 'dogs']
+    Example:
+        >>> tokenize("A man's T-shirt , 2 dogs .")
+        ['a', "man's", 't', 'shirt', '2', 'dogs']
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def choose_words(captions, min_frequency=1, most_frequent=None):
-    """The words a vocabulary keeps: frequent ones, the most frequent first; equally frequent ones by the alphabet.
+def choose_words(
+    captions: Iterable[Sequence[str]], min_word_freq: int = 1, max_vocab_size: int | None = None
+) -> list[str]:
+    """Choose the words of a vocabulary, the most frequent first; ties are in alphabetical order.
 
     Args:
-        captions: lists of words, one a caption.
-        min_frequency: how often a word must be there, in all captions together, to be kept.
-        most_frequent: keep at most this many; None: no limit. Special words such as ``<pad>`` come on top of these.
+        captions: the words of each caption.
+        min_word_freq: how often a word must occur, in all captions together, to be kept.
+        max_vocab_size: keep at most this many words; None: no limit. Special words such as ``<pad>`` do not count.
 
     Returns:
-        A list of str, without the special words.
+        The words, without the special ones.
 
-    Example::
-
-        choose_words([["a", "dog"], ["a", "cat"]])  # ['a', 'cat', 'dog']
-        choose_words([["a", "dog"], ["a", "cat"]], most_frequent=2)  # ['a', 'cat']
+    Example:
+        >>> choose_words([["a", "dog"], ["a", "cat"]])
+        ['a', 'cat', 'dog']
+        >>> choose_words([["a", "dog"], ["a", "cat"]], max_vocab_size=2)
+        ['a', 'cat']
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def encode(tokens, ids, max_length):
-    """A caption as numbers: ``<start>``, its words, ``<end>``, and then ``<pad>`` up to ``max_length`` numbers.
+def encode(tokens: Sequence[str], word_to_id: dict[str, int], max_length: int) -> list[int]:
+    """Turn a caption into token ids: ``<start>``, its words, ``<end>``, and ``<pad>`` up to ``max_length`` ids.
 
-    A caption that is too long loses words at its end; ``<end>`` stays the last number.
+    A caption that is too long loses its last words, never ``<end>``.
 
     Args:
         tokens: the words of the caption.
-        ids: number of each word, a dict; it has ``<pad>``, ``<start>``, ``<end>`` and ``<unk>`` too.
-        max_length: how many numbers to give, ``<start>`` and ``<end>`` among them; at least 2.
+        word_to_id: the id of each word, of ``<pad>``, ``<start>``, ``<end>`` and ``<unk>`` too.
+        max_length: the number of ids to return, at least 2: ``<start>`` and ``<end>`` count.
 
     Returns:
-        A list of ``max_length`` int. A word without a number becomes ``<unk>``.
+        ``max_length`` ids. A word that is not in ``word_to_id`` becomes ``<unk>``.
 
     Raises:
         ValueError: if ``max_length`` is below 2.
 
-    Example::
-
-        ids = {"<pad>": 0, "<start>": 1, "<end>": 2, "<unk>": 3, "a": 4, "dog": 5}
-        encode(["a", "dog", "runs"], ids, 6)  # [1, 4, 5, 3, 2, 0]
-        encode(["a", "dog", "runs"], ids, 4)  # [1, 4, 5, 2]
+    Example:
+        >>> word_to_id = {"<pad>": 0, "<start>": 1, "<end>": 2, "<unk>": 3, "a": 4, "dog": 5}
+        >>> encode(["a", "dog", "runs"], word_to_id, max_length=6)
+        [1, 4, 5, 3, 2, 0]
+        >>> encode(["a", "dog", "runs"], word_to_id, max_length=4)
+        [1, 4, 5, 2]
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def decode(numbers, words):
-    """The words of a caption from its numbers: up to ``<end>``, without ``<pad>`` and ``<start>``.
+def decode(token_ids: Iterable[int], words: Sequence[str]) -> list[str]:
+    """Turn token ids back into words: everything before ``<end>``, without ``<pad>`` and ``<start>``.
 
     Args:
-        numbers: the numbers of the caption, a list of int; without ``<end>`` all of them count.
-        words: the word of each number, a list that begins with ``<pad>``, ``<start>``, ``<end>``, ``<unk>``.
+        token_ids: the ids of the caption; if there is no ``<end>``, all of them count.
+        words: the word of each id; the first four are ``<pad>``, ``<start>``, ``<end>`` and ``<unk>``.
 
     Returns:
-        A list of str; an unknown word stays in its place as ``<unk>``.
+        The words of the caption; unknown words stay in place as ``<unk>``.
 
-    Example::
-
-        decode([1, 4, 5, 3, 2, 5, 0], ["<pad>", "<start>", "<end>", "<unk>", "a", "dog"])  # ['a', 'dog', '<unk>']
+    Example:
+        >>> decode([1, 4, 5, 3, 2, 5, 0], ["<pad>", "<start>", "<end>", "<unk>", "a", "dog"])
+        ['a', 'dog', '<unk>']
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def split_by_image(image_ids, fractions, seed):
-    """Split images into training, dev and test images; all captions of an image go where it goes.
+def split_by_image(
+    image_ids: Iterable[str], fractions: tuple[float, float], seed: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Split images into training, dev and test images, so that all captions of an image stay together.
 
-    The images are put in alphabetical order, shuffled by ``random.Random(seed).shuffle``, and dealt out: first the
-    dev images, then the test images, the rest is for training.
+    The images are sorted alphabetically, shuffled with ``random.Random(seed).shuffle``, and split: the first are dev
+    images, the next test images, and the rest training images.
 
     Args:
-        image_ids: of each caption the image it belongs to, so most are there several times.
-        fractions: ``(dev, test)``: shares of the images; the number of images is rounded to the nearest.
-        seed: of the shuffling.
+        image_ids: the image each caption belongs to, so most images occur several times.
+        fractions: shares of the images for dev and test; the numbers of images are rounded to the nearest integer.
+        seed: of the shuffle.
 
     Returns:
-        ``(train, dev, test)``: sorted lists of image ids, each id in exactly one.
+        ``(train, dev, test)``: sorted image ids, each in exactly one of the lists.
 
-    Example::
-
-        split_by_image(["a", "a", "b", "b", "c", "c", "d", "d"], (0.25, 0.25), seed=0)  # two, one and one image
+    Example:
+        >>> train, dev, test = split_by_image(["a", "a", "b", "b", "c", "c", "d", "d"], (0.25, 0.25), seed=0)
+        >>> len(train), len(dev), len(test)
+        (2, 1, 1)
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def embedding_matrix(words, vectors, dimension, seed=0):
-    """A row for each word: its pretrained vector where there is one.
+def embedding_matrix(
+    words: Sequence[str], vectors: Mapping[str, Sequence[float] | np.ndarray], embed_dim: int, seed: int = 0
+) -> np.ndarray:
+    """Build an embedding matrix: the pretrained vector of each word that has one, random numbers for the others.
 
-    ``<pad>`` gets zeros. Of the other words, in order, one whose vector is known (as it is written, or in lower case)
-    gets it; all others, special ones among them, get random numbers: normal with mean 0 and the standard deviation
-    (``numpy.std``) of all numbers of the known vectors that are used, 0.1 if none is, drawn row after row from
-    ``numpy.random.default_rng(seed)``.
+    ``<pad>`` gets zeros. Of the other words, in order, one with a pretrained vector (as it is written, or else in lower
+    case) gets that vector. All others, special words included, get random numbers: normally distributed with mean 0
+    and the standard deviation (``numpy.std``) of all numbers of the pretrained vectors that are used, or 0.1 if none
+    is, drawn row by row from ``numpy.random.default_rng(seed)``.
 
     Args:
-        words: the vocabulary, a list of str; ``<pad>`` is its first.
-        vectors: a dict from words to vectors of ``dimension`` numbers.
-        dimension: of the embedding.
+        words: the vocabulary; its first word is ``<pad>``.
+        vectors: pretrained vectors of ``embed_dim`` numbers, by word.
+        embed_dim: size of an embedding.
         seed: of the random numbers.
 
     Returns:
-        ``(words, dimension)``, a numpy array, float32.
+        ``(vocab_size, embed_dim)``, float32.
 
     Raises:
         ValueError: if a vector that is used has another length.
 
-    Example::
-
-        embedding_matrix(["<pad>", "dog", "gnu"], {"dog": [1.0, -1.0]}, 2)[:2]  # [[0, 0], [1, -1]]
+    Example:
+        >>> embedding_matrix(["<pad>", "dog", "gnu"], {"dog": [1.0, -1.0]}, embed_dim=2)[:2]
+        array([[ 0.,  0.],
+               [ 1., -1.]], dtype=float32)
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -157,196 +170,236 @@ def embedding_matrix(words, vectors, dimension, seed=0):
 # --- 2. Images --------------------------------------------------------------------------------------------------------
 
 
-def encoder_input(pixels, size, mean, std):
-    """Pictures as the network expects them: of its size, and with the mean and spread it was trained on.
+def encoder_input(images: np.ndarray, size: int, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Prepare images as a network expects them: resized, scaled to 0..1, and normalized.
 
-    Each network has its own: most of torchvision's want 224 pixels and ImageNet's mean and standard deviation.
-    Inception v3 was trained on 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
+    Each network has its own numbers: most of torchvision's expect 224 pixels and ImageNet's mean and standard
+    deviation. Inception v3 was trained on 299 pixels and values from -1 to 1 (mean and standard deviation 0.5).
 
     Args:
-        pixels: ``(batch, height, width, 3)``, uint8 array: red, green, blue from 0 to 255.
-        size: side of the images the network expects, pixels; the whole picture is resized, both ways.
-        mean, std: of each color, three numbers each, for values from 0 to 1.
+        images: ``(batch, height, width, 3)``, uint8: red, green and blue from 0 to 255.
+        size: height and width the network expects, pixels; the aspect ratio is not kept.
+        mean, std: three numbers each, one per color, for values from 0 to 1.
 
     Returns:
-        ``(batch, 3, size, size)``, float32: values from 0 to 1, resized (bilinear, smoothed where it gets smaller, as
-        ``torch.nn.functional.interpolate`` does with ``antialias=True``), minus the mean, divided by the standard
+        ``(batch, 3, size, size)``, float32: values from 0 to 1, resized (bilinear with antialiasing:
+        ``torch.nn.functional.interpolate`` with ``antialias=True``), minus the mean and divided by the standard
         deviation of their color.
 
-    Example::
-
-        gray = np.full((1, 10, 10, 3), 255, dtype=np.uint8)
-        encoder_input(gray, 4, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # (1, 3, 4, 4), all 1.0
+    Example:
+        >>> black = np.zeros((1, 10, 10, 3), dtype=np.uint8)
+        >>> encoder_input(black, 2, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))[0, 0]
+        tensor([[-1., -1.],
+                [-1., -1.]])
     """
     # There is a bug below: find it, explain it, repair it.
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    images = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True)
-    return images
+    scaled = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255  # (batch, 3, height, width)
+    resized = F.interpolate(scaled, size=(size, size), mode="bilinear", antialias=True)  # (batch, 3, size, size)
+    return resized
 
 
-def cut_before_pooling(network):
-    """The part of a classification network that makes maps: everything before its last pooling and its classifier.
+def cut_before_pooling(network: nn.Module) -> nn.Module:
+    """Take the convolutional part of a classification network: everything before its last pooling and its classifier.
 
-    A VGG or a MobileNet keeps its convolutions in ``network.features``; what follows (a VGG's adaptive pooling to 7x7,
-    the classifier) is left away. A ResNet is a row of children, of which the last two, the average pooling and
-    the classifier, are left away.
+    A VGG or a MobileNet keeps its convolutions in ``network.features``; what follows (in a VGG an adaptive pooling to
+    7x7 and the classifier) is dropped. A ResNet is a sequence of children, of which the last two, the average pooling
+    and the classifier, are dropped.
 
     Args:
-        network: a torchvision VGG or MobileNet, with ``features``, or ResNet, with ``layer4``.
+        network: a torchvision VGG or MobileNet, which has ``features``, or a ResNet, which has ``layer4``.
 
     Returns:
-        A module that turns images ``(batch, 3, height, width)`` into maps ``(batch, channels, h, w)``, with the
-        network's own layers (no copies). For 224x224 images VGG16 gives (batch, 512, 7, 7), ResNet-101
-        (batch, 2048, 7, 7).
+        A module from images ``(batch, 3, height, width)`` to feature maps ``(batch, channels, h, w)``, made of the
+        network's own layers (no copies). For 224x224 images VGG16 gives ``(batch, 512, 7, 7)`` and ResNet-101
+        ``(batch, 2048, 7, 7)``.
 
     Raises:
-        TypeError: if the network is of neither kind.
+        TypeError: if the network has neither ``features`` nor ``layer4``.
 
-    Example::
-
-        vgg = torchvision.models.vgg16()
-        cut_before_pooling(vgg)(torch.rand(1, 3, 448, 448)).shape  # (1, 512, 14, 14): no pooling to 7x7 at the end
+    Example:
+        >>> from torchvision.models import resnet18
+        >>> cut_before_pooling(resnet18())(torch.rand(1, 3, 64, 96)).shape
+        torch.Size([1, 512, 2, 3])
     """
     # There is a bug below: find it, explain it, repair it.
     if not hasattr(network, "features") and not hasattr(network, "layer4"):
         raise TypeError(f"expected a network with features or layer4, found {type(network).__name__}")
-    # The last child is the classifier: everything before it gives maps.
+    # The last child is the classifier: everything before it gives feature maps.
     return nn.Sequential(*list(network.children())[:-1])
 
 
-def to_positions(maps):
-    """A grid as a list of positions, for the attention: row after row, each position with all its channels.
+def to_positions(feature_maps: torch.Tensor) -> torch.Tensor:
+    """Turn feature maps into a list of positions, row by row, each with the values of all channels.
 
     Args:
-        maps: ``(batch, channels, height, width)``.
+        feature_maps: ``(batch, channels, height, width)``.
 
     Returns:
-        ``(batch, height * width, channels)``; the position in row y and column x is number ``y * width + x``.
+        ``(batch, height * width, channels)``; row ``y`` and column ``x`` become position ``y * width + x``.
 
-    Example::
-
-        to_positions(torch.rand(2, 512, 7, 7)).shape  # (2, 49, 512)
+    Example:
+        >>> to_positions(torch.rand(2, 512, 7, 7)).shape
+        torch.Size([2, 49, 512])
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
 class GridEncoder(nn.Module):
-    """An encoder as part of a captioning model: frozen, or with its last blocks trained on.
+    """The encoder of a captioning model: frozen, or with its last blocks fine-tuned.
 
-    Whatever is trained, batch normalization keeps the statistics of the images it was pretrained on: its layers stay in
-    evaluation mode also while the model trains. The frozen blocks stay in evaluation mode altogether.
+    Batch normalization always keeps the statistics of the images it was pretrained on: its layers stay in evaluation
+    mode even when their block is trained. Frozen blocks stay in evaluation mode altogether.
 
     Attributes:
-        network: a network that gives maps, a row of blocks: ``nn.Sequential``, as ``cut_before_pooling`` gives.
+        network: an ``nn.Sequential`` of blocks that gives feature maps, such as :func:`cut_before_pooling` returns.
+        trained_blocks: the blocks that are fine-tuned; none at first.
 
-    Example::
-
-        encoder = GridEncoder(cut_before_pooling(torchvision.models.resnet50()))  # frozen
-        encoder(torch.rand(2, 3, 224, 224)).shape  # (2, 49, 2048)
-        encoder.fine_tune(3)  # layer2, layer3 and layer4 of the ResNet learn with the decoder
+    Example:
+        >>> encoder = GridEncoder(nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 16, 1)))  # frozen
+        >>> encoder(torch.rand(2, 3, 7, 7)).shape
+        torch.Size([2, 49, 16])
+        >>> encoder.fine_tune(1)  # the last block is trained together with the decoder
+        >>> [name for name, parameter in encoder.named_parameters() if parameter.requires_grad]
+        ['network.1.weight', 'network.1.bias']
     """
 
-    def __init__(self, network):
+    def __init__(self, network: nn.Module):
         # There is a bug below: find it, explain it, repair it.
         super().__init__()
         self.network = network
         self.fine_tune()
 
-    def fine_tune(self, blocks=1):
-        """Let the last ``blocks`` children of the network be trained, and no others; 0: none. Modes follow at once."""
+    def fine_tune(self, num_blocks: int = 1) -> None:
+        """Train the last ``num_blocks`` children of the network and freeze the others; sets their modes, too.
+
+        Args:
+            num_blocks: 0 freezes all of them.
+        """
         children = list(self.network.children())
         for parameter in self.network.parameters():
             parameter.requires_grad = False
-        for block in children[len(children) - blocks :]:
+        for block in children[len(children) - num_blocks :]:
             for parameter in block.parameters():
                 parameter.requires_grad = True
 
-    def train(self, mode=True):
-        """Training mode for the blocks that are trained, without their batch normalization; evaluation mode else."""
+    def train(self, mode: bool = True) -> Self:
+        """Put the trained blocks, except for batch normalization, into training mode, everything else into evaluation.
+
+        Args:
+            mode: False: everything is in evaluation mode.
+
+        Returns:
+            The encoder itself, as for every ``nn.Module``.
+        """
         return super().train(mode)
 
-    def forward(self, images):
-        """Images ``(batch, 3, height, width)`` to positions ``(batch, positions, channels)``."""
-        return self.network(images).flatten(2).transpose(1, 2)
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Encode images.
+
+        Args:
+            images: ``(batch, 3, height, width)``.
+
+        Returns:
+            ``(batch, positions, channels)``, row by row.
+        """
+        return self.network(images).flatten(2).transpose(1, 2)  # (batch, positions, channels)
 
 
 # --- 3. The model -----------------------------------------------------------------------------------------------------
 
 
 class SoftAttention(nn.Module):
-    """Soft attention: a weighted mean over the positions of a grid, the weights depending on the decoder's state.
+    """Soft attention: a weighted mean of the features at all positions; the weights depend on the decoder's state.
 
-    With a_i the features at position i and h the state, each position gets a score and the scores become weights::
+    With a_i the features at position i and h the decoder's hidden state, each position gets a score, and the scores
+    become weights::
 
-        e_i = w . relu(W_a a_i + W_h h)      alpha = softmax over the positions of e      context = sum_i alpha_i a_i
+        e_i = w . relu(W_a a_i + W_h h)      alpha = softmax of e over the positions      context = sum_i alpha_i a_i
+
+    Args:
+        encoder_dim: channels of the features.
+        decoder_dim: size of the decoder's hidden state.
+        attention_dim: size of the hidden layer.
 
     Attributes:
-        from_positions: W_a, ``nn.Linear(channels, size)``.
-        from_state: W_h, ``nn.Linear(hidden, size)``.
-        score: w, ``nn.Linear(size, 1)``.
+        encoder_att: W_a, ``nn.Linear(encoder_dim, attention_dim)``.
+        decoder_att: W_h, ``nn.Linear(decoder_dim, attention_dim)``.
+        full_att: w, ``nn.Linear(attention_dim, 1)``.
 
-    Example::
-
-        attention = SoftAttention(channels=512, hidden=256, size=128)
-        context, alpha = attention(torch.rand(2, 49, 512), torch.rand(2, 256))
-        context.shape, alpha.shape  # (2, 512) and (2, 49)
-        alpha.sum(dim=1)  # 1 for each image
+    Example:
+        >>> attention = SoftAttention(encoder_dim=512, decoder_dim=256, attention_dim=128)
+        >>> context, alpha = attention(torch.rand(2, 49, 512), torch.rand(2, 256))
+        >>> context.shape, alpha.shape
+        (torch.Size([2, 512]), torch.Size([2, 49]))
+        >>> torch.allclose(alpha.sum(dim=1), torch.ones(2))  # the weights of each image sum to 1
+        True
 
     Source: Xu et al. 2015, equations 4 to 6 and 13.
     """
 
-    def __init__(self, channels, hidden, size):
+    def __init__(self, encoder_dim: int, decoder_dim: int, attention_dim: int):
         super().__init__()
-        self.from_positions = nn.Linear(channels, size)
-        self.from_state = nn.Linear(hidden, size)
-        self.score = nn.Linear(size, 1)
+        self.encoder_att = nn.Linear(encoder_dim, attention_dim)
+        self.decoder_att = nn.Linear(decoder_dim, attention_dim)
+        self.full_att = nn.Linear(attention_dim, 1)
 
-    def forward(self, positions, state):
-        """Look once.
+    def forward(self, features: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the features once.
 
         Args:
-            positions: ``(batch, positions, channels)``: the grid's features, a row a position.
-            state: ``(batch, hidden)``: the decoder's state before the word.
+            features: ``(batch, positions, encoder_dim)``.
+            hidden: ``(batch, decoder_dim)``: the decoder's hidden state before the next word.
 
         Returns:
-            ``(context, alpha)``: the mean of the features with the weights ``(batch, channels)``, and the weights
+            ``(context, alpha)``: the weighted mean of the features ``(batch, encoder_dim)`` and the weights
             ``(batch, positions)``, which are positive and sum to 1 over the positions.
         """
         # YOUR CODE HERE
         raise NotImplementedError()
 
 
-class AdditiveAttention(nn.Module):
-    """Bahdanau's attention: as :class:`SoftAttention`, with tanh in the place of relu.
+class BahdanauAttention(nn.Module):
+    """Bahdanau's attention: the same as :class:`SoftAttention`, with tanh in place of relu.
 
-    With a_i the features at position i and h the state::
+    With a_i the features at position i and h the decoder's hidden state::
 
-        e_i = w . tanh(W_a a_i + W_h h)      alpha = softmax over the positions of e      context = sum_i alpha_i a_i
+        e_i = w . tanh(W_a a_i + W_h h)      alpha = softmax of e over the positions      context = sum_i alpha_i a_i
+
+    Args:
+        encoder_dim: channels of the features.
+        decoder_dim: size of the decoder's hidden state.
+        attention_dim: size of the hidden layer.
 
     Attributes:
-        from_positions: W_a, ``nn.Linear(channels, size)``.
-        from_state: W_h, ``nn.Linear(hidden, size)``.
-        score: w, ``nn.Linear(size, 1)``.
+        encoder_att: W_a, ``nn.Linear(encoder_dim, attention_dim)``.
+        decoder_att: W_h, ``nn.Linear(decoder_dim, attention_dim)``.
+        full_att: w, ``nn.Linear(attention_dim, 1)``.
+
+    Example:
+        >>> attention = BahdanauAttention(encoder_dim=512, decoder_dim=256, attention_dim=128)
+        >>> context, alpha = attention(torch.rand(2, 49, 512), torch.rand(2, 256))
+        >>> context.shape, alpha.shape
+        (torch.Size([2, 512]), torch.Size([2, 49]))
 
     Source: Bahdanau et al. 2015, appendix A.1.2.
     """
 
-    def __init__(self, channels, hidden, size):
+    def __init__(self, encoder_dim: int, decoder_dim: int, attention_dim: int):
         super().__init__()
-        self.from_positions = nn.Linear(channels, size)
-        self.from_state = nn.Linear(hidden, size)
-        self.score = nn.Linear(size, 1)
+        self.encoder_att = nn.Linear(encoder_dim, attention_dim)
+        self.decoder_att = nn.Linear(decoder_dim, attention_dim)
+        self.full_att = nn.Linear(attention_dim, 1)
 
-    def forward(self, positions, state):
-        """Look once.
+    def forward(self, features: torch.Tensor, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the features once.
 
         Args:
-            positions: ``(batch, positions, channels)``: the grid's features, a row a position.
-            state: ``(batch, hidden)``: the decoder's state before the word.
+            features: ``(batch, positions, encoder_dim)``.
+            hidden: ``(batch, decoder_dim)``: the decoder's hidden state before the next word.
 
         Returns:
-            ``(context, alpha)``: the mean of the features with the weights ``(batch, channels)``, and the weights
+            ``(context, alpha)``: the weighted mean of the features ``(batch, encoder_dim)`` and the weights
             ``(batch, positions)``, which are positive and sum to 1 over the positions.
         """
         # YOUR CODE HERE
@@ -354,35 +407,39 @@ class AdditiveAttention(nn.Module):
 
 
 class Gate(nn.Module):
-    """The gate behind the attention: how much of what is seen counts for the next word, channel by channel.
+    """The gate behind the attention: how much of the context counts for the next word, channel by channel.
 
-    Some words need the image ("dog"), others follow from the words before ("of"). The gate is
-    ``z = sigmoid(W h) * context``, its weights W learnt like all others.
+    Some words need the image ("dog"), others follow from the words before them ("of"). The gate is
+    ``sigmoid(W h) * context``; its weights W are learned like all others.
+
+    Args:
+        decoder_dim: size of the decoder's hidden state.
+        encoder_dim: channels of the context.
 
     Attributes:
-        linear: ``nn.Linear(hidden, channels)``.
+        linear: ``nn.Linear(decoder_dim, encoder_dim)``.
 
-    Example::
+    Example:
+        >>> gate = Gate(decoder_dim=256, encoder_dim=512)
+        >>> gate(torch.rand(2, 512), torch.rand(2, 256)).shape
+        torch.Size([2, 512])
 
-        gate = Gate(hidden=256, channels=512)
-        gate(torch.rand(2, 512), torch.rand(2, 256)).shape  # (2, 512)
-
-    Source: Xu et al. 2015, section 4.2.1, there one number for all channels; one a channel in well-known PyTorch code.
+    Source: Xu et al. 2015, section 4.2.1, which has one number for all channels; widespread code has one per channel.
     """
 
-    def __init__(self, hidden, channels):
+    def __init__(self, decoder_dim: int, encoder_dim: int):
         super().__init__()
-        self.linear = nn.Linear(hidden, channels)
+        self.linear = nn.Linear(decoder_dim, encoder_dim)
 
-    def forward(self, context, state):
-        """Weaken what is seen.
+    def forward(self, context: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Apply the gate.
 
         Args:
-            context: ``(batch, channels)``: what the attention gives.
-            state: ``(batch, hidden)``: the decoder's state before the word.
+            context: ``(batch, encoder_dim)``: the attention's result.
+            hidden: ``(batch, decoder_dim)``: the decoder's hidden state before the next word.
 
         Returns:
-            ``(batch, channels)``.
+            ``(batch, encoder_dim)``.
         """
         # YOUR CODE HERE
         raise NotImplementedError()
@@ -391,61 +448,71 @@ class Gate(nn.Module):
 class InitialState(nn.Module):
     """The decoder's state before the first word, from the mean of the features over all positions.
 
-    ``h0 = W_h mean(a) + b_h`` and ``c0 = W_c mean(a) + b_c``: a layer for the hidden state, another for the cell.
-
-    Attributes:
-        hidden_layer: ``nn.Linear(channels, hidden)``.
-        cell_layer: ``nn.Linear(channels, hidden)``.
-
-    Example::
-
-        initial = InitialState(channels=512, hidden=256)
-        h0, c0 = initial(torch.rand(2, 49, 512))  # both (2, 256)
-
-    Source: Xu et al. 2015, section 3.1.2; each there a small network, here as in most code one linear layer.
-    """
-
-    def __init__(self, channels, hidden):
-        super().__init__()
-        self.hidden_layer = nn.Linear(channels, hidden)
-        self.cell_layer = nn.Linear(channels, hidden)
-
-    def forward(self, positions):
-        """Look at all of the image once.
-
-        Args:
-            positions: ``(batch, positions, channels)``.
-
-        Returns:
-            ``(h0, c0)``, both ``(batch, hidden)``.
-        """
-        # There is a bug below: find it, explain it, repair it.
-        mean = positions.mean(dim=1)
-        hidden = self.hidden_layer(mean)
-        cell = self.hidden_layer(mean)
-        return hidden, cell
-
-
-def decoder_step(cell, word, context, state):
-    """One step of the decoder: the last word and what is seen go into the recurrent cell.
-
-    The cell reads the word's embedding and the context side by side, in this order.
+    ``h0 = W_h mean(a) + b_h`` and ``c0 = W_c mean(a) + b_c``: one layer for the hidden state, another for the cell
+    state.
 
     Args:
-        cell: ``nn.LSTMCell``, ``nn.GRUCell`` or ``nn.RNNCell`` with ``embedding + channels`` inputs.
-        word: ``(batch, embedding)``: the last word's embedding.
-        context: ``(batch, channels)``: what is seen, weakened by the gate.
-        state: a tuple: ``(h, c)`` for an LSTM, which has a hidden state and a cell; ``(h,)`` for a GRU or a plain RNN,
-            which have a hidden state only. Each ``(batch, hidden)``.
+        encoder_dim: channels of the features.
+        decoder_dim: size of both states.
+
+    Attributes:
+        init_h: ``nn.Linear(encoder_dim, decoder_dim)``.
+        init_c: ``nn.Linear(encoder_dim, decoder_dim)``.
+
+    Example:
+        >>> h0, c0 = InitialState(encoder_dim=512, decoder_dim=256)(torch.rand(2, 49, 512))
+        >>> h0.shape, c0.shape
+        (torch.Size([2, 256]), torch.Size([2, 256]))
+
+    Source: Xu et al. 2015, section 3.1.2, where each is a small network; here, as in most code, one linear layer.
+    """
+
+    def __init__(self, encoder_dim: int, decoder_dim: int):
+        super().__init__()
+        self.init_h = nn.Linear(encoder_dim, decoder_dim)
+        self.init_c = nn.Linear(encoder_dim, decoder_dim)
+
+    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute the state from the whole image.
+
+        Args:
+            features: ``(batch, positions, encoder_dim)``.
+
+        Returns:
+            ``(h0, c0)``, both ``(batch, decoder_dim)``.
+        """
+        # There is a bug below: find it, explain it, repair it.
+        mean = features.mean(dim=1)  # (batch, encoder_dim)
+        h0 = self.init_h(mean)
+        c0 = self.init_h(mean)
+        return h0, c0
+
+
+def decoder_step(
+    cell: nn.LSTMCell | nn.GRUCell | nn.RNNCell,
+    embedding: torch.Tensor,
+    context: torch.Tensor,
+    state: tuple[torch.Tensor, ...],
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """Run one step of the decoder: the last word and the context go through the recurrent cell.
+
+    The cell's input is the word's embedding and the context concatenated, in this order.
+
+    Args:
+        cell: its input size is ``embed_dim + encoder_dim``.
+        embedding: ``(batch, embed_dim)``: the embedding of the last word.
+        context: ``(batch, encoder_dim)``: what the attention and its gate give.
+        state: ``(h, c)`` for an LSTM, which has a hidden state and a cell state; ``(h,)`` for a GRU or a plain RNN,
+            which only have a hidden state. Each is ``(batch, decoder_dim)``.
 
     Returns:
-        ``(output, state)``: the new hidden state ``(batch, hidden)``, from which the next word is predicted, and the
-        new state, a tuple like the one that came in.
+        ``(output, state)``: the new hidden state ``(batch, decoder_dim)``, from which the next word is predicted, and
+        the new state, a tuple of the same length as the one passed in.
 
-    Example::
-
-        output, state = decoder_step(nn.GRUCell(7, 5), torch.rand(2, 3), torch.rand(2, 4), (torch.zeros(2, 5),))
-        output.shape, len(state)  # (2, 5) and 1
+    Example:
+        >>> output, state = decoder_step(nn.GRUCell(7, 5), torch.rand(2, 3), torch.rand(2, 4), (torch.zeros(2, 5),))
+        >>> output.shape, len(state)
+        (torch.Size([2, 5]), 1)
     """
     # YOUR CODE HERE
     raise NotImplementedError()
@@ -454,11 +521,11 @@ def decoder_step(cell, word, context, state):
 # --- 4. Training ------------------------------------------------------------------------------------------------------
 
 
-def inputs_and_targets(captions):
-    """What the decoder reads and what it is to predict, step by step, when the true words are given.
+def inputs_and_targets(captions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Split captions into what the decoder reads and what it predicts, step by step, under teacher forcing.
 
-    In step t it reads number t of the caption and predicts number t + 1. So ``<start>`` is read and never predicted,
-    and the last number is predicted and never read.
+    At step t it reads token t of the caption and predicts token t + 1. So ``<start>`` is read and never predicted, and
+    the last token is predicted and never read.
 
     Args:
         captions: ``(batch, length)``, int64: from ``<start>`` to ``<end>``, then padding.
@@ -466,9 +533,9 @@ def inputs_and_targets(captions):
     Returns:
         ``(inputs, targets)``, both ``(batch, length - 1)``.
 
-    Example::
-
-        inputs_and_targets(torch.tensor([[1, 5, 6, 2]]))  # ([[1, 5, 6]], [[5, 6, 2]]): read <start>, predict 5, ...
+    Example:
+        >>> inputs_and_targets(torch.tensor([[1, 5, 6, 2]]))  # read <start>, predict 5; read 5, predict 6; ...
+        (tensor([[1, 5, 6]]), tensor([[5, 6, 2]]))
 
     Source: Williams and Zipser 1989, "A Learning Algorithm for Continually Running Fully Recurrent Neural Networks".
     """
@@ -476,99 +543,106 @@ def inputs_and_targets(captions):
     raise NotImplementedError()
 
 
-def sort_by_length(captions, features, pad=0):
-    """Sort a batch by the length of its captions, the longest first; features move along with their captions.
+def sort_by_length(
+    captions: torch.Tensor, features: torch.Tensor, pad: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Sort a batch by the length of its captions, longest first, and the features with them.
 
     Args:
-        captions: ``(batch, max_length)``, int64: numbers of words, ``pad`` after the end.
+        captions: ``(batch, max_length)``, int64: token ids, ``pad`` after the end.
         features: ``(batch, ...)``: row i belongs to caption i.
-        pad: number of the padding.
+        pad: the id of the padding.
 
     Returns:
-        ``(captions, features, lengths)``: both sorted alike, and the lengths ``(batch,)``, int64, falling: words of a
-        caption, with ``<start>`` and ``<end>``. Captions of the same length keep their order.
+        ``(captions, features, lengths)``: both in the same new order, and the lengths ``(batch,)``, int64, descending:
+        a caption's token ids, ``<start>`` and ``<end>`` included. Captions of the same length keep their order.
 
-    Example::
-
-        captions = torch.tensor([[1, 5, 2, 0], [1, 6, 7, 2]])
-        captions, features, lengths = sort_by_length(captions, torch.tensor([[0.5], [0.25]]))
-        lengths  # tensor([4, 3]); features is now [[0.25], [0.5]]
+    Example:
+        >>> captions = torch.tensor([[1, 5, 2, 0], [1, 6, 7, 2]])
+        >>> captions, features, lengths = sort_by_length(captions, torch.tensor([[0.5], [0.25]]))
+        >>> lengths
+        tensor([4, 3])
+        >>> features
+        tensor([[0.2500],
+                [0.5000]])
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def active_counts(lengths):
-    """How many captions of a sorted batch still have a word to predict, step by step.
+def active_counts(lengths: Sequence[int] | torch.Tensor) -> list[int]:
+    """Count, step by step, the captions of a sorted batch that still have a word to predict.
 
-    A caption of n words, ``<start>`` and ``<end>`` among them, has n - 1 steps: each of its words but the last is read
-    and the next one predicted. As the batch is sorted, the captions that go on are always the first ones, and a step
-    computes on those alone.
+    A caption of n token ids, ``<start>`` and ``<end>`` included, takes n - 1 steps: each id but the last is read, and
+    the next one is predicted. Because the batch is sorted, the captions that continue are always the first rows, and
+    each step computes those rows only. (In a ``PackedSequence`` of PyTorch these numbers are the ``batch_sizes``.)
 
     Args:
-        lengths: lengths of the captions, falling: a list or ``(batch,)``, int64.
+        lengths: lengths of the captions, descending; a list or ``(batch,)``, int64.
 
     Returns:
-        A list of int, one a step; as long as the longest caption has steps.
+        One number per step of the longest caption.
 
     Raises:
-        ValueError: if the lengths rise somewhere.
+        ValueError: if the lengths are not in descending order.
 
-    Example::
-
-        active_counts([4, 3, 3])  # [3, 3, 1]
+    Example:
+        >>> active_counts([4, 3, 3])
+        [3, 3, 1]
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def caption_loss(scores, targets, pad=0):
-    """Mean cross-entropy of the real words; padding counts neither in the sum nor in the number of words.
+def caption_loss(logits: torch.Tensor, targets: torch.Tensor, pad: int = 0) -> torch.Tensor:
+    """Mean cross-entropy over the real words; padding adds nothing to the sum and is not counted.
 
     Args:
-        scores: ``(batch, steps, words)``: scores of all words of the vocabulary at each step, before any softmax.
-        targets: ``(batch, steps)``, int64: the word that is right at each step, ``pad`` where the caption has ended.
-        pad: number of the padding.
+        logits: ``(batch, steps, vocab_size)``.
+        targets: ``(batch, steps)``, int64: the correct word at each step, ``pad`` after the end of a caption.
+        pad: the id of the padding.
 
     Returns:
-        A tensor without dimensions, in nats a word. Every real word of the batch counts the same, in a short caption
-        as in a long one.
+        A scalar tensor, in nats per word. Every real word of the batch counts the same, in a short caption as in a
+        long one.
 
-    Example::
-
-        scores, targets = torch.zeros(1, 3, 10), torch.tensor([[4, 2, 0]])
-        caption_loss(scores, targets)  # log(10) = 2.3026: ten words, none likelier than another
+    Example:
+        >>> logits, targets = torch.zeros(1, 3, 10), torch.tensor([[4, 2, 0]])
+        >>> caption_loss(logits, targets)  # log(10): ten words, all equally probable
+        tensor(2.3026)
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def attention_penalty(alphas, reduction="sum"):
-    """The doubly stochastic penalty: over a whole caption every position should be looked at about once.
+def attention_penalty(alphas: torch.Tensor, reduction: str = "sum") -> torch.Tensor:
+    """The doubly stochastic penalty: over a whole caption, each position should get a total weight of about 1.
 
-    The weights of one step sum to 1 over the positions by construction. The penalty asks the same over the steps::
+    The weights of one step sum to 1 over the positions by construction. The penalty asks for the same over the steps::
 
         penalty = sum_i (1 - sum_t alpha_ti)^2
 
     It is averaged over the captions of the batch. The paper sums over the positions i; well-known code takes their
-    mean, which makes the penalty smaller by the number of positions: on a grid of 7x7 a factor lambda of 1 with "mean"
-    is one of 1/49 with "sum".
+    mean, which divides the penalty by the number of positions: on a 7x7 grid, a factor lambda of 1 with "mean" is a
+    factor of 1/49 with "sum".
 
     Args:
-        alphas: ``(batch, steps, positions)``: attention weights, zeros at steps after the end of a caption.
-        reduction: "sum" or "mean", over the positions.
+        alphas: ``(batch, steps, positions)``: attention weights, zeros at the steps after the end of a caption.
+        reduction: over the positions, "sum" or "mean".
 
     Returns:
-        A tensor without dimensions.
+        A scalar tensor.
 
     Raises:
-        ValueError: for another ``reduction``.
+        ValueError: for any other ``reduction``.
 
-    Example::
-
-        attention_penalty(torch.full((1, 4, 4), 0.25))  # 0: four steps, each position seen once in sum
-        attention_penalty(torch.full((1, 2, 4), 0.25))  # 1: four times (1 - 0.5)^2
-        attention_penalty(torch.full((1, 2, 4), 0.25), reduction="mean")  # 0.25
+    Example:
+        >>> attention_penalty(torch.full((1, 4, 4), 0.25))  # four steps: each position gets 1 in total
+        tensor(0.)
+        >>> attention_penalty(torch.full((1, 2, 4), 0.25))  # four times (1 - 0.5)^2
+        tensor(1.)
+        >>> attention_penalty(torch.full((1, 2, 4), 0.25), reduction="mean")
+        tensor(0.2500)
 
     Source: Xu et al. 2015, "Show, Attend and Tell", equation 14.
     """
@@ -576,45 +650,50 @@ def attention_penalty(alphas, reduction="sum"):
     raise NotImplementedError()
 
 
-def scheduled_words(truth, predicted, drawn, probability):
-    """The words a decoder reads next: for each caption its own last word or the true one, by chance.
+def scheduled_words(
+    targets: torch.Tensor, predicted: torch.Tensor, uniform: torch.Tensor, probability: float
+) -> torch.Tensor:
+    """Choose what the decoder reads next: for each caption, at random, its own last word or the true one.
 
     Args:
-        truth: ``(batch,)``, int64: the words of the captions.
-        predicted: ``(batch,)``, int64: the words the decoder itself chose for these places.
-        drawn: ``(batch,)``: a number for each caption, drawn uniformly from [0, 1).
-        probability: how often the decoder's own word is read: 0 never (teacher forcing), 1 always.
+        targets: ``(batch,)``, int64: the true words.
+        predicted: ``(batch,)``, int64: the words that the decoder itself predicted in their place.
+        uniform: ``(batch,)``: one random number per caption, uniform in [0, 1).
+        probability: of reading the decoder's own word: 0 is teacher forcing.
 
     Returns:
-        ``(batch,)``, int64: ``predicted`` where the number drawn is smaller than ``probability``, else ``truth``.
+        ``(batch,)``, int64: ``predicted`` where the random number is smaller than ``probability``, else ``targets``.
 
-    Example::
-
-        truth, predicted = torch.tensor([5, 6, 7]), torch.tensor([8, 9, 7])
-        scheduled_words(truth, predicted, torch.tensor([0.1, 0.4, 0.9]), 0.25)  # tensor([8, 6, 7])
+    Example:
+        >>> targets, predicted = torch.tensor([5, 6, 7]), torch.tensor([8, 9, 7])
+        >>> scheduled_words(targets, predicted, torch.tensor([0.1, 0.4, 0.9]), 0.25)
+        tensor([8, 6, 7])
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def clip_gradients(parameters, limit):
-    """Shorten the gradient where it is longer than ``limit``: all parameters' gradients together, as one long vector.
+def clip_grad_norm(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
+    """Scale the gradients down, in place, if their norm is above ``max_norm``.
 
-    Its direction stays. Recurrent networks have, now and then, gradients that are many times longer than the usual
-    ones; one step along such a gradient would undo much of what was learnt.
+    The gradients of all parameters count as one long vector, whose direction stays the same. Recurrent networks now and
+    then have gradients many times larger than usual; one step along such a gradient would undo much of what was
+    learned.
 
     Args:
-        parameters: an iterable of parameters; those without a gradient (``grad`` is None) are left out.
-        limit: the greatest length allowed, above 0.
+        parameters: those without a gradient (``grad`` is None) are skipped.
+        max_norm: the largest norm allowed, above 0.
 
     Returns:
-        The length before clipping, a Python float.
+        The norm before clipping.
 
-    Example::
-
-        weight = nn.Parameter(torch.zeros(2))
-        weight.grad = torch.tensor([3.0, 4.0])
-        clip_gradients([weight], 1.0)  # 5.0; weight.grad is now [0.6, 0.8]
+    Example:
+        >>> weight = nn.Parameter(torch.zeros(2))
+        >>> weight.grad = torch.tensor([3.0, 4.0])
+        >>> clip_grad_norm([weight], max_norm=1.0)
+        5.0
+        >>> weight.grad
+        tensor([0.6000, 0.8000])
 
     Source: Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks".
     """
@@ -622,18 +701,18 @@ def clip_gradients(parameters, limit):
     raise NotImplementedError()
 
 
-def best_epoch(losses):
-    """The epoch with the lowest validation loss, counted from 1; the first of equals.
+def best_epoch(losses: Iterable[float]) -> int:
+    """The epoch with the lowest validation loss, counted from 1; the first one if several are equal.
 
     Args:
         losses: the validation loss of each epoch, in order.
 
     Returns:
-        An int; 0 if there are no losses.
+        Its number; 0 if there are no losses.
 
-    Example::
-
-        best_epoch([0.9, 0.7, 0.8])  # 2
+    Example:
+        >>> best_epoch([0.9, 0.7, 0.8])
+        2
     """
     # There is a bug below: find it, explain it, repair it.
     best, lowest = 0, float("inf")
@@ -644,47 +723,48 @@ def best_epoch(losses):
     return best
 
 
-# --- 5. Writing captions ----------------------------------------------------------------------------------------------
+# --- 5. Generating captions -------------------------------------------------------------------------------------------
 
 
-def greedy_search(step, state, start=1, end=2, longest=20):
-    """Take the likeliest word each time, for a batch of images.
+def greedy_search(
+    step: Callable, state: tuple[torch.Tensor, ...], start: int = 1, end: int = 2, max_words: int = 20
+) -> list[list[int]]:
+    """Take the most probable word at each step, for a batch of images.
 
-    A caption ends with ``end``; one that never does is cut after ``longest`` words. The search stops when all have
-    ended; ``step`` is called at most ``longest`` times.
+    A caption ends with ``end``, or after ``max_words`` words. The search stops when all captions have ended; ``step``
+    is called at most ``max_words`` times.
 
     Args:
-        step: ``step(words, state)`` gives ``(scores, state)``: for the last words ``(batch,)``, int64, and the state
-            before them the scores ``(batch, words)`` of the next words, and the state after them. It knows the images
-            by their rows, so it is given the whole batch each time.
+        step: ``step(words, state)`` returns ``(logits, state)``: given the last words ``(batch,)``, int64, and the
+            state before them, the logits ``(batch, vocab_size)`` of the next words and the state after them. Rows
+            stand for images, so it is always given the whole batch.
         state: the state before the first word: a tuple of tensors ``(batch, ...)``.
-        start, end: numbers of ``<start>``, which is read first, and ``<end>``.
-        longest: words a caption may have, ``<end>`` not counted.
+        start, end: the ids of ``<start>``, which is read first, and ``<end>``.
+        max_words: the longest caption, in words; ``<start>`` and ``<end>`` are not words.
 
     Returns:
-        A list of lists of int, one an image: the numbers of the words, without ``start`` and ``end``.
+        One list of token ids per image, without ``start`` and ``end``.
 
-    Example::
-
-        def counting(words, state):  # a decoder whose next word is always the number after the last one
-            return torch.nn.functional.one_hot((words + 1) % 8, 8).float(), state
-
-        greedy_search(counting, (torch.zeros(1, 1),), start=4, end=7)  # [[5, 6]]
+    Example:
+        >>> def count_up(words, state):  # a decoder whose next word is always the last one plus 1
+        ...     return torch.nn.functional.one_hot((words + 1) % 8, 8).float(), state
+        >>> greedy_search(count_up, (torch.zeros(1, 1),), start=4, end=7)
+        [[5, 6]]
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def sample_word(scores, drawn, temperature=1.0):
-    """Draw the next words from their probabilities, softmax(scores / temperature).
+def sample_word(logits: torch.Tensor, uniform: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
+    """Draw the next words from their probabilities, softmax(logits / temperature).
 
-    A low temperature makes likely words likelier still (towards 0: greedy search), a high one makes all words alike.
-    The probabilities of the words are laid end to end on the line from 0 to 1, in the vocabulary's order; the word on
-    whose piece the drawn number lies is taken. A piece includes its beginning and not its end.
+    A low temperature favors probable words (towards 0: greedy search); a high one makes all words equally probable.
+    The probabilities of the words, in vocabulary order, divide the interval from 0 to 1; the word whose part contains
+    the random number is chosen. A part includes its lower bound and not its upper bound.
 
     Args:
-        scores: ``(batch, words)``, before any softmax.
-        drawn: ``(batch,)``: a number for each caption, drawn uniformly from [0, 1).
+        logits: ``(batch, vocab_size)``.
+        uniform: ``(batch,)``: one random number per caption, uniform in [0, 1).
         temperature: above 0.
 
     Returns:
@@ -693,119 +773,128 @@ def sample_word(scores, drawn, temperature=1.0):
     Raises:
         ValueError: if the temperature is not above 0.
 
-    Example::
-
-        scores = torch.log(torch.tensor([[0.2, 0.5, 0.3]]))
-        [sample_word(scores, torch.tensor([number])).item() for number in (0.1, 0.3, 0.9)]  # [0, 1, 2]
+    Example:
+        >>> logits = torch.log(torch.tensor([[0.2, 0.5, 0.3]]))
+        >>> [sample_word(logits, torch.tensor([number])).item() for number in (0.1, 0.3, 0.9)]
+        [0, 1, 2]
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def beam_step(log_probabilities, totals, k):
-    """The k best ways to go on with the captions of a beam.
-
-    Args:
-        log_probabilities: ``(beams, words)``: logarithms of the probabilities of the next word, for each caption.
-        totals: ``(beams,)``: the logarithm of each caption's probability so far.
-        k: how many to keep.
-
-    Returns:
-        ``(beams, words, totals)``, each ``(k,)``, the best first: which caption goes on (int64), with which word
-        (int64), and the logarithm of the probability of the longer caption.
-
-    Example::
-
-        log_probabilities = torch.log(torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]]))
-        beams, words, totals = beam_step(log_probabilities, torch.log(torch.tensor([0.5, 0.5])), k=2)
-        beams, words  # tensor([0, 1]), tensor([2, 0])
-        totals.exp()  # tensor([0.35, 0.25])
+def beam_step(log_probs: torch.Tensor, totals: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Find the k best continuations of the captions in a beam.
 
     Leading dimensions, such as one for images, are allowed; the search is done for each of them.
-    """
-    # There is a bug below: find it, explain it, repair it.
-    words = log_probabilities.shape[-1]
-    longer = (totals.unsqueeze(-1) + log_probabilities).flatten(-2)
-    totals, places = longer.topk(k, dim=-1)
-    # Row after row: place 0 is word 0 of beam 0.
-    return places / words, places % words, totals
-
-
-def best_caption(finished, running, by_length=0):
-    """Choose the caption a beam search ends with.
 
     Args:
-        finished: captions that have ended: a list of ``(total, words)``, the logarithm of the caption's probability and
-            the list of its words' numbers.
-        running: captions that had not ended when the search was stopped, likewise.
-        by_length: compare totals divided by the number of words to this power. 0 compares the totals themselves, which
-            favors short captions, for each word more makes a caption less probable; 1 compares means a word, which
-            favors long ones; numbers between are a compromise. (A caption without words counts as one of one word.)
+        log_probs: ``(beams, vocab_size)``: the log-probabilities of the next word of each caption.
+        totals: ``(beams,)``: the log-probability of each caption so far.
+        k: how many continuations to keep.
 
     Returns:
-        The words of the best finished caption, of the best running one if none has finished. The first of equals.
+        ``(beams, words, totals)``, each ``(k,)``, best first: which caption continues (int64), with which word
+        (int64), and the log-probability of the longer caption.
+
+    Example:
+        >>> log_probs = torch.log(torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]]))
+        >>> beams, words, totals = beam_step(log_probs, torch.log(torch.tensor([0.5, 0.5])), k=2)
+        >>> beams, words
+        (tensor([0, 1]), tensor([2, 0]))
+        >>> totals.exp()
+        tensor([0.3500, 0.2500])
+    """
+    # There is a bug below: find it, explain it, repair it.
+    vocab_size = log_probs.shape[-1]
+    longer = (totals.unsqueeze(-1) + log_probs).flatten(-2)  # (beams * vocab_size,)
+    totals, indices = longer.topk(k, dim=-1)  # (k,)
+    # Row by row: index 0 is word 0 of beam 0.
+    return indices / vocab_size, indices % vocab_size, totals
+
+
+def best_caption(
+    finished: list[tuple[float, list[int]]], running: list[tuple[float, list[int]]], length_penalty: float = 0
+) -> list[int]:
+    """Choose the result of a beam search.
+
+    Args:
+        finished: captions that have ended: ``(total, words)``, the caption's log-probability and its token ids.
+        running: captions that had not ended when the search stopped, in the same form.
+        length_penalty: totals are divided by the number of words raised to this power before they are compared. 0
+            compares the totals themselves, which favors short captions, because each further word makes a caption less
+            probable; 1 compares the mean per word, which favors long ones; values in between are a compromise. (A
+            caption without words counts as one of one word.)
+
+    Returns:
+        The token ids of the best finished caption, or of the best running one if none has finished. The first one if
+        several are equal.
 
     Raises:
-        ValueError: if there is none at all.
+        ValueError: if there is no caption at all.
 
-    Example::
-
-        best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [(-1.0, [5])])  # [7, 8]
-        best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [], by_length=1)  # [7, 8, 9, 10]
-        best_caption([], [(-2.0, [5, 5]), (-1.0, [5])])  # [5]
+    Example:
+        >>> best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [(-1.0, [5])])
+        [7, 8]
+        >>> best_caption([(-3.0, [7, 8]), (-4.0, [7, 8, 9, 10])], [], length_penalty=1)
+        [7, 8, 9, 10]
+        >>> best_caption([], [(-2.0, [5, 5]), (-1.0, [5])])
+        [5]
 
     Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 7: powers of 0.6 to 0.7.
     """
     # There is a bug below: find it, explain it, repair it.
-    return max(finished, key=lambda caption: caption[0] / max(1, len(caption[1])) ** by_length)[1]
+    return max(finished, key=lambda caption: caption[0] / max(1, len(caption[1])) ** length_penalty)[1]
 
 
 # --- 6. How good is it? -----------------------------------------------------------------------------------------------
 
 
-def top_k_accuracy(scores, targets, k=5, pad=0):
-    """How often the right word is among the k likeliest; the true words before it are given (teacher forcing).
+def top_k_accuracy(logits: torch.Tensor, targets: torch.Tensor, k: int = 5, pad: int = 0) -> float:
+    """How often the correct word is among the k most probable ones, given the true words before it.
 
     Args:
-        scores: ``(batch, steps, words)``: scores of all words at each step.
-        targets: ``(batch, steps)``, int64: the right words, ``pad`` where a caption has ended.
-        k: how many of the likeliest words count.
-        pad: number of the padding, which does not count at all.
+        logits: ``(batch, steps, vocab_size)``.
+        targets: ``(batch, steps)``, int64: the correct words, ``pad`` after the end of a caption.
+        k: how many of the most probable words count.
+        pad: the id of the padding, which does not count at all.
 
     Returns:
-        The share of the real words, a Python float from 0 to 1.
+        The fraction of the real words, from 0 to 1.
 
-    Example::
-
-        scores, targets = torch.tensor([[[0.0, 3.0, 2.0, 1.0], [0.0, 1.0, 2.0, 3.0]]]), torch.tensor([[2, 0]])
-        top_k_accuracy(scores, targets, k=2)  # 1.0: one real word, second best
-        top_k_accuracy(scores, targets, k=1)  # 0.0
+    Example:
+        >>> logits = torch.tensor([[[0.0, 3.0, 2.0, 1.0], [0.0, 1.0, 2.0, 3.0]]])
+        >>> targets = torch.tensor([[2, 0]])  # one real word, ranked second
+        >>> top_k_accuracy(logits, targets, k=2)
+        1.0
+        >>> top_k_accuracy(logits, targets, k=1)
+        0.0
     """
     # YOUR CODE HERE
     raise NotImplementedError()
 
 
-def bleu(candidates, references):
-    """BLEU-1 to BLEU-4 of captions a model wrote itself: nltk's ``corpus_bleu``, references first, no smoothing.
+def bleu(candidates: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> list[float]:
+    """BLEU-1 to BLEU-4 of generated captions: nltk's ``corpus_bleu``, references first, without smoothing.
 
-    BLEU-n counts how many of the captions' runs of 1 to n words are also in a caption people wrote, over all images
-    together, a run at most as often as a reference has it. It is the geometric mean of these n shares (weights 1/n),
-    made smaller where captions are too short. All references of an image count, and each image counts once.
+    BLEU-n counts how many n-grams of 1 to n words of the generated captions also occur in a caption that people wrote,
+    over all images together; an n-gram counts at most as often as one of the references has it. It is the geometric
+    mean of these n precisions (weights 1/n), reduced if the captions are too short. All references of an image count,
+    and each image counts once.
 
     Args:
-        candidates: of each image the words of its caption, a list of str.
-        references: of each image the captions people wrote, a list of lists of str.
-            ``<start>``, ``<end>`` and ``<pad>`` are no words of either and are left out first.
+        candidates: for each image, the words of the generated caption.
+        references: for each image, the captions that people wrote. ``<start>``, ``<end>`` and ``<pad>`` are not words
+            and are removed from both first.
 
     Returns:
-        A list of four floats from 0 to 1.
+        Four numbers from 0 to 1.
 
     Raises:
-        ValueError: if there are not as many images in both, or one has no reference.
+        ValueError: if the numbers of images differ, or an image has no reference.
 
-    Example::
-
-        bleu([["a", "dog", "runs", "fast"]], [[["a", "dog", "runs", "fast"], ["it", "runs"]]])  # [1.0, 1.0, 1.0, 1.0]
+    Example:
+        >>> bleu([["a", "dog", "runs", "fast"]], [[["a", "dog", "runs", "fast"], ["it", "runs"]]])
+        [1.0, 1.0, 1.0, 1.0]
 
     Source: Papineni et al. 2002, "BLEU: a method for automatic evaluation of machine translation".
     """
@@ -813,39 +902,52 @@ def bleu(candidates, references):
     raise NotImplementedError()
 
 
-def free_running_bleu(step, state, truth, search, score):
-    """BLEU of the captions a decoder writes on its own, compared with all captions people wrote for each image.
+def free_running_bleu(
+    step: Callable,
+    state: tuple[torch.Tensor, ...],
+    true_captions: torch.Tensor,
+    search: Callable,
+    score: Callable[..., list[float]],
+) -> list[float]:
+    """BLEU of captions that a decoder generates on its own, compared with all true captions of each image.
 
-    Nothing of the true captions is shown to the decoder: it reads its own words. (With the true words given it is
-    put right after every word, and told when to stop: whatever such a score is, it is none of captions it writes.)
+    The decoder sees nothing of the true captions: it reads its own words. (Under teacher forcing it would be corrected
+    after every word and told when to stop; a score obtained like that says nothing about the captions it generates.)
 
     Args:
         step: the decoder, as for ``greedy_search``.
-        state: its state before the first word, one row an image.
-        truth: ``(images, captions, length)``, int64: the captions people wrote, as numbers: 1 is ``<start>``, 2 is
-            ``<end>``, 0 is padding, 3 stands for any word that is not in the vocabulary. (A score that is to be
-            published compares with captions as they were written, neither cut nor with 3 in them.) An image with fewer
-            captions than the others has rows of padding alone.
-        search: a function such as ``greedy_search``: ``search(step, state)`` gives a list of lists of int, one an
-            image, the numbers of the words without ``<start>`` and ``<end>``.
-        score: a function such as ``bleu``: ``score(candidates, references)``, with one caption an image, and a list
-            of captions an image.
+        state: its state before the first word, one row per image.
+        true_captions: ``(images, captions, length)``, int64: the captions that people wrote, as token ids: 1 is
+            ``<start>``, 2 is ``<end>``, 0 is padding, and 3 stands for any word that is not in the vocabulary. An image
+            with fewer captions than the others has rows of padding. (For a published score, captions are compared as
+            they were written, neither truncated nor with 3 in them.)
+        search: a function such as ``greedy_search``: ``search(step, state)`` returns one list of token ids per image,
+            without ``<start>`` and ``<end>``.
+        score: a function such as ``bleu``: ``score(candidates, references)``, with one caption per image and one list
+            of captions per image.
 
     Returns:
-        What ``score`` gives for lists of numbers without ``<pad>``, ``<start>`` and ``<end>``, each image once, with
-        all its captions.
+        What ``score`` returns for lists of token ids without ``<pad>``, ``<start>`` and ``<end>``, each image once,
+        with all its captions.
+
+    Example:
+        >>> def search(step, state):  # instead of a real search: the caption of one image
+        ...     return [[5, 6]]
+        >>> true_captions = torch.tensor([[[1, 5, 6, 2, 0], [1, 5, 3, 7, 2]]])
+        >>> free_running_bleu(None, None, true_captions, search, score=lambda *arguments: arguments)
+        ([[5, 6]], [[[5, 6], [5, 3, 7]]])
     """
     # There is a bug below: find it, explain it, repair it.
-    first = truth[:, 0]
+    first = true_captions[:, 0]
     candidates = [[] for _ in first]
-    for at in range(1, first.shape[1]):
-        scores, state = step(first[:, at - 1], state)
-        for row, word in enumerate(scores.argmax(dim=1).tolist()):
-            if first[row, at] not in (0, 2):
+    for t in range(1, first.shape[1]):
+        logits, state = step(first[:, t - 1], state)
+        for row, word in enumerate(logits.argmax(dim=1).tolist()):
+            if first[row, t] not in (0, 2):
                 candidates[row].append(word)
     references = []
-    for captions in truth.tolist():
-        words = [[number for number in caption if number not in (0, 1, 2)] for caption in captions]
+    for captions in true_captions.tolist():
+        words = [[token_id for token_id in caption if token_id not in (0, 1, 2)] for caption in captions]
         references.append([caption for caption in words if caption])
     return score(candidates, references)
 
@@ -853,28 +955,30 @@ def free_running_bleu(step, state, truth, search, score):
 # --- 7. Where does it look? -------------------------------------------------------------------------------------------
 
 
-def enlarge_attention(alpha, size):
-    """Attention weights of a square grid as a map as large as the image, interpolated between the positions.
+def upsample_attention(alpha: torch.Tensor, size: int) -> torch.Tensor:
+    """Upsample the attention weights of a square grid to the size of the image, by interpolation.
 
     Args:
-        alpha: ``(positions,)``: the weights, row after row of the grid; the number of positions is a square.
-        size: side of the map, pixels.
+        alpha: ``(positions,)``: the weights, row by row of the grid; the number of positions is a square.
+        size: height and width of the result, pixels.
 
     Returns:
-        ``(size, size)``, float32: bilinear interpolation, each weight in the middle of its cell, as
-        ``torch.nn.functional.interpolate`` does with ``align_corners=False``. Weights stay weights: values are not
-        scaled.
+        ``(size, size)``, float32: bilinear interpolation with each weight in the middle of its cell
+        (``torch.nn.functional.interpolate`` with ``align_corners=False``). The values are not rescaled.
 
     Raises:
-        ValueError: if the number of positions is no square.
+        ValueError: if the number of positions is not a square.
 
-    Example::
-
-        enlarge_attention(torch.eye(49)[24], 224).argmax()  # in the middle: the 25th of 49 positions has all the weight
+    Example:
+        >>> upsample_attention(torch.tensor([0.0, 1.0, 0.0, 0.0]), 4)  # the upper right position has all the weight
+        tensor([[0.0000, 0.2500, 0.7500, 1.0000],
+                [0.0000, 0.1875, 0.5625, 0.7500],
+                [0.0000, 0.0625, 0.1875, 0.2500],
+                [0.0000, 0.0000, 0.0000, 0.0000]])
     """
     # There is a bug below: find it, explain it, repair it.
     side = math.isqrt(len(alpha))
     if side * side != len(alpha):
-        raise ValueError(f"found {len(alpha)} positions, expected a square number: 49 for a grid of 7x7")
+        raise ValueError(f"found {len(alpha)} positions, expected a square number, such as 49 for a grid of 7x7")
     grid = np.asarray(alpha, dtype=np.float32).reshape(side, side)
     return torch.from_numpy(np.resize(grid, (size, size)))

@@ -164,7 +164,10 @@ def test_users_mistakes_are_lines_and_no_tracebacks(home, tmp_path):
         (("train", tmp_path / "new", "--hidden", "13"), "--hidden is now called --decoder-dim"),
         (("train", tmp_path / "new", "--no-mirrored"), "--no-mirrored is now called --hflip"),
         (("evaluate", home / "run", "--by-length", "1"), "--by-length is now called --length-penalty"),
-        (("train", tmp_path / "new", "--batch_sizes", "13"), "--batch-size"),
+        (("train", tmp_path / "new", "--batch_sizes", "13"), "Did you mean '--batch-size'?"),
+        (("train", tmp_path / "new", "--hiden", "13"), "Did you mean '--decoder-dim'?"),
+        (("train", tmp_path / "new", "--lerning-rate", "13"), "Did you mean '--lr'?"),
+        (("evaluate", home / "run", "--hidden", "13"), "No such option '--hidden'"),
         (("train", tmp_path / "new", "--dataset", "embedded", "--dropout", "1.5"), "dropout is 1.5"),
         (("train", home / "run", "--dataset", "embedded", "--decoder-dim", "13"), "another folder to start a new run"),
     ]

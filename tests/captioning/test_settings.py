@@ -45,6 +45,8 @@ def test_an_old_batch_size_counted_images():
         ("hiden_size", "decoder_dim"),
         ("label_smooting", "label_smoothing"),
         ("batchsize", "batch_size"),
+        ("hiden", "decoder_dim"),
+        ("longst", "max_length"),
     ],
 )
 def test_a_misspelled_name_is_refused_with_the_nearest(name, nearest):

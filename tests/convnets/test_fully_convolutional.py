@@ -14,7 +14,7 @@ from torch import nn
 from torchvision.models.vgg import VGG, make_layers
 
 from captionlab.convnets import fully_convolutional as module
-from captionlab.convnets.fully_convolutional import class_heat_map, linear_to_conv, fully_convolutional
+from captionlab.convnets.fully_convolutional import class_heat_map, fully_convolutional, linear_to_conv
 
 
 class ThinVGG(nn.Module):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from captionlab.exercises import LABS, UnknownName, lab_name
+from captionlab.exercises import LABS, AmbiguousName, UnknownName, lab_name
 
 LAB_FILE = """
 from captionlab.grading.exercise import Lab
@@ -97,3 +97,8 @@ def test_short_names_of_a_lab(short):
 def test_names_of_no_lab(short, said):
     with pytest.raises(UnknownName, match=said):
         lab_name(short)
+
+
+def test_a_name_of_several_labs_has_an_error_of_its_own():
+    with pytest.raises(AmbiguousName):
+        lab_name("lab")

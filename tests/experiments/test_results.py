@@ -116,3 +116,26 @@ def test_settings_have_the_types_of_a_configuration_file():
     }
     with pytest.raises(click.BadParameter, match="expected NAME=VALUE"):
         parse_settings(("epochs",))
+
+
+def test_an_experiment_replaces_published_results_only_when_asked(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from captionlab.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CAPTIONLAB_MIRROR", raising=False)
+    published = tmp_path / "results" / "lab1_classify.json"
+    published.parent.mkdir()
+    published.write_text("published")
+    words = ["experiment", "lab1", "classify", "--network", "tiny_resnet", "--limit", "1"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    written = tmp_path / "experiments" / "lab1" / "lab1_classify.json"
+    assert f"wrote {written.relative_to(tmp_path)}" in done.output
+    assert published.read_text() == "published"
+    refused = CliRunner().invoke(main, [*words, "--out", "results"])
+    assert refused.exit_code == 2
+    assert published.read_text() == "published"
+    assert CliRunner().invoke(main, [*words, "--publish"]).exit_code == 0
+    assert published.read_bytes() == written.read_bytes()

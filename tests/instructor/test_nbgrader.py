@@ -54,6 +54,7 @@ def course(tmp_path_factory):
     course = tmp_path_factory.mktemp("course")
     shutil.copytree(root / "solutions" / LAB, course / "solutions" / LAB)
     (course / "solutions" / LAB / "answers.py").write_text("# a solution module must not be released\n")
+    (course / "solutions" / LAB / f"{LAB}.ipynb.bak2").write_text("a backup of solutions must not, either\n")
     shutil.copy(root / "nbgrader_config.py", course)
     run("nbgrader", "generate_assignment", LAB, cwd=course)
     released = nbformat.read(course / "labs" / LAB / f"{LAB}.ipynb", as_version=4)

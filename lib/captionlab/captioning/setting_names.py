@@ -79,9 +79,21 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
         if name not in known:
             if name in OLD_KEYS:
                 raise ValueError(f"{name} {renamed(name)}")
-            near = nearest_name(name, [*sorted(known), *SYNONYMS])
-            guess = f"; did you mean {SYNONYMS.get(near, near)!r}?" if near else ""
+            nearest = nearest_setting(name, known)
+            guess = f"; did you mean {nearest!r}?" if nearest else ""
             raise ValueError(f"there is no setting {name!r}{guess}")
+
+
+def nearest_setting(name: str, known: Iterable[str]) -> str | None:
+    """The setting that was probably meant: the nearest known, old or synonymous name, as it is called now.
+
+    >>> nearest_setting("lerning_rate", ["lr", "epochs"])
+    'lr'
+    """
+    known = set(known)
+    other_names = {other: now for other, now in (OLD_KEYS | SYNONYMS).items() if now in known}
+    nearest = nearest_name(name, [*sorted(known), *other_names])
+    return None if nearest is None else other_names.get(nearest, nearest)
 
 
 def renamed(name: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from captionlab.captioning.configurations import load_configuration, packaged_names
-from captionlab.captioning.setting_names import OLD_KEYS, OTHER_UNITS
+from captionlab.captioning.setting_names import OLD_KEYS, OTHER_UNITS, nearest_setting
 from captionlab.captioning.settings import DECODER_NAMES, DecoderSettings, RunSettings, TrainingSettings
-from captionlab.commands.options import BEAMS, EXTRA_DATA, SPLIT
+from captionlab.commands.options import BEAMS, EXTRA_DATA, SPLIT, dataset_option
 from captionlab.commands.running import user_errors
 from captionlab.common.files import write_atomically
 
@@ -32,18 +32,25 @@ LENGTH_PENALTY = click.option(
 
 
 class CaptionCommand(click.Command):
-    """A command that knows what flags of earlier versions are called now."""
+    """A command that knows what flags of earlier versions are called now, and the nearest one to a misspelled flag."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name = error.option_name.removeprefix("--").removeprefix("no-").replace("-", "_")
-            if name not in OLD_KEYS:
+            known = {parameter.name for parameter in self.params if isinstance(parameter, click.Option)}
+            if OLD_KEYS.get(name) in known:
+                message = f"{error.option_name} is now called {_flag(OLD_KEYS[name])}{OTHER_UNITS.get(name, '')}"
+            elif nearest := nearest_setting(name, [each for each in known if each]):
+                message = f"No such option {error.option_name!r}. Did you mean {_flag(nearest)!r}?"
+            else:
                 raise
-            flag = OLD_KEYS[name].replace("_", "-")
-            message = f"{error.option_name} is now called --{flag}{OTHER_UNITS.get(name, '')}"
             raise click.UsageError(message, ctx) from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 @click.group()
@@ -61,15 +68,15 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _option(each: Field[Any]) -> Callable[..., Any]:
-    flag, choices = each.name.replace("_", "-"), each.metadata["choices"]
+    flag, choices = _flag(each.name), each.metadata["choices"]
     text = each.metadata["text"] + ("" if each.default is None else f"  [default: {each.default}]")
     text = text[:1].upper() + text[1:]
     if "bool" in str(each.type):
-        return click.option(f"--{flag}/--no-{flag}", default=None, help=text)
+        return click.option(f"{flag}/--no-{flag[2:]}", default=None, help=text)
     # Choices are checked with the other settings, so that flags and configuration files give the same messages.
     kind = {"int": int, "float": float}.get(str(each.type).removesuffix(" | None"), str)
     metavar = f"[{'|'.join(choices)}]" if choices else None
-    return click.option(f"--{flag}", type=kind, default=None, metavar=metavar, help=text)
+    return click.option(flag, type=kind, default=None, metavar=metavar, help=text)
 
 
 @caption.command(cls=CaptionCommand, short_help="Train a model, or resume a training.")
@@ -93,7 +100,7 @@ def train(run: Path, config: str | None, tensorboard: bool, **flags: Any) -> Non
 
 @caption.command(cls=CaptionCommand, short_help="BLEU, top-5 accuracy and loss of a model.")
 @RUN
-@click.option("--dataset", metavar="NAME|FOLDER", help="Another dataset than the one it was trained on.")
+@dataset_option("flickr8k|flickr30k|coco|embedded|FOLDER", "Another dataset than the one it was trained on.")
 @SPLIT
 @EXTRA_DATA
 @BEAMS

@@ -112,9 +112,9 @@ def _unknown(what: str, no_lab: UnknownName) -> UnknownName:
     """The error for a name that is neither a lab's nor an exercise's nor a file's, with the nearest names."""
     from difflib import get_close_matches
 
-    from captionlab.exercises import LABS, UnknownName, load_lab
+    from captionlab.exercises import LABS, AmbiguousName, UnknownName, load_lab
 
-    if "could be any of" in str(no_lab):
+    if isinstance(no_lab, AmbiguousName):
         return no_lab
     names = [*LABS, *(name for lab in LABS for name in load_lab(lab).exercises)]
     nearest = get_close_matches(what.lower(), names, n=3, cutoff=0.5)

@@ -22,6 +22,10 @@ class UnknownName(LookupError):
     """A lab or exercise that does not exist; the message names the nearest ones."""
 
 
+class AmbiguousName(UnknownName):
+    """A short name that could be any of several labs; the message lists them."""
+
+
 def load_exercises(lab: Lab) -> None:
     """Import all files of a lab's package and put the exercises they define in the order of the lab's text.
 
@@ -62,7 +66,8 @@ def lab_name(short: str) -> str:
             or lower case, or the lab's number (``lab1_vgg16``, ``LAB1``, ``vgg``, ``1``).
 
     Raises:
-        UnknownName: no lab or several labs match.
+        UnknownName: no lab matches.
+        AmbiguousName: several labs match.
     """
     wanted = short.lower()
     matches = [
@@ -75,7 +80,7 @@ def lab_name(short: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UnknownName(f"{short!r} could be any of {', '.join(found)}; give more of the name")
+        raise AmbiguousName(f"{short!r} could be any of {', '.join(found)}; give more of the name")
     nearest = difflib.get_close_matches(wanted, [*LABS, *(name.split("_")[0] for name in LABS)], n=1, cutoff=0.5)
     guess = f"did you mean {nearest[0]!r}? " if nearest else ""
     raise UnknownName(f"there is no lab {short!r}; {guess}The labs are: {', '.join(LABS)}")
