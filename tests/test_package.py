@@ -32,7 +32,8 @@ def test_every_package_is_listed_and_documented():
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=str)
-def test_examples_in_docstrings(path):
+def test_examples_in_docstrings(path, monkeypatch):
+    monkeypatch.delenv("CAPTIONLAB_MIRROR", raising=False)  # commands are printed with the mirror they need
     module = importlib.import_module(".".join(("captionlab", *path.with_suffix("").parts)))
     found = doctest.testmod(module)
     assert found.attempted > 0

@@ -100,6 +100,7 @@ def test_networks_without_weights_are_left_out_and_said(few, monkeypatch):
     assert {each["variant"] for each in record["left_out"]} >= {"vgg16", "resnet101", "resnet50", "inception_v3"}
 
 
+@pytest.mark.slow
 def test_more_images_than_there_are_are_left_out_and_said(few, monkeypatch):
     monkeypatch.setattr(caption_datasets, "EMBEDDED_COUNTS", {"train": 160, "dev": 6, "test": 2})
     done = invoke("training-images", "--dataset", "embedded", *small(), "--out", few)
@@ -121,6 +122,7 @@ def test_the_spread_is_over_the_seeds():
     assert (one["runs"], other["runs"], other["bleu4_spread"]) == (2, 1, None)
 
 
+@pytest.mark.slow
 def test_beams_and_attention_of_a_run(few, monkeypatch):
     train(RunSettings.from_flat({**packaged_configuration("embedded"), **SMALL}), few / "run", progress=False)
     done = invoke("beams", few / "run", "--out", few, "--split", "test")
@@ -147,7 +149,7 @@ def test_attention_is_measured_inside_the_boxes(few):
     captioner, scenes = Captioner.load(few / "run"), make_scenes(5, 12)
 
     def fake_generate(weights):
-        def generate(pictures, beams):
+        def generate(images, beams):
             return [
                 type("Caption", (), {"words": (scene.objects[0].noun,), "alphas": [weights(scene)]}) for scene in scenes
             ]
@@ -166,6 +168,7 @@ def test_attention_is_measured_inside_the_boxes(few):
     assert all(each.inside == pytest.approx(each.area, rel=1e-3) for each in attention_overlap(captioner, scenes))
 
 
+@pytest.mark.slow
 def test_noise_with_and_without_the_autoencoder(few, monkeypatch):
     monkeypatch.setattr(noise, "EPOCHS", 3)
     done = invoke("noise", "--dataset", "embedded", *small(), "--out", few)
@@ -177,6 +180,7 @@ def test_noise_with_and_without_the_autoencoder(few, monkeypatch):
     assert losses["noisy, denoised; trained on clean images"] != losses["noisy, denoised; trained on denoised images"]
 
 
+@pytest.mark.slow
 def test_the_autoencoder_learns_to_remove_noise():
     scenes = [InMemoryImage.from_pixels(scene.image) for scene in make_scenes(1, 80)]
     network = noise.train_autoencoder(scenes[:64], 64, seed=0, epochs=12)

@@ -116,8 +116,8 @@ def test_predictions_table_and_figure(folder, tmp_path, toy, monkeypatch):
     rows = list(csv.reader(paths[1].open(encoding="utf-8")))
     assert rows[0][:4] == ["file", "label", "category 1", "probability 1"]
     assert rows[1][:3] == ["brights/cmyk.jpg", "brights", "bright"]
-    with Image.open(paths[2]) as picture:
-        assert picture.size[0] > 300
+    with Image.open(paths[2]) as figure:
+        assert figure.size[0] > 300
 
 
 def _top(scores, categories, k):

@@ -189,6 +189,7 @@ def test_the_librarys_own_is_refused_in_a_module(here):
         check("to_positions")
 
 
+@pytest.mark.slow
 def test_command_checks_notebook_and_module_together(here, root):
     from click.testing import CliRunner
 
