@@ -38,11 +38,11 @@ from captionlab.vision.embedded import PREPROCESSING, WEIGHTS_FOLDER, tiny_resne
 NAME = "embedded_transfer"
 SETS = {
     "scenes": (drawn_scenes, {}),
-    "scenes, 5 images a class": (drawn_scenes, {"per_class_train": 5}),
+    "scenes, 5 images per class": (drawn_scenes, {"per_class_train": 5}),
     "insects": (drawn_bees_ants, {}),
 }
 # Scenes are for Lab 2, which is about VGG; fine-tuning both networks is Lab 3.
-TRAINED = {"scenes": ("tiny_vgg",), "scenes, 5 images a class": ("tiny_vgg",), "insects": ("tiny_vgg", "tiny_resnet")}
+TRAINED = {"scenes": ("tiny_vgg",), "scenes, 5 images per class": ("tiny_vgg",), "insects": ("tiny_vgg", "tiny_resnet")}
 NETWORKS: dict[str, Callable[[bool], nn.Module]] = {"tiny_vgg": tiny_vgg, "tiny_resnet": tiny_resnet}
 LAYERS = {  # the layer's name in the module, and what it is called in the table
     "tiny_vgg": {"classifier.4": "relu7", "classifier.1": "relu6", "features": "last maps"},
@@ -187,7 +187,9 @@ def add_seed(report: dict, name: str, seed: int, rows: dict[str, float]) -> None
 def load_report(path: Path) -> dict:
     """An earlier report of the same weights, or an empty one: results of other weights must not be mixed in."""
     earlier = json.loads(path.read_text()) if path.exists() else {}
-    sets = earlier["sets"] if earlier.get("weights") == weights() else {}
+    sets = {}
+    if earlier.get("weights") == weights():
+        sets = {name: found for name, found in earlier["sets"].items() if name in SETS}
     settings = {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "lr": LR, "svm_C": 1.0, "candidates_for_C": CANDIDATES}
     return {"weights": weights(), "sets": sets, "settings": settings}
 
