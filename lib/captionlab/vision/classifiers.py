@@ -22,7 +22,7 @@ from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
 from captionlab.datasets.paths import MIRROR_VARIABLE, Mirror, find_mirror
 from captionlab.vision.embedded import load_weights
-from captionlab.vision.networks import EMBEDDED_NETWORKS, Network, get_network, list_networks
+from captionlab.vision.networks import EMBEDDED_NETWORKS, Network, get_network, list_mirrored_networks, list_networks
 from captionlab.vision.preprocessing import Preprocessing
 
 _CHECKPOINTS = "torch hub's checkpoints folder (~/.cache/torch/hub/checkpoints by default)"
@@ -178,7 +178,7 @@ def _from_mirror(wanted: Network | None, tried: list[str]) -> Classifier | None:
         raise FileNotFoundError(str(error)) from error
     if mirror is None:
         return None
-    for network in [wanted] if wanted else map(get_network, list_networks()):
+    for network in [wanted] if wanted else map(get_network, list_mirrored_networks()):
         file_name = network.mirror_file
         if file_name is None:
             continue

@@ -181,6 +181,11 @@ def list_networks() -> list[str]:
     return [*stated, *(name for name in models.list_models(module=models) if name not in stated)]
 
 
+def list_mirrored_networks() -> list[str]:
+    """Names of the networks whose weights a mirror may offer."""
+    return [name for name, entry in ENTRIES.items() if entry.mirror_file]
+
+
 @cache
 def get_network(name: str) -> Network:
     """Everything known about a network.
