@@ -118,7 +118,7 @@ def test_grade_writes_gradebook_verdicts_and_feedback():
 
 def test_the_same_submissions_give_the_same_bytes():
     Path("ada.py").write_text(RIGHT)
-    Path("bob.py").write_text("def softmax(scores):\n    return scores.exp() / scores.exp().sum(-1, keepdim=True)\n")
+    Path("bob.py").write_text("def softmax(logits):\n    return logits.exp() / logits.exp().sum(-1, keepdim=True)\n")
     written = []
     for jobs in (1, 2):
         assert invoke("grade", ".", "--lab", "lab1", "--out", f"../out{jobs}", "--jobs", jobs).exit_code == 0

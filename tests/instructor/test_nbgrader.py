@@ -70,7 +70,7 @@ def course(tmp_path_factory):
     found = cells(wrong)
     found["conv_output_size"].source = FORGED
     found["conv_output_shape"].source = cells(released)["conv_output_shape"].source
-    found["softmax"].source = "def softmax(scores):\n    return scores.exp() / scores.exp().sum(-1, keepdim=True)"
+    found["softmax"].source = "def softmax(logits):\n    return logits.exp() / logits.exp().sum(-1, keepdim=True)"
     found["same_padding-check"].source = "print('changed')"
     found["class_heat_map"].source = cells(released)["class_heat_map"].source
     found["written-" + written_ids(released)[0]].source = cells(released)["written-" + written_ids(released)[0]].source
