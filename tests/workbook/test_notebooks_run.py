@@ -12,14 +12,14 @@ from nbclient.exceptions import CellExecutionError
 from captionlab.datasets.store import fetch
 from captionlab.exercises import LABS, load_lab
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 def run(path, folder) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     for module in path.parent.glob("*.py"):  # a lab's module lies beside its notebook
         shutil.copy(module, folder)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    NotebookClient(notebook, timeout=1200, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
     return notebook
 
 
