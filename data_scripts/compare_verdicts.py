@@ -63,7 +63,7 @@ def compare_reports(before: Path, after: Path, renamed: Mapping[str, str]) -> tu
         for field in ("outcome", "points", "max_points"):
             if one[field] != other[field]:
                 found.append(f"{' '.join(key)}: {field} was {one[field]}, is {other[field]}")
-        was, now = str(one["misconception"]), str(other["misconception"])
+        was, now = (", ".join(each["misconceptions"]) or "None" for each in (one, other))
         expected = names.setdefault((key[1], was), now) if "None" not in (was, now) else was
         if now != expected:
             found.append(f"{' '.join(key)}: misconception was {was}, is {now}, expected {expected}")

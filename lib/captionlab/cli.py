@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "grade": ("captionlab.commands.grade:grade", "Grade submissions of a lab."),
     "labs": ("captionlab.commands.check:labs", "List the labs and their exercises."),
+    "mutate": ("captionlab.commands.mutate:mutate", "Find wrong answers that an exercise accepts (for contributors)."),
     "start": ("captionlab.commands.start:start", "Copy a lab to a folder of your own, to work there."),
 }
 

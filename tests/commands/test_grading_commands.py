@@ -107,7 +107,7 @@ def test_grade_writes_gradebook_verdicts_and_feedback():
     assert "'=cmd" in rows
     verdicts = json.loads(Path("out/lab1_vgg16/verdicts.json").read_text())
     first = next(one for one in verdicts if one["student_id"] == "<b>bob")["verdicts"][0]
-    assert set(first) == {"exercise", "points", "max_points", "outcome", "misconception", "message"}
+    assert set(first) == {"exercise", "points", "max_points", "outcome", "misconceptions", "message"}
     assert first["outcome"] in ("partial", "wrong")
     pages = sorted(path.name for path in Path("out/lab1_vgg16/feedback").iterdir())
     assert len(pages) == 4
@@ -244,10 +244,10 @@ def test_the_demonstration_recognizes_every_misconception(name, monkeypatch):
     assert "SystemExit" in graded["calls-exit"]["verdicts"][0]["message"]
     assert any("not valid Python" in note for note in graded["broken-cell"]["notes"])
     seen = {
-        (verdict["exercise"], verdict["misconception"])
+        (verdict["exercise"], name)
         for one in graded.values()
         for verdict in one["verdicts"]
-        if verdict["misconception"]
+        for name in verdict["misconceptions"]
     }
     every = {(one.name, name) for one in lab.exercises.values() for name in one.misconceptions}
     assert seen == every

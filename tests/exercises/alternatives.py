@@ -81,7 +81,7 @@ def spoils_its_arguments(implementation: Callable) -> Callable:
 
 def judged(exercise: Exercise, implementation: Callable, seed: int) -> Verdict:
     """The verdict on one seed."""
-    return judge(expected(exercise, seed), observe(exercise.probe, implementation, seed))
+    return judge(expected(exercise, seed), observe(exercise, implementation, seed))
 
 
 def check_all_points(lab: Lab, implementation: Callable, count: int = 6) -> None:
@@ -117,7 +117,7 @@ def check_misconceptions(exercise: Exercise, given: dict) -> None:
     for name, observed in expectation.misconceptions.items():
         wrong = exercise.misconceptions[name]
         misconception = in_the_notebook(wrong.source, exercise.name, given | helpers(wrong.module))
-        assert same_result(exercise, observed, observe(exercise.probe, misconception, expectation.seed)), name
+        assert same_result(exercise, observed, observe(exercise, misconception, expectation.seed)), name
 
 
 def check_starter(exercise: Exercise, given: dict) -> None:

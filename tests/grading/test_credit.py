@@ -12,6 +12,7 @@ from captionlab.grading.exercise import Lab
 from captionlab.grading.expectation import Expectation
 from captionlab.grading.judge import judge
 from captionlab.grading.observation import observe
+from captionlab.grading.watching import ARGUMENTS
 
 PATHS = ("/a", "b", "/c", "d/", "/e", "f")
 
@@ -30,7 +31,7 @@ def points(answer, *, lab_credit=None, exercise_credit=None) -> float:
     lab = Lab("x", "x", package="x", **({"credit": lab_credit} if lab_credit else {}))
     lab.exercise("os.path:isabs", points=9, minutes=1, credit=exercise_credit)(probe)
     exercise = lab.exercises["isabs"]
-    return judge(Expectation(exercise, 0), observe(exercise.probe, answer, 0)).points
+    return judge(Expectation(exercise, 0), observe(exercise, answer, 0)).points
 
 
 def wrong_for_f(path):
@@ -49,7 +50,7 @@ def test_a_lab_replaces_the_policy_of_its_exercises():
 
 def test_an_exercise_replaces_the_policy_of_its_lab():
     found = points(wrong_for_f, lab_credit=all_or_nothing, exercise_credit=first_checks_count_double)
-    assert found == 8  # 8 of 9 weights
+    assert found == 8.1  # 9 of 10 weights
     assert points(wrong_for_f, lab_credit=all_or_nothing, exercise_credit=beyond_free_credit) == 6
 
 
@@ -66,8 +67,9 @@ def test_a_policy_sees_every_check_and_what_is_free():
         return 0.5
 
     points(wrong_for_f, exercise_credit=remember)
-    assert seen == [CheckResults(PATHS, (True, True, True, True, True, False), free=3)]
-    assert (seen[0].total, seen[0].num_correct) == (6, 5)
+    labels = (*PATHS, ARGUMENTS)
+    assert seen == [CheckResults(labels, (True, True, True, True, True, False, True), free=4, weights=(1,) * 7)]
+    assert (seen[0].total, seen[0].earned) == (7, 6)
 
 
 def test_a_right_answer_asks_no_policy():

@@ -69,7 +69,7 @@ def test_equal_kinds_and_values(toy, expected, got):
         (138_357_544, 138_357_543, "value differs"),
         (10**9, 10**9 + 0.5, "value differs"),
         ([1, 2], [1], "length: expected 2, got 1"),
-        ([1, [2, 3]], [1, [2, 4]], "element 1: element 1: value differs"),
+        ([1, [2, 3]], [1, [2, 4]], "at [1][1]"),
         (1.0, 1.001, "value differs"),
     ],
 )
@@ -135,7 +135,9 @@ def test_values_are_copied_when_observed():
         values += 1
         yield "after", values
 
-    seen = observe(probe, None, 0)
+    lab = Lab("x", "x", package="x")
+    lab.exercise("x:probed", points=1, minutes=1)(probe)
+    seen = observe(lab.exercises["probed"], None, 0)
     assert seen.observations[0].value.tolist() == [0, 0]
 
 
@@ -150,7 +152,7 @@ def test_credit_is_only_for_what_a_trivial_answer_does_not_get():
     exercise = lab.exercises["isabs"]
 
     def points(answer):
-        return judge(Expectation(exercise, 0), observe(exercise.probe, answer, 0)).points
+        return judge(Expectation(exercise, 0), observe(exercise, answer, 0)).points
 
     assert points(lambda path: True) == 0
     assert points(lambda path: path in ("/a", "/b")) == 0
@@ -163,7 +165,7 @@ def test_extra_observations_and_false_labels_are_not_right(toy):
     right = expectation.reference.observations
     assert judge(expectation, ProbeResult((*right, right[0]))).outcome != "right"
     other = judge(expectation, ProbeResult(tuple(Observation("no", one.value) for one in right)))
-    assert (other.points, other.message) == (0, "0 of 4 checks are right; it made the checks take another path")
+    assert (other.points, other.message) == (0, "0 of 5 checks are right; it made the checks take another path")
 
 
 def test_seeds_differ_by_student_exercise_and_secret(toy):

@@ -249,8 +249,8 @@ def test_an_answer_by_another_name_of_ones_own_counts(verdict, code):
 
 def test_a_misconception_gets_its_hint_and_an_example_of_the_public_seed(verdict, toy):
     found = verdict("def add(a, b):\n    return a - b")
-    assert (found.outcome, found.misconception, found.points) == ("wrong", "subtracts", 0)
-    assert "sign" in found.hint
+    assert (found.outcome, found.misconceptions, found.points) == ("wrong", ("subtracts",), 0)
+    assert "sign" in found.hints[0]
     import numpy as np
 
     a, b = np.random.default_rng(public_seed(toy.exercises["add"])).integers(10, 1000, 2)
@@ -291,7 +291,7 @@ def test_experiments_are_not_run_and_own_cells_are_taken_whole(verdict):
 def test_an_endless_answer_cell_affects_its_own_exercise_only(verdict):
     cells = (RIGHT + "\nwhile True: pass", "def halves(number):\n    return number // 2")
     assert verdict(*cells).outcome == "timeout"
-    assert verdict(*cells, exercise="halves").misconception == "halves_odd"
+    assert verdict(*cells, exercise="halves").misconceptions == ("halves_odd",)
 
 
 def test_what_was_observed_before_an_exception_counts(verdict):

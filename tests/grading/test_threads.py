@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import torch
 
 from captionlab.grading import pipeline as pipeline
+from captionlab.grading.exercise import Lab
 from captionlab.grading.observation import observe
 from captionlab.grading.reader import SubmissionFile, UnreadableSubmission
 
@@ -19,9 +21,16 @@ def slow_probe(implementation, rng):
         yield f"draw {draw}", implementation()
 
 
-def test_probes_of_two_threads_do_not_share_their_random_numbers():
+@pytest.fixture
+def drawn():
+    lab = Lab("x", "x", package="x")
+    lab.exercise("x:drawn", points=1, minutes=1)(slow_probe)
+    return lab.exercises["drawn"]
+
+
+def test_probes_of_two_threads_do_not_share_their_random_numbers(drawn):
     def values(seed: int) -> list:
-        return [one.value for one in observe(slow_probe, lambda: torch.rand(()).item(), seed).observations]
+        return [one.value for one in observe(drawn, lambda: torch.rand(()).item(), seed).observations]
 
     alone = [values(seed) for seed in range(20)]
     with ThreadPoolExecutor(4) as pool:

@@ -12,13 +12,13 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "data_scripts" / "compare_verdicts.py"
 
 
-def verdict(exercise: str, outcome: str = "right", points: float = 2, misconception: str | None = None) -> dict:
+def verdict(exercise: str, outcome: str = "right", points: float = 2, *misconceptions: str) -> dict:
     return {
         "exercise": exercise,
         "points": points,
         "max_points": 2,
         "outcome": outcome,
-        "misconception": misconception,
+        "misconceptions": list(misconceptions),
         "message": "any words",
     }
 

@@ -29,7 +29,9 @@ def lab() -> Lab:
 @pytest.fixture
 def record(lab) -> ClassRecord:
     example = Difference("a = <1>", "value differs", "3", "<script>alert(1)</script>")
-    wrong = Verdict("add", 0.0, 2, "wrong", "0 of 4 checks are right", "subtracts", "Look at the sign & add.", example)
+    wrong = Verdict(
+        "add", 0.0, 2, "wrong", "0 of 4 checks are right", ("subtracts",), ("Look at the sign & add.",), example
+    )
     partial = Verdict("half", 0.75, 1.5, "partial", "2 of 4 checks are right")
     missing = [Verdict(name, 0.0, lab.exercises[name].points, "missing", "it is empty") for name in lab.exercises]
     reports = [
@@ -58,9 +60,9 @@ def test_fields_of_the_record_are_not_changed_without_a_new_version(record):
         [field.name for field in dataclasses.fields(one)]
         for one in (record, record.exercises[0], record.students[0], record.students[0].verdicts[0])
     ]
-    verdict = ["exercise", "points", "max_points", "outcome", "message", "misconception", "hint", "example"]
+    verdict = ["exercise", "points", "max_points", "outcome", "message", "misconceptions", "hints", "example"]
     assert (RECORD_VERSION, fields) == (
-        1,
+        2,
         [
             ["version", "lab", "title", "max_points", "exercises", "students"],
             ["name", "max_points"],
@@ -92,7 +94,7 @@ def test_json_has_every_verdict(record, tmp_path):
         "points": 0.0,
         "max_points": 2,
         "outcome": "wrong",
-        "misconception": "subtracts",
+        "misconceptions": ["subtracts"],
         "message": "0 of 4 checks are right",
     }
 

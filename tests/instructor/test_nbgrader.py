@@ -151,6 +151,27 @@ def test_written_answers_wait_for_manual_grading(course):
         assert len(unanswered) == 1  # left as released: no points, nothing to mark
 
 
+def test_a_bonus_raises_the_score_and_not_the_maximum(course, tmp_path):
+    from nbgrader.api import Gradebook
+
+    from captionlab.workbook.text import parse_text
+
+    text = (course / "solutions" / LAB / f"{LAB}.md").read_text(encoding="utf-8")
+    questions = [cell.metadata for cell in parse_text(text) if "written" in cell.metadata]
+    full = load_lab(LAB).max_points + sum(one["points"] for one in questions if not one.get("bonus"))
+    bonus = next(one for one in questions if one.get("bonus"))
+    shutil.copy(course / "gradebook.db", tmp_path)
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as book:
+        submission = book.find_submission(LAB, "ada")
+        before = submission.score
+        assert submission.max_score == full
+        grade = book.find_grade(f"written-{bonus['written']}", LAB, LAB, "ada")
+        assert grade.needs_manual_grade
+        grade.manual_score, grade.extra_credit = 0, bonus["points"]  # as formgrader does
+        book.db.commit()
+        assert (submission.score, submission.max_score) == (before + bonus["points"], full)
+
+
 def test_the_export_has_both_students(course):
     with (course / "grades.csv").open() as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}

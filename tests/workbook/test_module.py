@@ -66,16 +66,16 @@ def namespace_of(text: str) -> dict:
 def test_the_solutions_earn_all_points(built):
     own = namespace_of(built["solutions/captioning.py"])
     for exercise in load_lab(LAB).exercises.values():
-        verdict = judge(expect(exercise, 7), observe(exercise.probe, own[exercise.name], 7))
+        verdict = judge(expect(exercise, 7), observe(exercise, own[exercise.name], 7))
         assert verdict.outcome == "right", f"{exercise.name}: {verdict}"
 
 
 def test_the_students_module_runs_and_earns_nothing(built):
     own = namespace_of(built["labs/captioning.py"])
     for exercise in load_lab(LAB).exercises.values():
-        verdict = judge(expect(exercise, 7), observe(exercise.probe, own[exercise.name], 7))
+        verdict = judge(expect(exercise, 7), observe(exercise, own[exercise.name], 7))
         assert verdict.points == 0, exercise.name
-        assert verdict.misconception == exercise.starter
+        assert verdict.misconceptions == (exercise.starter,)
         assert (verdict.outcome == "missing") is (exercise.starter is None)
 
 

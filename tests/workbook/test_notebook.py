@@ -17,10 +17,11 @@ from captionlab.grading.judge import judge
 from captionlab.grading.observation import observe
 from captionlab.workbook import CheckFailed, check
 from captionlab.workbook.build import built_files, outdated
+from captionlab.workbook.derived import text_path
 from captionlab.workbook.errors import TextError
 from captionlab.workbook.notebook import source_notebook
 from captionlab.workbook.stub import BEGIN, END, inline_source, solution_source, starter_source
-from captionlab.workbook.text import lab_cells
+from captionlab.workbook.text import lab_cells, parse_text
 
 HEADER = "# A lab\n\n"
 MARKER = '```python exercise="conv_output_size"\n```\n'
@@ -102,6 +103,28 @@ def test_a_written_answer_becomes_a_question_and_a_marked_cell(one_exercise):
     assert "- 2: so" in answer.source
 
 
+def test_bonus_points_are_extra_credit(one_exercise):
+    bonus = WRITTEN.replace("points=2", "points=2 bonus=true")
+    notebook = source_notebook(one_exercise, lab_cells(one_exercise, HEADER + MARKER + bonus))
+    question, answer = notebook.cells[-2:]
+    assert answer.metadata.nbgrader.points == 0
+    assert answer.metadata.nbgrader.grade
+    assert "Bonus" in question.source
+    assert "up to 2 points beyond the full mark" in question.source  # students read this
+    assert "enter 0 as the score and up to 2 points as extra credit" in answer.source  # instructors read this
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_maximum_in_nbgrader_is_the_full_mark_without_bonus(root, lab):
+    questions = [
+        cell.metadata for cell in parse_text((root / text_path(lab)).read_text()) if "written" in cell.metadata
+    ]
+    full = load_lab(lab).max_points + sum(one["points"] for one in questions if not one.get("bonus"))
+    for notebook in notebooks(root, lab):
+        settings = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
+        assert sum(one.points for one in settings if one.grade) == full
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -146,9 +169,9 @@ def test_a_find_the_bug_exercise_starts_from_its_misconception(one_exercise):
     with pytest.raises(CheckFailed, match="checks are right"):
         check("conv_output_size", namespace["conv_output_size"])
     assert same_result(
-        exercise, expect(exercise, 5).misconceptions["rounds_up"], observe(exercise.probe, namespace[exercise.name], 5)
+        exercise, expect(exercise, 5).misconceptions["rounds_up"], observe(exercise, namespace[exercise.name], 5)
     )
-    assert judge(expect(exercise, 5), observe(exercise.probe, namespace[exercise.name], 5)).points == 0
+    assert judge(expect(exercise, 5), observe(exercise, namespace[exercise.name], 5)).points == 0
 
 
 def test_a_misconception_stands_alone_under_the_exercises_name():

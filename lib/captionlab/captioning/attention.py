@@ -36,7 +36,8 @@ class SoftAttention(nn.Module):
         >>> torch.allclose(alpha.sum(dim=1), torch.ones(2))  # the weights of each image sum to 1
         True
 
-    Source: Xu et al. 2015, equations 4 to 6 and 13.
+    Source: Xu et al. 2015, equations 4 to 6 and 13. The paper leaves the network behind e open (its code has tanh, as
+    :class:`BahdanauAttention`); relu is that of widely used PyTorch code.
     """
 
     def __init__(self, encoder_dim: int, decoder_dim: int, attention_dim: int):
@@ -64,7 +65,7 @@ class SoftAttention(nn.Module):
 
 
 class BahdanauAttention(nn.Module):
-    """Bahdanau's attention: the same as :class:`SoftAttention`, with tanh in place of relu.
+    """Bahdanau's attention, which is also that of the paper's code: :class:`SoftAttention` with tanh in place of relu.
 
     With a_i the features at position i and h the decoder's hidden state::
 

@@ -1,6 +1,7 @@
 """From a grid of features to a caption, word by word: initial state, recurrent cell, and the decoder they make up.
 
-Source: Xu et al. 2015, "Show, Attend and Tell", sections 3.1 and 4.
+Source: Xu et al. 2015, "Show, Attend and Tell", sections 3.1 and 4. The paper's deep output layer (equation 7), which
+reads the last word and the context again beside the hidden state, is left out, as in widely used code.
 """
 
 from __future__ import annotations
@@ -131,8 +132,9 @@ class EncodedImages:
 class Decoder(nn.Module):
     """The decoder of "Show, Attend and Tell".
 
-    Each step reads the last word and the state, attends to the image, and predicts the next word. All captions of an
-    image go through it together: what depends on the image alone is computed once.
+    Each step reads the last word and the state, attends to the image, and predicts the next word from the new hidden
+    state alone (the paper's output layer also reads the last word and the context). All captions of an image go through
+    it together: what depends on the image alone is computed once.
     """
 
     mean: Tensor

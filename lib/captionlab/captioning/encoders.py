@@ -1,6 +1,7 @@
 """Encoders: a network trained to classify, without its head, as a grid of feature vectors for the attention.
 
-Source: Xu et al. 2015, "Show, Attend and Tell", section 3.1.1.
+Source: Xu et al. 2015, "Show, Attend and Tell", sections 3.1.1 and 4.3. The paper's encoder is a VGG that is never
+fine-tuned, cut before its last max pooling: 14x14 positions of 512 channels.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def cut_before_pooling(network: nn.Module) -> nn.Module:
     """Take the convolutional part of a classification network: everything before its last pooling and its classifier.
 
     A VGG or a MobileNet keeps its convolutions in ``network.features``; what follows (in a VGG an adaptive pooling to
-    7x7 and the classifier) is dropped. A ResNet is a sequence of children, of which the last two, the average pooling
+    7x7 and the classifier) is dropped. VGG's last max pooling is a part of ``features`` and stays; Xu et al. drop it,
+    too, for a grid of 14x14. A ResNet is a sequence of children, of which the last two, the average pooling
     and the classifier, are dropped.
 
     Args:

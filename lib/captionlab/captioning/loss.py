@@ -1,4 +1,7 @@
-"""The two parts of the loss: cross-entropy of the words, and a penalty on attention that leaves positions out."""
+"""The two parts of the loss: cross-entropy of the words, and a penalty on attention that leaves positions out.
+
+Source: Xu et al. 2015, "Show, Attend and Tell", section 4.2.1; there the words' part is a sum, here it is a mean.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +31,20 @@ def caption_loss(logits: torch.Tensor, targets: torch.Tensor, pad: int = 0) -> t
 
 
 def attention_penalty(alphas: torch.Tensor, reduction: str = "sum") -> torch.Tensor:
-    """The doubly stochastic penalty: over a whole caption, each position should get a total weight of about 1.
+    """The doubly stochastic penalty: over a whole caption, each position should get about the same total weight.
 
     The weights of one step sum to 1 over the positions by construction. The penalty asks for the same over the steps::
 
         penalty = sum_i (1 - sum_t alpha_ti)^2
 
+    All weights of T steps sum to T, so on a grid of L positions the penalty is smallest if each position gets T / L;
+    it is 0 only if T = L.
+
     It is averaged over the captions of the batch. The paper sums over the positions i; well-known code takes their
     mean, which divides the penalty by the number of positions: on a 7x7 grid, a factor lambda of 1 with "mean" is a
-    factor of 1/49 with "sum".
+    factor of 1/49 with "sum". The factor also depends on the other part of the loss: the paper adds the penalty to the
+    sum of -log p over the words of a caption. Beside a mean per word, as :func:`caption_loss` gives, the same factor
+    weighs about T times as much.
 
     Args:
         alphas: ``(batch, steps, positions)``: attention weights, zeros at the steps after the end of a caption.

@@ -136,7 +136,8 @@ def best_caption(
         >>> best_caption([], [(-2.0, [5, 5]), (-1.0, [5])])
         [5]
 
-    Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 7: powers of 0.6 to 0.7.
+    Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 7. The power of the length is the form
+    they tried first, with 0.6 to 0.7; their final length penalty is ``((5 + length) / 6) ** alpha``.
     """
     candidates = finished or running
     if not candidates:

@@ -5,8 +5,9 @@ captions the model generates itself, has no gradient; but the expected score of 
 log-probability of each caption, weighted by how much better it scored than the other samples of the same image
 (REINFORCE with a baseline).
 
-Sources: Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning"; the mean of the other samples as
-the baseline is from Luo 2020, "A Better Variant of Self-Critical Sequence Training".
+Sources: Rennie et al. 2017, "Self-critical Sequence Training for Image Captioning", whose baseline is the score of the
+model's own greedy caption; the mean of the other samples as the baseline, used here, is from Luo 2020, "A Better
+Variant of Self-Critical Sequence Training".
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _counts(caption: Sequence[int], references: Sequence[Sequence[int]]) -> list
 
 
 def advantages(scores: Tensor) -> Tensor:
-    """How much better each caption scored than the mean of the other samples of its image.
+    """How much better each caption scored than the mean of the other samples of its image (leave-one-out baseline).
 
     Args:
         scores: (images, num_samples).
@@ -108,7 +109,7 @@ def advantages(scores: Tensor) -> Tensor:
 def to_batch(samples: Sequence[Sequence[int]], num_samples: int) -> Tensor:
     """Sampled captions as a decoder reads them, from <start> to <end>, then <pad>.
 
-    A caption that was cut at the maximum length gets an <end> too.
+    A caption that was cut at the maximum length gets an <end> too, although none was drawn.
 
     Returns:
         (images, num_samples, length), int64.
@@ -126,6 +127,9 @@ def self_critical_loss(
     generator: torch.Generator,
 ) -> tuple[Tensor, float]:
     """The loss whose gradient makes captions with a high score more probable.
+
+    A caption that was cut at the maximum length counts as if it had ended there: the log-probability of its <end> is
+    part of the loss, although that <end> was never drawn. So the gradient is slightly biased while such captions occur.
 
     Args:
         features: (images, positions, channels).

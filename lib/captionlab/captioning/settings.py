@@ -85,7 +85,7 @@ class DecoderSettings:
     attention_dim: int = setting(256, "size of the attention's hidden layer", minimum=1)
     cell: str = setting("lstm", "recurrent cell", CELLS)
     activation: str = setting(
-        "relu", "activation in the attention: relu, as in widely used code, or tanh, as Bahdanau et al.", ACTIVATIONS
+        "relu", "activation in the attention: relu, as in widely used code, or tanh, as in the paper's", ACTIVATIONS
     )
     gate: bool = setting(True, "gate the attention context")
     standardize: bool = setting(
@@ -128,7 +128,9 @@ class TrainingSettings:
     lr_patience: int = setting(3, "epochs without improvement before the reduction", minimum=1)
     warmup_steps: int = setting(100, "first updates, in which the learning rate rises from 0", minimum=0)
     max_grad_norm: float = setting(5.0, "maximum norm of the gradient", minimum=POSITIVE)
-    attention_reg: float = setting(1.0, "weight of the doubly stochastic attention penalty; 0: none", minimum=0)
+    attention_reg: float = setting(
+        1.0, "weight of the attention penalty beside the mean loss per word; 0: none", minimum=0
+    )
     attention_reg_reduction: str = setting("mean", "penalty over positions: sum (the paper) or mean", REDUCTIONS)
     label_smoothing: float = setting(0.0, "probability spread evenly over all words", minimum=0, below=1)
     sampling_prob_growth: float = setting(

@@ -47,7 +47,7 @@ def exercise_table(lab: Lab, reports: Sequence[GradeReport]) -> Table:
         verdicts = [report.verdicts[position] for report in reports]
         counts = Counter(verdict.symbol for verdict in verdicts)
         mean = sum(verdict.points for verdict in verdicts) / len(verdicts)
-        known = Counter(verdict.misconception for verdict in verdicts if verdict.misconception).most_common(1)
+        known = Counter(name for verdict in verdicts for name in verdict.misconceptions).most_common(1)
         table.add_row(
             exercise.name,
             *(str(counts[symbol] or "") for symbol in OUTCOME_SYMBOLS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,20 +36,39 @@ def compare(exercise: Exercise, expected: Observation, got: Observation) -> Diff
     """
     if expected.label != got.label:
         return Difference(expected.label, OTHER_CHECK, expected.label, got.label)
-    reason = _difference(exercise, expected.value, got.value)
-    return Difference(expected.label, reason, format_value(expected.value), format_value(got.value)) if reason else None
+    found = _difference(exercise, expected.value, got.value)
+    return describe_difference(expected.label, found, expected.value, got.value) if found else None
 
 
-def _difference(exercise: Exercise, expected: Any, got: Any) -> str | None:
+@dataclass(frozen=True)
+class Place:
+    """What differs between two values, and the indices that lead to it."""
+
+    reason: str
+    indices: tuple[int, ...] = ()
+
+
+def describe_difference(label: str, found: Place, expected: Any, got: Any) -> Difference:
+    """A difference with both values as text, in which the place that differs can be seen."""
+    for digits in (6, 17):  # values that only differ in late digits must not look the same
+        one, other = (format_value(value, at=found.indices, digits=digits) for value in (expected, got))
+        if one != other:
+            break
+    return Difference(label, found.reason, one, other)
+
+
+def _difference(exercise: Exercise, expected: Any, got: Any) -> Place | None:
     if _kind(expected) != _kind(got):
-        return f"type: expected {_kind(expected)}, got {_kind(got)}"
+        return Place(f"type: expected {_kind(expected)}, got {_kind(got)}")
     if isinstance(expected, np.ndarray):
         return _array_difference(exercise, expected, got)
-    if isinstance(expected, list):
+    if isinstance(expected, (list, tuple)):
         return _list_difference(exercise, expected, got)
     if _kind(expected) == "a number":
-        return _number_difference(exercise, expected, got)
-    return None if expected == got else VALUE_DIFFERS
+        reason = _number_difference(exercise, expected, got)
+    else:
+        reason = None if expected == got else VALUE_DIFFERS
+    return Place(reason) if reason else None
 
 
 def _kind(value: Any) -> str:
@@ -60,16 +80,17 @@ def _kind(value: Any) -> str:
         return "None"
     if isinstance(value, bool):
         return "a boolean"
-    return "a string" if isinstance(value, str) else "a list" if isinstance(value, list) else "a number"
+    return "a string" if isinstance(value, str) else "a list" if isinstance(value, (list, tuple)) else "a number"
 
 
-def _list_difference(exercise: Exercise, expected: list, got: list) -> str | None:
+def _list_difference(exercise: Exercise, expected: list | tuple, got: list | tuple) -> Place | None:
     if len(expected) != len(got):
-        return f"length: expected {len(expected)}, got {len(got)}"
+        return Place(f"length: expected {len(expected)}, got {len(got)}")
     for at, (one, other) in enumerate(zip(expected, got, strict=True)):
-        reason = _difference(exercise, one, other)
-        if reason:
-            return f"element {at}: {reason}"
+        found = _difference(exercise, one, other)
+        if found:
+            inner = found.reason.removeprefix("at ") if found.reason.startswith("at [") else f": {found.reason}"
+            return Place(f"at [{at}]{inner}".removesuffix(f": {VALUE_DIFFERS}"), (at, *found.indices))
     return None
 
 
@@ -86,40 +107,70 @@ def _finiteness(number: float) -> str:
     return "a finite number" if math.isfinite(number) else str(number)
 
 
-def _array_difference(exercise: Exercise, expected: np.ndarray, got: np.ndarray) -> str | None:
+def _array_difference(exercise: Exercise, expected: np.ndarray, got: np.ndarray) -> Place | None:
     if exercise.check_dtype and expected.dtype != got.dtype:
-        return f"dtype: expected {expected.dtype}, got {got.dtype}"
+        return Place(f"dtype: expected {expected.dtype}, got {got.dtype}")
     if expected.shape != got.shape:
-        return f"shape: expected {_shape(expected)}, got {_shape(got)}"
+        return Place(f"shape: expected {_shape(expected)}, got {_shape(got)}")
     if expected.dtype.kind != "f":
         wrong = expected != got
     else:
-        differs = np.isfinite(expected) != np.isfinite(got)
-        if differs.any():
-            return f"finiteness: {int(differs.sum())} of {got.size} values are NaN or infinite"
+        wrong = np.isfinite(expected) != np.isfinite(got)
+        if wrong.any():
+            return Place(f"finiteness: {int(wrong.sum())} of {got.size} values are NaN or infinite", _first(wrong))
         wide, other = expected.astype(np.float64), got.astype(np.float64)
         wrong = ~np.isclose(other, wide, rtol=exercise.rtol, atol=exercise.atol, equal_nan=True)
     if not wrong.any():
         return None
-    at = [int(index) for index in np.argwhere(wrong)[0]]
-    return f"values: {int(wrong.sum())} of {wrong.size} differ, first at {at}"
+    at = _first(wrong)
+    return Place(f"values: {int(wrong.sum())} of {wrong.size} differ, first at {list(at)}", at)
+
+
+def _first(wrong: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.argwhere(wrong)[0])
 
 
 def _shape(array: np.ndarray) -> str:
     return "(" + ", ".join(map(str, array.shape)) + ")"
 
 
-def format_value(value: Any, limit: int = 160) -> str:
-    """A plain value as one line of text of at most ``limit`` characters."""
+def format_value(value: Any, limit: int = 160, at: tuple[int, ...] = (), digits: int = 8) -> str:
+    """A plain value as one line of text of at most ``limit`` characters.
+
+    Args:
+        value: what is shown.
+        limit: characters.
+        at: indices of the place that must be seen.
+        digits: of floating-point numbers.
+    """
     if isinstance(value, np.ndarray):
-        head = ", ".join(f"{number:.6g}" for number in value.ravel()[:6].tolist())
-        text = f"array of shape {_shape(value)}: {head}" + (", …" if value.size > 6 else "")
+        text = _format_array(value, at, digits)
     elif isinstance(value, float):
-        text = f"{value:.8g}"
-    elif isinstance(value, list):
-        text = "[" + ", ".join(format_value(item, limit) for item in value[:50]) + ("]" if len(value) <= 50 else ", …]")
+        text = f"{value:.{digits}g}"
+    elif isinstance(value, (list, tuple)):
+        text = _format_list(value, limit, at, digits)
     elif isinstance(value, Unsupported):
         text = f"<{value.type_name}>"
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _format_array(array: np.ndarray, at: tuple[int, ...], digits: int) -> str:
+    start = int(np.ravel_multi_index(at, array.shape)) if len(at) == array.ndim and array.size else 0
+    start = 0 if start < 6 else start
+    numbers = ", ".join(f"{number:.{digits}g}" for number in array.ravel()[start : start + 6].tolist())
+    place = f", from {list(at)} on" if start else ""
+    return f"array of shape {_shape(array)}{place}: {numbers}" + (", …" if start + 6 < array.size else "")
+
+
+def _format_list(values: list | tuple, limit: int, at: tuple[int, ...], digits: int) -> str:
+    first, inner = (at[0], at[1:]) if at else (0, ())
+    items = [
+        format_value(one, limit, inner if place == first else (), digits) for place, one in enumerate(values[:200])
+    ]
+    start = 0 if sum(len(item) + 2 for item in items[: first + 1]) < limit else min(first, len(items))
+    text = ("…, " if start else "") + ", ".join(items[start:]) + (", …" if len(values) > 200 else "")
+    if isinstance(values, list):
+        return f"[{text}]"
+    return f"({text},)" if len(values) == 1 else f"({text})"

@@ -21,23 +21,26 @@ class CheckResults:
     Attributes:
         labels: the checks, in the order of the probe.
         correct: for each check, whether the answer is right.
-        free: how many checks an answer without any work gets right (None, a constant, its first argument, the code
-            that a find-the-bug exercise starts from).
+        free: the weight of the checks that an answer without any work gets right (None, a constant, its first
+            argument, the code that a find-the-bug exercise starts from).
+        weights: of the checks; by default 1 each.
     """
 
     labels: tuple[str, ...]
     correct: tuple[bool, ...]
-    free: int
+    free: float
+    weights: tuple[float, ...] = ()
 
     @property
-    def total(self) -> int:
-        """Number of checks."""
-        return len(self.labels)
+    def total(self) -> float:
+        """Weight of all checks."""
+        return sum(self.weights) if self.weights else len(self.labels)
 
     @property
-    def num_correct(self) -> int:
-        """Number of checks that are right."""
-        return sum(self.correct)
+    def earned(self) -> float:
+        """Weight of the checks that are right."""
+        weights = self.weights or (1,) * len(self.correct)
+        return sum(weight for weight, is_correct in zip(weights, self.correct, strict=True) if is_correct)
 
 
 CreditPolicy = Callable[[CheckResults], float]
@@ -48,9 +51,11 @@ def beyond_free_credit(results: CheckResults) -> float:
 
     >>> beyond_free_credit(CheckResults(("a", "b", "c", "d"), (True, True, True, False), free=2))
     0.5
+    >>> beyond_free_credit(CheckResults(("shape", "values"), (True, False), free=0, weights=(1, 3)))
+    0.25
     """
-    earned = max(0, results.num_correct - results.free)
-    return earned / max(1, results.total - results.free)
+    counted = results.total - results.free
+    return max(0.0, results.earned - results.free) / counted if counted > 0 else 0.0
 
 
 def all_or_nothing(results: CheckResults) -> float:

@@ -23,12 +23,12 @@ import hmac
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from captionlab.grading.credit import CreditPolicy, beyond_free_credit
 from captionlab.grading.misconception import Misconception
 
-Probe = Callable[..., Iterator[tuple[str, Any]]]
+Probe = Callable[..., Iterator[tuple]]  # of (label, value) or (label, value, weight)
 Wrong = TypeVar("Wrong", bound=Callable)
 
 
@@ -39,7 +39,8 @@ class Exercise:
     Attributes:
         lab: name of the lab, such as ``"lab1_vgg16"``.
         reference: ``"module:attribute"``, of the right implementation.
-        probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs.
+        probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs; a third element is the
+            weight of the check in partial credit, 1 by default.
         points: points of a right answer.
         minutes: time box for students.
         difficulty, importance: 1 (low) to 5 (high).
@@ -49,6 +50,8 @@ class Exercise:
         starter: name of the misconception students start from (a find-the-bug exercise), or None.
         credit: what share of the points a partly right answer earns; by default the lab's policy.
         paper: whether the reference is for understanding only, such as arithmetic on paper; the library never calls it.
+        misconceptions: by name.
+        other_spellings: by name, other implementations of a misconception, with the name of that misconception.
     """
 
     lab: str
@@ -66,6 +69,7 @@ class Exercise:
     credit: CreditPolicy
     paper: bool
     misconceptions: dict[str, Misconception] = field(default_factory=dict)
+    other_spellings: dict[str, tuple[str, Misconception]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -158,11 +162,18 @@ class Lab:
 
         return register
 
-    def misconception(self, exercise: str, *, hint: str) -> Callable[[Wrong], Wrong]:
-        """Decorate a wrong implementation to make it a misconception of ``exercise``, named after it."""
+    def misconception(self, exercise: str, *, hint: str = "", another: str | None = None) -> Callable[[Wrong], Wrong]:
+        """Decorate a wrong implementation to make it a misconception of ``exercise``, named after it.
+
+        Args:
+            exercise: name of an exercise of this lab.
+            hint: what helps out of it.
+            another: the misconception that this is another spelling of, instead of a hint.
+        """
 
         def register(implementation: Wrong) -> Wrong:
-            self._add(exercise, Misconception(implementation.__name__, hint, written_out=implementation))
+            name = implementation.__name__
+            self._add(exercise, Misconception(name, hint, written_out=implementation), another)
             return implementation
 
         return register
@@ -180,11 +191,28 @@ class Lab:
             wrong = Misconception(name, hint, reference=reference, edits=edits, imports="\n".join(imports))
             self._add(exercise, wrong)
 
-    def _add(self, exercise: str, misconception: Misconception) -> None:
-        known = self.exercises[exercise].misconceptions
-        if misconception.name in known:
+    def other_spellings(self, exercise: str, **edited: list[Mapping[str, str]]) -> None:
+        """Add other ways to write misconceptions of ``exercise``, each as edits of the reference.
+
+        Args:
+            exercise: name of an exercise of this lab.
+            edited: name of a misconception it has, with the edits of each of the other spellings.
+        """
+        reference = self.exercises[exercise].reference
+        for name, spellings in edited.items():
+            for number, edits in enumerate(spellings, 2):
+                self._add(exercise, Misconception(f"{name}_{number}", "", reference=reference, edits=edits), name)
+
+    def _add(self, exercise: str, misconception: Misconception, another: str | None = None) -> None:
+        known = self.exercises[exercise]
+        if misconception.name in known.misconceptions or misconception.name in known.other_spellings:
             raise ValueError(f"{exercise} has two misconceptions named {misconception.name}; names must differ")
-        known[misconception.name] = misconception
+        if another is None:
+            known.misconceptions[misconception.name] = misconception
+        elif another in known.misconceptions:
+            known.other_spellings[misconception.name] = (another, misconception)
+        else:
+            raise ValueError(f"{exercise} has no misconception {another}; it has {', '.join(known.misconceptions)}")
 
 
 def public_seed(exercise: Exercise) -> int:

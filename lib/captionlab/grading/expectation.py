@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from typing import Any
 
 from captionlab.grading.comparison import compare, matches
+from captionlab.grading.departures import Departures, find_departures
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import Observation, ProbeResult, observe
 
@@ -27,7 +28,7 @@ class Expectation:
         self.seed = seed
 
     def _observe(self, implementation: Any) -> ProbeResult:
-        return observe(self.exercise.probe, implementation, self.seed)
+        return observe(self.exercise, implementation, self.seed)
 
     @cached_property
     def reference(self) -> ProbeResult:
@@ -48,13 +49,32 @@ class Expectation:
         return {name: self._observe(known[name].implementation) for name in known}
 
     @cached_property
-    def free_credit(self) -> int:
-        """Number of observations that the best answer without any work gets right."""
+    def other_spellings(self) -> dict[str, ProbeResult]:
+        """Of each other spelling of a misconception, by its name."""
+        known = self.exercise.other_spellings
+        return {name: self._observe(known[name][1].implementation) for name in known}
+
+    @cached_property
+    def departures(self) -> list[tuple[str, Departures]]:
+        """Name of each misconception, and where it departs from the reference; once for each of its spellings."""
+        spelled = [(name, result) for name, result in self.misconceptions.items()]
+        spelled += [(self.exercise.other_spellings[name][0], one) for name, one in self.other_spellings.items()]
+        return [
+            (name, find_departures(self.exercise, self.reference, one)) for name, one in spelled if one.observations
+        ]
+
+    @cached_property
+    def free_checks(self) -> tuple[int, ...]:
+        """Positions of the checks that the best answer without any work gets right."""
         answers = [self._observe(trivial) for trivial in TRIVIAL_ANSWERS]
         if self.exercise.starter:
             answers.append(self.misconceptions[self.exercise.starter])
         answers.append(self._best_constant())
-        return max(len(matches(self.exercise, self.reference, answer)) for answer in answers)
+        return max((tuple(matches(self.exercise, self.reference, one)) for one in answers), key=self.weight)
+
+    def weight(self, positions: Iterable[int]) -> float:
+        """Weight of some checks."""
+        return sum(self.reference.observations[position].weight for position in positions)
 
     def _best_constant(self) -> ProbeResult:
         """The best constant answer: the most frequent expected value, given everywhere."""

@@ -7,12 +7,16 @@ from dataclasses import replace
 
 from captionlab.grading.comparison import OTHER_CHECK, compare, format_value, matches, same_result
 from captionlab.grading.credit import CheckResults
+from captionlab.grading.departures import explaining, find_departures
 from captionlab.grading.exercise import Exercise, public_seed
 from captionlab.grading.expectation import Expectation, expect
 from captionlab.grading.observation import ExceptionInfo, ProbeResult
-from captionlab.grading.verdict import VALUE_DIFFERS, Difference, Verdict
+from captionlab.grading.relations import hints_from_relations
+from captionlab.grading.verdict import Difference, Verdict
+from captionlab.grading.watching import ARGUMENTS
 
 NO_VALUE = "no value"
+MAX_HINTS = 3
 
 
 def judge(expectation: Expectation, got: ProbeResult) -> Verdict:
@@ -24,41 +28,60 @@ def judge(expectation: Expectation, got: ProbeResult) -> Verdict:
     exercise, expected = expectation.exercise, expectation.reference
     total = len(expected.observations)
     if got.exception and got.exception.type_name == "NotImplementedError" and not got.observations:
-        return Verdict(exercise.name, 0.0, exercise.points, "missing", f"{exercise.name} is not written yet")
+        return Verdict(exercise.name, 0.0, exercise.points, "missing", "not written yet")
     if same_result(exercise, expected, got):
         message = f"right: {total} of {total} checks"
         return Verdict(exercise.name, float(exercise.points), exercise.points, "right", message)
-    right = set(matches(exercise, expected, got))
+    right = matches(exercise, expected, got)
     points = _partial_points(expectation, right)
-    misconception = match_misconception(expectation, got)
+    misconceptions, hints = diagnose(expectation, got)
     return Verdict(
         exercise.name,
         points,
         exercise.points,
         "partial" if points > 0 else "wrong",
-        f"{len(right)} of {total} checks are right; {_first_problem(expectation, got)}",
-        misconception,
-        exercise.misconceptions[misconception].hint if misconception else None,
+        f"{len(right)} of {total} checks are right{_uncounted(expectation, right)}; {_first_problem(expectation, got)}",
+        tuple(misconceptions),
+        tuple(hints),
     )
 
 
-def _partial_points(expectation: Expectation, right: set[int]) -> float:
+def _partial_points(expectation: Expectation, right: list[int]) -> float:
     exercise, observations = expectation.exercise, expectation.reference.observations
-    labels = tuple(one.label for one in observations)
-    correct = tuple(position in right for position in range(len(observations)))
-    share = exercise.credit(CheckResults(labels, correct, expectation.free_credit))
-    return min(round(exercise.points * min(1.0, max(0.0, share)), 2), exercise.points)
+    results = CheckResults(
+        labels=tuple(one.label for one in observations),
+        correct=tuple(position in right for position in range(len(observations))),
+        free=expectation.weight(expectation.free_checks),
+        weights=tuple(one.weight for one in observations),
+    )
+    share = min(1.0, max(0.0, exercise.credit(results)))
+    return min(round(exercise.points * share, 2), exercise.points)
 
 
-def match_misconception(expectation: Expectation, got: ProbeResult) -> str | None:
-    """Name of the misconception whose observations equal ``got``, if there is one.
+def _uncounted(expectation: Expectation, right: list[int]) -> str:
+    """What the points do not count: the checks that an answer without any work gets right."""
+    free = len(expectation.free_checks)
+    return f" (an answer without any work gets {free}: they do not count)" if free and right else ""
 
-    An answer of which nothing was observed matches none: failing at once has too many causes.
+
+def diagnose(expectation: Expectation, got: ProbeResult) -> tuple[list[str], list[str]]:
+    """The known mistakes that explain an answer, and hints on them and on what is left, the most important first.
+
+    An answer of which nothing was observed has no known mistake: failing at once has too many causes.
     """
+    exercise, reference = expectation.exercise, expectation.reference
+    known = exercise.misconceptions
     for name, result in expectation.misconceptions.items() if got.observations else ():
-        if same_result(expectation.exercise, result, got):
-            return name
-    return None
+        if same_result(exercise, result, got):
+            return [name], [known[name].hint]
+    found = find_departures(exercise, reference, got)
+    names: list[str] = []
+    explained: set[int] = set()
+    if got.observations:
+        end = len(got.observations)
+        names, explained = explaining(exercise, reference, expectation.departures, found, end)
+    general = hints_from_relations(exercise, reference, found, explained)
+    return names, [*(known[name].hint for name in names), *general][:MAX_HINTS]
 
 
 def add_example(verdict: Verdict, exercise: Exercise, public_result: ProbeResult) -> Verdict:
@@ -85,6 +108,8 @@ def format_exception(exception: ExceptionInfo | None) -> str:
     """An exception as one line of text."""
     if exception is None:
         return "nothing"
+    if exception.unusable:
+        return f"{exception.unusable}, which the check could not use"
     text = f"{exception.type_name}: {exception.message}" if exception.message else exception.type_name
     return f"raised {text}" + (f" ({exception.location})" if exception.location else "")
 
@@ -93,17 +118,26 @@ def _first_problem(expectation: Expectation, got: ProbeResult) -> str:
     """What is wrong, in words that give no expected value away."""
     difference = first_difference(expectation, got)
     if got.exception and (difference is None or difference.reason == NO_VALUE):
+        if got.exception.unusable:
+            kind = got.exception.unusable.split(" of ")[0]  # a hidden size stays hidden
+            return (
+                f"then the check could not use what your {'class' if 'class' in kind else 'function'} returned ({kind})"
+            )
         # The message of a student's exception, or a type made for it, may carry hidden inputs.
         is_standard = isinstance(getattr(builtins, got.exception.type_name, None), type)
         kind = got.exception.type_name if is_standard else "a custom exception"
         return f"then it raised {kind}" + (f" ({got.exception.location})" if got.exception.location else "")
     if difference is None:
         return "there are more results than expected"
-    kind = difference.reason.split(":")[0]
+    if difference.label == ARGUMENTS:
+        return "a call changes its arguments"
+    reason = difference.reason.rpartition("]: ")[2]
+    kind = reason.split(":")[0]
+    reason = reason.removeprefix("type: ").partition(", got a value of type")[0]  # a type made for it may tell
     texts = {
         "values": "the values of an array differ",
-        VALUE_DIFFERS: "a value differs",
+        "type": f"a result is of another type ({reason})",
         "finiteness": "NaN or infinity differs from what was expected",
         OTHER_CHECK: "it made the checks take another path",
     }
-    return texts.get(kind, f"{kind} differs")
+    return texts.get(kind, f"{kind} differs" if kind in ("shape", "length", "dtype") else "a value differs")

@@ -1,6 +1,6 @@
 """Observations: the plain values a probe yields, and how they travel between processes.
 
-A plain value is None, a bool, an int, a float, a string, a list of plain values, a NumPy array of
+A plain value is None, a bool, an int, a float, a string, a list or tuple of plain values, a NumPy array of
 numbers, or :class:`Unsupported`, which stands for anything else and keeps only the name of its type.
 """
 
@@ -13,11 +13,16 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from captionlab.grading.watching import ARGUMENTS, Calls, passed_through, watching
+
+if TYPE_CHECKING:
+    from captionlab.grading.exercise import Exercise
 
 MAX_TEXT = 10_000  # characters of a string, elements of a list
 MAX_DEPTH = 8
@@ -35,10 +40,17 @@ class Unsupported:
 
 @dataclass(frozen=True)
 class Observation:
-    """One named plain value."""
+    """One named plain value.
+
+    Attributes:
+        label: the check.
+        value: what was observed.
+        weight: how much the check counts in partial credit; that of the reference's observation is used.
+    """
 
     label: str
     value: Any
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -49,12 +61,15 @@ class ExceptionInfo:
         type_name, message: of the exception.
         location: the line of the submission that raised it.
         missing_name: for a NameError, the name that is not defined.
+        unusable: what the submission returned last, such as "None", if it was the check that raised because it could
+            not use it.
     """
 
     type_name: str
     message: str
     location: str = ""
     missing_name: str = ""
+    unusable: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ class ProbeResult:
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A copy of ``value`` as a plain value: tuples become lists, tensors arrays, scalars Python numbers."""
+    """A copy of ``value`` as a plain value: tensors become arrays, scalars Python numbers."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -82,7 +97,8 @@ def plain(value: Any, depth: int = 0) -> Any:
     if torch is not None and isinstance(value, torch.Tensor):
         return _plain_tensor(value, torch)
     if isinstance(value, (list, tuple)) and depth < MAX_DEPTH:
-        return [plain(item, depth + 1) for item in list(value)[:MAX_TEXT]]
+        items = [plain(item, depth + 1) for item in list(value)[:MAX_TEXT]]
+        return items if isinstance(value, list) else tuple(items)
     return Unsupported(type(value).__name__[:100])
 
 
@@ -109,31 +125,48 @@ def _plain_tensor(tensor: Any, torch: Any) -> Any:
 GLOBAL_LOCK = threading.RLock()
 
 
-def observe(probe: Callable, implementation: Any, seed: int) -> ProbeResult:
-    """Run ``probe`` on ``implementation`` with a generator seeded by ``seed``; other threads wait.
+def observe(exercise: Exercise, implementation: Any, seed: int, calls: Calls | None = None) -> ProbeResult:
+    """Run an exercise's probe on ``implementation`` with a generator seeded by ``seed``; other threads wait.
 
-    Observations are taken one by one, so those before an exception are kept.
+    Observations are taken one by one, so those before an exception are kept. The last one says whether the calls
+    left their arguments (arrays, tensors, lists, dicts) as they were.
 
     Args:
-        probe: generator function ``probe(implementation, rng)`` of ``(label, value)`` pairs.
+        exercise: whose probe is run.
         implementation: what it calls.
         seed: of the ``numpy.random.Generator`` it draws inputs from.
+        calls: remembers what the implementation was given and returned last; by default a new one.
     """
     seen: list[Observation] = []
     raised = None
+    calls = calls or Calls()
     try:
         with GLOBAL_LOCK:
-            for label, value in probe(implementation, np.random.default_rng(seed)):
-                seen.append(Observation(str(label), plain(value)))
+            for label, value, *weight in cases(exercise, implementation, seed, calls):
+                seen.append(Observation(str(label), plain(value), *weight))
     except KeyboardInterrupt:
         raise  # Ctrl-C in the student's notebook
     except BaseException as error:  # exit() must not end the process that observes
-        raised = describe_exception(error)
+        raised = describe_exception(error, calls)
     return ProbeResult(tuple(seen), raised)
 
 
-def describe_exception(error: BaseException) -> ExceptionInfo:
-    """An exception as plain text, with the last line of the submission that it passed through."""
+def cases(exercise: Exercise, implementation: Any, seed: int, calls: Calls | None = None) -> Iterator[tuple]:
+    """What an exercise's probe yields of an implementation, and at last what became of the arguments."""
+    calls = calls or Calls()
+    with watching(implementation, exercise.student_methods, calls) as watched:
+        yield from exercise.probe(watched, np.random.default_rng(seed))
+        yield ARGUMENTS, calls.change
+
+
+def describe_exception(error: BaseException, calls: Calls | None = None) -> ExceptionInfo:
+    """An exception as plain text, with the last line of the submission that it passed through.
+
+    Args:
+        error: what was raised.
+        calls: what the submission returned last: an exception that did not pass through it was raised by a check that
+            could not use that.
+    """
     location = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(("cell ", "<ipython-input", "module ")) or "ipykernel_" in frame.filename:
@@ -144,7 +177,16 @@ def describe_exception(error: BaseException) -> ExceptionInfo:
     except Exception:  # a hostile __str__
         message = "(unreadable message)"
     missing = str(getattr(error, "name", None) or "") if isinstance(error, NameError) else ""
-    return ExceptionInfo(type(error).__name__[:100], message, location[:300], missing[:100])
+    if location or passed_through(error) or is_wrong_call(error):
+        calls = None
+    unusable = (calls.returned or "what your class made") if calls and isinstance(error, Exception) else ""
+    return ExceptionInfo(type(error).__name__[:100], message, location[:300], missing[:100], unusable)
+
+
+def is_wrong_call(error: BaseException) -> bool:
+    """Whether Python refused a call because the parameters are others than the stub's."""
+    pattern = r"\) (got an unexpected keyword|missing \d+ required|takes .*argument|got multiple values)"
+    return isinstance(error, TypeError) and bool(re.search(pattern, str(error)[:500]))
 
 
 def encode(value: Any) -> Any:
@@ -155,9 +197,9 @@ def encode(value: Any) -> Any:
         return {"dtype": value.dtype.name, "shape": list(value.shape), "data": data}
     if isinstance(value, Unsupported):
         return {"foreign": value.type_name}
-    if isinstance(value, list):
-        return [encode(item) for item in value]
-    return value
+    if isinstance(value, tuple):
+        return {"tuple": [encode(item) for item in value]}
+    return [encode(item) for item in value] if isinstance(value, list) else value
 
 
 def decode(data: Any, depth: int = 0) -> Any:
@@ -175,6 +217,8 @@ def decode(data: Any, depth: int = 0) -> Any:
         return data[:MAX_TEXT]
     if isinstance(data, list) and depth <= MAX_DEPTH:
         return [decode(item, depth + 1) for item in data[:MAX_TEXT]]
+    if isinstance(data, dict) and set(data) == {"tuple"} and isinstance(data["tuple"], list):
+        return tuple(decode(data["tuple"], depth))
     if isinstance(data, dict) and set(data) == {"foreign"}:
         return Unsupported(str(data["foreign"])[:100])
     if isinstance(data, dict) and set(data) == {"dtype", "shape", "data"}:
@@ -223,9 +267,7 @@ def from_lines(lines: Iterable[str]) -> ProbeResult | None:
 def _decode_raised(record: Any) -> ExceptionInfo:
     if not isinstance(record, dict):
         raise ValueError("not an exception record")
-    return ExceptionInfo(
-        *(sanitize(str(record.get(key, ""))) for key in ("type_name", "message", "location", "missing_name"))
-    )
+    return ExceptionInfo(*(sanitize(str(record.get(one.name, ""))) for one in fields(ExceptionInfo)))
 
 
 def sanitize(text: str, limit: int = 500) -> str:

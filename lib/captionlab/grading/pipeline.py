@@ -14,18 +14,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
 from captionlab.grading.exercise import Exercise, Lab, grading_seed, public_seed
 from captionlab.grading.expectation import expect
 from captionlab.grading.judge import add_example, judge
-from captionlab.grading.observation import GLOBAL_LOCK, ProbeResult, observe, sanitize
+from captionlab.grading.observation import GLOBAL_LOCK, ProbeResult, cases, observe, sanitize
 from captionlab.grading.reader import SubmissionFile, UnreadableSubmission, read_submission
 from captionlab.grading.sandbox import Limits, Sandbox, SandboxUnavailable
 from captionlab.grading.submission import Submission
 from captionlab.grading.verdict import Verdict
+from captionlab.grading.watching import Calls
 
 
 @dataclass
@@ -196,9 +197,19 @@ class Grader:
 
 def check_implementation(exercise: Exercise, implementation: Callable) -> Verdict:
     """The verdict on a function or class of this process, on the public seed: the check of a notebook."""
-    result = observe(exercise.probe, implementation, public_seed(exercise))
+    result = observe(exercise, implementation, public_seed(exercise))
     verdict = judge(expect(exercise, public_seed(exercise)), result)
     return verdict if verdict.outcome in ("right", "missing") else add_example(verdict, exercise, result)
+
+
+def failing_case(exercise: Exercise, implementation: Callable, label: str) -> Calls:
+    """What the implementation was called with last, on the public seed, before the check of this label."""
+    calls = Calls()
+    with GLOBAL_LOCK, suppress(Exception):  # the exception that the check has already reported
+        for found, *_ in cases(exercise, implementation, public_seed(exercise), calls):
+            if str(found) == label:
+                break
+    return calls
 
 
 def _no_points(exercise: Exercise, outcome: str, message: str) -> Verdict:

@@ -35,7 +35,8 @@ class Verdict:
         points, max_points: earned, and at most.
         outcome: right, partial, wrong, missing, timeout, out of memory, crashed or refused.
         message: one line for the student, without hidden values.
-        misconception, hint: the name of the known mistake, if it is one, and the hint for the student.
+        misconceptions: names of the known mistakes that were recognized, the most important first.
+        hints: for the student, the most important first.
         example: the first difference on the public seed, if there is one.
     """
 
@@ -44,8 +45,8 @@ class Verdict:
     max_points: float
     outcome: str
     message: str
-    misconception: str | None = None
-    hint: str | None = None
+    misconceptions: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
     example: Difference | None = None
 
     @property
@@ -60,8 +61,8 @@ class Verdict:
             rows = [("for", self.example.label), ("expected", self.example.expected), ("got", self.example.got)]
             if self.example.reason != VALUE_DIFFERS:  # expected and got show that by themselves
                 rows.insert(1, ("differs", self.example.reason))
-        if self.hint:
-            rows += zip(["hint", *[""] * len(self.hint)], textwrap.wrap(self.hint, 76), strict=False)
+        for hint in self.hints:
+            rows += zip(["hint", *[""] * len(hint)], textwrap.wrap(hint, 76), strict=False)
         return [f"  {name:<8}  {text}" for name, text in rows]
 
 

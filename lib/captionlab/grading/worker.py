@@ -197,6 +197,7 @@ def _confine(exercise: Exercise, limits: dict, write_end: int, folder: str) -> N
     os.setsid()
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # end with the parent if student code kills that
     exercise.misconceptions.clear()  # the fork's copy; only the judge needs them
+    exercise.other_spellings.clear()
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -268,7 +269,7 @@ def run_probe(exercise: Exercise, namespace: dict, failure: str, seed: int) -> P
     """Observe what the submission defines under the exercise's name."""
     if exercise.name not in namespace:
         return ProbeResult((), ExceptionInfo("Undefined", failure))
-    return observe(exercise.probe, namespace[exercise.name], seed)
+    return observe(exercise, namespace[exercise.name], seed)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from captionlab.grading.exercise import Lab
 from captionlab.grading.pipeline import GradeReport
 from captionlab.grading.verdict import Verdict
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
 
 @dataclass(frozen=True)

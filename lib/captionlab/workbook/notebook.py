@@ -22,6 +22,10 @@ from captionlab.workbook.stub import solution_source
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MODEL_ANSWER, RUBRIC = "<!-- model answer -->", "<!-- rubric -->"
+AWARD_BONUS = (
+    "**Bonus.** This cell counts 0 points in nbgrader, so that a bonus raises the score and not the maximum. In "
+    "formgrader, enter 0 as the score and up to {points} as extra credit (it counts only beside a score)."
+)
 
 
 def source_notebook(lab: Lab, cells: list[nbformat.NotebookNode]) -> nbformat.NotebookNode:
@@ -75,13 +79,23 @@ def _written_cells(cell: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNod
         raise TextError(
             f"the question {identifier!r} needs points, a text, {MODEL_ANSWER} with text and {RUBRIC} with text"
         )
-    kind = "Bonus written answer" if cell.metadata.get("bonus") else "Written answer"
-    heading = f"### {kind} · {_points(points)} · marked by hand\n\n"
-    yield new_markdown_cell(heading + question.strip(), metadata=_nbgrader(f"{identifier}-question", locked=True))
+    bonus = bool(cell.metadata.get("bonus"))
     yield new_markdown_cell(
-        f"**Model answer.** {answer.strip()}\n\n**Rubric.**\n\n{rubric.strip()}",
-        metadata=_nbgrader(identifier, grade=True, solution=True, points=points),
+        f"### {_written_heading(points, bonus)}\n\n{question.strip()}",
+        metadata=_nbgrader(f"{identifier}-question", locked=True),
     )
+    award = f"\n\n{AWARD_BONUS.format(points=_points(points))}" if bonus else ""
+    yield new_markdown_cell(
+        f"**Model answer.** {answer.strip()}\n\n**Rubric.**\n\n{rubric.strip()}{award}",
+        # nbgrader's maximum is the sum of the cells' points, so a bonus is worth 0 and is awarded as extra credit.
+        metadata=_nbgrader(identifier, grade=True, solution=True, points=0 if bonus else points),
+    )
+
+
+def _written_heading(points: float, bonus: bool) -> str:
+    if bonus:
+        return f"Bonus written answer · up to {_points(points)} beyond the full mark · marked by hand, as extra credit"
+    return f"Written answer · {_points(points)} · marked by hand"
 
 
 def _points(points: float) -> str:

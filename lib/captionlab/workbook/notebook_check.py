@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from captionlab.exercises import UnknownName, find_exercise, load_lab
-from captionlab.grading.pipeline import check_implementation
+from captionlab.grading.exercise import Exercise
+from captionlab.grading.pipeline import check_implementation, failing_case
+from captionlab.grading.verdict import Verdict
+from captionlab.grading.watching import describe
 from captionlab.workbook.student_module import BrokenModule, find_module, run_module
 
 HIDDEN_SEEDS = "Graded with hidden seeds: other inputs, the same rules."
+
+
+_told_of_hidden_seeds = False  # once per session is enough
+
+
+@dataclass(frozen=True)
+class Case:
+    """The call of your function that a check found wrong: ``function(*case.args, **case.kwargs)`` repeats it.
+
+    Attributes:
+        label: the check.
+        args, kwargs: the arguments, as they were before the call; of a class, those of its method called last.
+    """
+
+    label: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
 
 
 class CheckFailed(Exception):
@@ -19,13 +41,18 @@ class CheckFailed(Exception):
         return [str(self)]
 
 
-def check(name: str | Callable, implementation: Callable | None = None) -> None:
+def check(name: str | Callable, implementation: Callable | None = None, *, show_case: bool = False) -> Case | None:
     """Check your answer to an exercise on the public seed, and print whether it is right.
 
     Args:
         name: the exercise, such as ``"conv_output_size"``, or your function itself.
         implementation: your function or class; by default the one of that name in the lab's module, as it is on
             disk, or where ``check`` is called.
+        show_case: print what is wrong instead of raising, and return the arguments of the call that is wrong, to debug
+            with.
+
+    Returns:
+        with ``show_case``, the :class:`Case` that is wrong; otherwise None.
 
     Raises:
         CheckFailed: the answer is not right; says what was expected, what was returned, and a hint if the mistake is
@@ -45,9 +72,44 @@ def check(name: str | Callable, implementation: Callable | None = None) -> None:
     if str(getattr(implementation, "__module__", "")).startswith("captionlab."):
         raise CheckFailed(f"! {name} is the library's own: write the definition yourself")
     verdict = check_implementation(exercise, implementation)
-    if verdict.outcome != "right":
-        raise CheckFailed("\n".join([f"{verdict.symbol} {name}: {verdict.message}", *verdict.help_lines()]))
-    print(f"✔ {name}: {verdict.message}. {HIDDEN_SEEDS}")
+    if verdict.outcome == "right":
+        _print_success(name)
+        return None
+    text = "\n".join([f"{verdict.symbol} {name}: {verdict.message}", *verdict.help_lines()])
+    if not show_case:
+        raise CheckFailed(text)
+    print(text)
+    return _show_case(exercise, implementation, verdict)
+
+
+def _print_success(name: str) -> None:
+    """One quiet line, green where colors can be seen."""
+    global _told_of_hidden_seeds
+    line = f"✔ {name}"
+    in_color = "ipykernel" in sys.modules or sys.stdout.isatty()
+    print(f"\x1b[32m{line}\x1b[0m" if in_color else line)
+    if not _told_of_hidden_seeds:
+        print(HIDDEN_SEEDS)
+        _told_of_hidden_seeds = True
+
+
+def _show_case(exercise: Exercise, implementation: Callable, verdict: Verdict) -> Case | None:
+    """Print and return the arguments of the call that is wrong."""
+    if verdict.example is None:  # nothing was called
+        return None
+    calls = failing_case(exercise, implementation, verdict.example.label)
+    given = [
+        *map(_format_argument, calls.args),
+        *(f"{key}={_format_argument(one)}" for key, one in calls.kwargs.items()),
+    ]
+    print(f"  called    {exercise.name}({', '.join(given)})")
+    return Case(verdict.example.label, calls.args, calls.kwargs)
+
+
+def _format_argument(value: Any) -> str:
+    """An argument as short text: the kind and shape of what is large."""
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"<{describe(value).partition(' ')[2]}>"
 
 
 def _find(name: str, file: str | None, here: dict) -> Callable:

@@ -1,8 +1,9 @@
 """A lab's authored text: a jupytext Markdown file with markers for exercises, and placeholders for numbers.
 
 An empty code cell ``exercise="name"`` stands for an exercise; a Markdown region ``written="id" points=3`` holds a
-question, ``<!-- model answer -->`` and ``<!-- rubric -->``. A code cell ``module="name.py"`` is the beginning of the
-lab's module. Placeholders such as ``{number_of_exercises}`` are filled from the exercises.
+question, ``<!-- model answer -->`` and ``<!-- rubric -->``; with ``bonus=true`` its points are beyond the full mark. A
+code cell ``module="name.py"`` is the beginning of the lab's module. Placeholders such as ``{number_of_exercises}`` are
+filled from the exercises.
 """
 
 from __future__ import annotations

@@ -38,6 +38,6 @@ def _verdict_data(verdict: Verdict) -> dict[str, Any]:
         "points": verdict.points,
         "max_points": verdict.max_points,
         "outcome": verdict.outcome,
-        "misconception": verdict.misconception,
+        "misconceptions": list(verdict.misconceptions),
         "message": verdict.message,
     }
