@@ -62,7 +62,7 @@ EXPRESSIONS = {
     "x.detach()": {"x"},
     "list(x)": {"x"},
     "sorted(y)": {"sorted(y, reverse=True)", "y", "y.sort() or y"},
-    "zip(x, y, strict=True)": {"zip(y, x, strict=True)", "zip(x, y, strict=False)"},
+    "zip(x, y, strict=True)": {"zip(y, x, strict=True)"},
     "[a for a in x if a]": {"[a for a in x]"},
     "x if n else y": {"x", "y"},
     "(x, y)": {"(y, x)"},
@@ -89,6 +89,17 @@ def test_a_returned_or_assigned_tensor_is_detached_where_torch_is_used():
     } <= changes(source)
     assert ("return (z, y.argmax())", "return (z, y.argmax().detach())") not in changes(source)
     assert not any("detach" in new for _, new in changes(source.replace("torch", "math")))
+
+
+def test_nothing_is_detached_where_no_gradient_is_computed():
+    source = """
+        def f(x):
+            with torch.no_grad():
+                y = torch.exp(x)
+            z = torch.exp(x)
+    """
+    assert [old for old, new in changes(source) if "detach" in new] == ["z = torch.exp(x)"]
+    assert not [new for _, new in changes("@torch.no_grad()\ndef f(x): return torch.exp(x)") if "detach" in new]
 
 
 def test_parameters_are_changed_in_place():

@@ -75,7 +75,7 @@ def test_the_students_module_runs_and_earns_nothing(built):
     for exercise in load_lab(LAB).exercises.values():
         verdict = judge(expect(exercise, 7), observe(exercise, own[exercise.name], 7))
         assert verdict.points == 0, exercise.name
-        assert verdict.misconceptions == (exercise.starter,)
+        assert verdict.misconceptions == ((exercise.starter,) if exercise.starter else ())
         assert (verdict.outcome == "missing") is (exercise.starter is None)
 
 

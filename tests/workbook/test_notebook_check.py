@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from captionlab.workbook import CheckFailed, check
+from captionlab.workbook import CheckFailed, check, notebook_check
 
 
-def test_right_prints_and_returns_nothing(capsys):
+def test_right_prints_one_line_and_returns_nothing(capsys, monkeypatch):
     def conv_output_size(size, kernel, stride=1, padding=0):
         if size + 2 * padding < kernel:
             raise ValueError("does not fit")
         return (size + 2 * padding - kernel) // stride + 1
 
+    monkeypatch.setattr(notebook_check, "_told_of_hidden_seeds", False)
     assert check("conv_output_size") is None
-    said = capsys.readouterr().out
-    assert said.startswith("✔ conv_output_size: right")
-    assert "hidden seeds" in said
+    assert capsys.readouterr().out == f"✔ conv_output_size\n{notebook_check.HIDDEN_SEEDS}\n"
+    check("conv_output_size")
+    assert capsys.readouterr().out == "✔ conv_output_size\n"  # the sentence comes once
 
 
 def test_wrong_raises_with_expected_got_and_hint():
@@ -42,7 +43,7 @@ def test_a_stub_is_not_written_yet():
     def conv_output_size(size, kernel, stride=1, padding=0):
         raise NotImplementedError
 
-    with pytest.raises(CheckFailed, match="○ conv_output_size: conv_output_size is not written yet"):
+    with pytest.raises(CheckFailed, match="○ conv_output_size: not written yet"):
         check("conv_output_size")
 
 
@@ -81,3 +82,31 @@ def test_in_ipython_only_the_message_is_shown(capsys):
     assert "Traceback" not in said.out + said.err
     assert "notebook_check.py" not in said.out + said.err
     assert "expected" in said.out + said.err
+
+
+def test_the_wrong_case_can_be_debugged(capsys):
+    def conv_output_size(size, kernel, stride=1, padding=0):
+        return (size + padding - kernel) // stride + 1
+
+    case = check("conv_output_size", conv_output_size, show_case=True)
+    said = capsys.readouterr().out
+    assert said.startswith("◐ conv_output_size")
+    assert "called    conv_output_size(" in said
+    assert "padding=" in said
+    expected = said.split("expected  ")[1].split("\n")[0]
+    got = said.split("got       ")[1].split("\n")[0]
+    assert str(conv_output_size(*case.args, **case.kwargs)) == got != expected
+    assert case.label in said
+
+
+def test_the_case_holds_arguments_as_they_were_before_the_call():
+    def sort_by_length(captions, lengths):
+        captions[:] = 0
+        return captions, lengths
+
+    case = check("sort_by_length", sort_by_length, show_case=True)
+    assert case.args[0].any()
+
+
+def test_a_right_answer_has_no_case(capsys):
+    assert check("softmax", lambda logits: logits.softmax(-1), show_case=True) is None

@@ -77,7 +77,7 @@ def arguments(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
     if not isinstance(node, ast.Call):
         return
     for keyword in node.keywords:
-        if _name(node) != "zip":
+        if keyword.arg != "strict":
             rest = [one for one in node.keywords if one is not keyword]
             yield f"argument {short(keyword)} dropped", edited(node, keywords=rest)
     if _name(node) not in SYMMETRIC:
@@ -136,7 +136,9 @@ def _in_place_call(node: ast.Call, scope: Scope) -> Iterator[Change]:
 
 def detached(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
     """Returned or assigned tensors cut from the graph of gradients."""
-    if not scope.uses_torch or not isinstance(node, (ast.Return, ast.Assign)) or node.value is None:
+    if not isinstance(node, (ast.Return, ast.Assign)) or not scope.uses_torch or not scope.computes_gradient(node):
+        return
+    if node.value is None:
         return
     if isinstance(node.value, ast.Tuple):
         for at, element in enumerate(node.value.elts):

@@ -82,7 +82,7 @@ def constant(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
     """Other numbers, truth values and texts; None stays."""
     if _is_negative_number(node):
         value = -node.operand.value
-    elif isinstance(node, ast.Constant) and not _is_negative_number(parent):
+    elif isinstance(node, ast.Constant) and not (_is_negative_number(parent) or _is_strict(parent)):
         value = node.value
     else:
         return
@@ -97,6 +97,11 @@ def _is_negative_number(node: Any) -> bool:
         and isinstance(node.operand, ast.Constant)
         and isinstance(node.operand.value, (int, float))
     )
+
+
+def _is_strict(node: ast.AST) -> bool:
+    """Whether a node is the argument ``strict`` of ``zip``, which matters only if something else is wrong."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _other_values(value: Any) -> list[Any]:

@@ -26,12 +26,14 @@ class Scope:
         modules: names that stand for modules, such as ``"torch"``.
         uses_torch: whether tensors may occur in it.
         first_bound: for each name, the line that binds it first.
+        without_gradient: first and last lines of the blocks, or of the whole function, that compute no gradients.
     """
 
     parameters: frozenset[str]
     modules: frozenset[str]
     uses_torch: bool
     first_bound: dict[str, int]
+    without_gradient: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, function: ast.FunctionDef, source: str, modules: frozenset[str]) -> Scope:
@@ -43,7 +45,17 @@ class Scope:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 first_bound[node.id] = min(node.lineno, first_bound.get(node.id, node.lineno))
         names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-        return cls(frozenset(parameters - {"self"}), modules, bool(names & {"torch", "nn", "F"}), first_bound)
+        return cls(
+            frozenset(parameters - {"self"}),
+            modules,
+            bool(names & {"torch", "nn", "F"}),
+            first_bound,
+            _without_gradient(function),
+        )
+
+    def computes_gradient(self, node: Any) -> bool:
+        """Whether gradients are computed where a node stands."""
+        return not any(first <= node.lineno <= last for first, last in self.without_gradient)
 
     def is_module(self, node: ast.AST) -> bool:
         """Whether an expression such as ``torch.nn`` is a module, as far as names tell."""
@@ -54,6 +66,19 @@ class Scope:
     def is_parameter(self, node: ast.AST) -> bool:
         """Whether an expression is a parameter of the function."""
         return isinstance(node, ast.Name) and node.id in self.parameters
+
+
+def _without_gradient(function: ast.FunctionDef) -> tuple[tuple[int, int], ...]:
+    contexts: list[tuple[Any, list[ast.expr]]] = [(function, function.decorator_list)]
+    contexts += [
+        (node, [one.context_expr for one in node.items]) for node in ast.walk(function) if isinstance(node, ast.With)
+    ]
+    names = ("torch.no_grad", "torch.inference_mode")
+    return tuple(
+        (node.lineno, node.end_lineno or node.lineno)
+        for node, expressions in contexts
+        if any(short(one).startswith(names) for one in expressions)
+    )
 
 
 def edited(node: Any, **fields: Any) -> Any:
