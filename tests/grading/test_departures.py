@@ -110,6 +110,6 @@ def test_weights_decide_what_a_check_costs():
     lab = Lab("x", "x", package="x")
     lab.exercise(f"{__name__}:output_size", points=5, minutes=1)(weighted)
     exercise = lab.exercises["output_size"]
-    # 3 of the weights, 8 with that of the unchanged arguments, go to a constant answer
-    assert judged(exercise, lambda size, kernel: output_size(max(size, kernel), kernel)).points == 4
+    # of 8 weights a constant answer gets 4: one of the points, and the arguments it does not change
+    assert judged(exercise, lambda size, kernel: output_size(max(size, kernel), kernel)).points == 3.75
     assert judged(exercise, lambda size, kernel: output_size(size, kernel) + 1).points == 0

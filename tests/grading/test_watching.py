@@ -22,7 +22,7 @@ def exercise_of(probe, reference: str = "builtins:sorted", **settings) -> Exerci
 
 
 def probe_sorted(sort, rng):
-    for size in (3, 4):
+    for size in (3, 4, 5, 6):
         numbers = rng.permutation(10)[:size].tolist()
         yield f"{size} numbers", sort(numbers)
 

@@ -77,10 +77,15 @@ class Expectation:
         return sum(self.reference.observations[position].weight for position in positions)
 
     def _best_constant(self) -> ProbeResult:
-        """The best constant answer: the most frequent expected value, given everywhere."""
-        expected = self.reference.observations
-        best = max(expected, key=lambda one: sum(compare(self.exercise, one, other) is None for other in expected))
-        return ProbeResult(tuple(Observation(one.label, best.value) for one in expected))
+        """The best constant answer: the most frequent expected value, given everywhere; it changes no argument."""
+        *expected, arguments = self.reference.observations
+
+        def gain(value: Any) -> float:
+            same = [one for one in expected if compare(self.exercise, one, Observation(one.label, value)) is None]
+            return sum(one.weight for one in same)
+
+        best = max((one.value for one in expected), key=gain)
+        return ProbeResult((*(Observation(one.label, best) for one in expected), arguments))
 
 
 @lru_cache(maxsize=512)

@@ -73,13 +73,17 @@ def _receiver(call: ast.Call, scope: Scope) -> ast.expr | None:
 
 
 def arguments(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
-    """Keyword arguments dropped, neighboring positional ones swapped."""
+    """Keyword arguments dropped, neighboring positional ones swapped, ranges longer or shorter by one."""
     if not isinstance(node, ast.Call):
         return
     for keyword in node.keywords:
         if keyword.arg != "strict":
             rest = [one for one in node.keywords if one is not keyword]
             yield f"argument {short(keyword)} dropped", edited(node, keywords=rest)
+    if _name(node) == "range" and not isinstance(node.args[-1], ast.Constant):
+        for operator in (ast.Add(), ast.Sub()):
+            end = ast.BinOp(node.args[-1], operator, ast.Constant(1))
+            yield f"range ends at {short(end)}", edited(node, args=[*node.args[:-1], end])
     if _name(node) not in SYMMETRIC:
         for what, elements in swapped(node.args):
             yield what, edited(node, args=elements)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -213,6 +214,38 @@ def slices(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
             yield f"{field} bound {short(bound)} -> {short(bound)} {sign} 1", edited(node, **{field: shifted})
 
 
+def sequence(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
+    """Two statements in the other order, if one uses what the other sets, or both are calls."""
+    for field in ("body", "orelse"):
+        statements = getattr(node, field, None)
+        for at, (one, other) in enumerate(itertools.pairwise(statements if isinstance(statements, list) else [])):
+            if _depend(one, other):
+                changed = [*statements[:at], other, one, *statements[at + 2 :]]
+                yield f"{short(one, 30)} and {short(other, 30)} in the other order", edited(node, **{field: changed})
+
+
+def _depend(one: ast.stmt, other: ast.stmt) -> bool:
+    if isinstance(one, ast.Expr) and isinstance(other, ast.Expr):
+        return not all(short(call).partition("(")[0].endswith(".append") for call in (one, other))
+    simple = (ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign)
+    if not isinstance(one, simple) or not isinstance(other, simple):
+        return False
+    return bool(_stored(one) & _names(other) or _stored(other) & _names(one))
+
+
+def _stored(node: ast.AST) -> set[str]:
+    """What a statement assigns to, as text."""
+    return {
+        ast.unparse(each)
+        for each in ast.walk(node)
+        if isinstance(each, (ast.Name, ast.Attribute)) and isinstance(each.ctx, ast.Store)
+    }
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {ast.unparse(each) for each in ast.walk(node) if isinstance(each, (ast.Name, ast.Attribute))}
+
+
 LANGUAGE_OPERATORS: tuple[Operator, ...] = (
-    *(arithmetic, comparison, boolean, constant, condition, statement, exception, order, slices),
+    *(arithmetic, comparison, boolean, constant, condition, statement, sequence, exception, order, slices),
 )

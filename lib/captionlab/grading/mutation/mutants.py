@@ -14,6 +14,7 @@ import itertools
 import textwrap
 import types
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from captionlab.grading.mutation.language import LANGUAGE_OPERATORS
 from captionlab.grading.mutation.scope import Scope
 
 Definition = ast.FunctionDef | ast.ClassDef
+Holder = ast.Module | ast.ClassDef
 OPERATORS = (*LANGUAGE_OPERATORS, *CALL_OPERATORS)
 
 
@@ -91,11 +93,11 @@ def generate_mutants(
     tree, definition = simplified(source)
     original = ast.unparse(tree)
     found: dict[str, Mutant] = {}
-    for function in _functions(definition, methods):
-        for node, what in _changes(function, Scope.of(function, original, modules)):
+    for holder, function in _functions(tree, definition, methods):
+        for lineno, what in _changes(holder, function, Scope.of(function, original, modules)):
             changed = ast.unparse(tree)
             if changed != original and changed not in found and _compiles(changed):
-                line = first_line + node.lineno - 1
+                line = first_line + lineno - 1
                 old, new = changed_lines(original, changed)
                 found[changed] = Mutant(line, f"line {line}: {what}", old, new, changed)
     return list(found.values())
@@ -143,24 +145,40 @@ def _equal_lines(one: list[str], other: list[str]) -> int:
     return sum(itertools.takewhile(bool, equal))
 
 
-def _functions(definition: Definition, methods: Sequence[str] | None) -> list[ast.FunctionDef]:
+def _functions(
+    tree: ast.Module, definition: Definition, methods: Sequence[str] | None
+) -> list[tuple[Holder, ast.FunctionDef]]:
+    """What is to be changed, each with what holds it."""
     if isinstance(definition, ast.FunctionDef):
-        return [definition]
+        return [(tree, definition)]
     own = [one for one in definition.body if isinstance(one, ast.FunctionDef)]
-    return [one for one in own if methods is None or one.name in methods]
+    return [(definition, one) for one in own if methods is None or one.name in methods]
 
 
-def _changes(function: ast.FunctionDef, scope: Scope) -> Iterator[tuple[Any, str]]:
-    """Make each change in the function's tree, yield where and what it is, and take it back."""
-    for parent, field, index, node in list(_places(function)):
+def _changes(holder: Holder, function: ast.FunctionDef, scope: Scope) -> Iterator[tuple[int, str]]:
+    """Make each change in the function's tree, yield its line and what it is, and take it back."""
+    whole = (holder, "body", holder.body.index(function), function)
+    for parent, field, index, node in [whole, *_places(function)]:
         for operator in OPERATORS:
             for what, replacement in operator(node, parent, scope):
-                yield from _with(parent, field, index, replacement, node, what)
+                with _replaced(parent, field, index, replacement):
+                    yield _line(node, replacement), what
 
 
-def _with(
-    parent: ast.AST, field: str, index: int | None, replacement: Any, node: ast.AST, what: str
-) -> Iterator[tuple[Any, str]]:
+def _line(node: Any, replacement: Any) -> int:
+    """The line of a change: the node's, or that of the first statement inside it that is another one."""
+    for field in ("body", "orelse"):
+        old, new = getattr(node, field, None), getattr(replacement, field, None)
+        if isinstance(old, list) and isinstance(new, list):
+            moved = [one.lineno for one, other in zip(old, new, strict=False) if one is not other]
+            if moved:
+                return int(moved[0])
+    return int(node.lineno)
+
+
+@contextmanager
+def _replaced(parent: ast.AST, field: str, index: int | None, replacement: Any) -> Iterator[None]:
+    """Let something else hang in a place of the tree; where a body would be empty, ``pass``."""
     value = getattr(parent, field)
     if index is None:
         setattr(parent, field, replacement)
@@ -168,7 +186,7 @@ def _with(
         new = replacement if isinstance(replacement, list) else [replacement]
         setattr(parent, field, value[:index] + new + value[index + 1 :] or [ast.Pass()])
     try:
-        yield node, what
+        yield
     finally:
         setattr(parent, field, value)
 
