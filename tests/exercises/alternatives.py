@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from captionlab.grading.comparison import same_result
+from captionlab.grading.comparison import matches, same_result
 from captionlab.grading.exercise import Exercise, Lab, grading_seed
 from captionlab.grading.expectation import Expectation, expect
 from captionlab.grading.judge import judge
 from captionlab.grading.observation import observe
 from captionlab.grading.verdict import Verdict
+from captionlab.grading.watching import ARGUMENTS
 from captionlab.workbook.stub import starter_source
 
 _EXPECTED: dict[tuple[str, str, int], Expectation] = {}
@@ -68,7 +69,10 @@ def spoils_its_arguments(implementation: Callable) -> Callable:
     """The implementation, with a student's carelessness: what it was given is overwritten afterwards."""
 
     def spoil(*args, **kwargs):
-        result = copy.deepcopy(implementation(*args, **kwargs))
+        result = implementation(*args, **kwargs)
+        if any(isinstance(one, torch.Tensor) and one.requires_grad for one in (*args, *kwargs.values())):
+            return result  # whoever asks for a gradient still needs them
+        result = copy.deepcopy(result)
         for argument in (*args, *kwargs.values()):
             if isinstance(argument, torch.Tensor):
                 argument.fill_(float("nan") if argument.is_floating_point() else 0)
@@ -93,10 +97,13 @@ def check_all_points(lab: Lab, implementation: Callable, count: int = 6) -> None
 
 
 def check_careless(exercise: Exercise) -> None:
-    """A student's carelessness with the arguments does not reach what the probe asks next."""
+    """A student's carelessness with the arguments does not reach what the probe asks next: only itself is seen."""
     spoiling = spoils_its_arguments(exercise.load_reference())
     for seed in seeds(exercise)[:3]:
-        assert judged(exercise, spoiling, seed).outcome == "right"
+        *others, arguments = expected(exercise, seed).reference.observations
+        right = matches(exercise, expected(exercise, seed).reference, observe(exercise, spoiling, seed))
+        assert arguments.label == ARGUMENTS
+        assert right[: len(others)] == list(range(len(others)))
 
 
 def check_reference(exercise: Exercise, given: dict) -> None:

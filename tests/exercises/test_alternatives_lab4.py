@@ -251,10 +251,10 @@ def beam_step__the_largest_again_and_again(log_probs, totals, k):
 def best_caption__sorted(finished, running, length_penalty=0):
     if not finished:
         finished = running
-    finished.sort(key=lambda one: one[0] / (len(one[1]) or 1) ** length_penalty, reverse=True)
-    if not finished:
+    best_first = sorted(finished, key=lambda one: one[0] / (len(one[1]) or 1) ** length_penalty, reverse=True)
+    if not best_first:
         raise ValueError("nothing")
-    return finished[0][1]
+    return best_first[0][1]
 
 
 @alternative
