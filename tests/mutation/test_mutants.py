@@ -62,6 +62,7 @@ EXPRESSIONS = {
     "x.detach()": {"x"},
     "list(x)": {"x"},
     "sorted(y)": {"sorted(y, reverse=True)", "y", "y.sort() or y"},
+    "range(n)": {"range(n + 1)", "range(n - 1)"},
     "zip(x, y, strict=True)": {"zip(y, x, strict=True)"},
     "[a for a in x if a]": {"[a for a in x]"},
     "x if n else y": {"x", "y"},
@@ -148,6 +149,31 @@ def test_statements_are_deleted_where_names_stay_defined():
         ("return x", "return None"),
     } <= found
     assert not {("only = x", ""), ("if x < 0:", "if False:")} & found
+
+
+def test_statements_that_depend_on_each_other_are_exchanged():
+    source = """
+        def f(x, other):
+            x += 1
+            y = 2 * x
+            z = [n for n in x]
+            n = [z for z in (3, 4)]
+            other.clear()
+            other.fill(y)
+            first.append(y)
+            second.append(z)
+            return x, y, z
+    """
+    found = {(old, new) for old, new in changes(source) if sorted(old.split("\n")) == sorted(new.split("\n"))}
+    assert found == {
+        ("x += 1\ny = 2 * x", "y = 2 * x\nx += 1"),
+        ("other.clear()\nother.fill(y)", "other.fill(y)\nother.clear()"),
+        ("other.fill(y)\nfirst.append(y)", "first.append(y)\nother.fill(y)"),
+    }
+    (line,) = {
+        one.line for one in generate_mutants("def f(x):\n    x = 1\n    x += 2\n    y = x") if "y = x\nx" in one.new
+    }
+    assert line == 3
 
 
 def test_defaults_of_parameters_are_changed_and_none_stays():

@@ -23,9 +23,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("names", nargs=-1, metavar="[EXERCISE|LAB]...")
 @seeds_option(3, help="Number of hidden seeds, beside the public one.")
 @click.option("--all", "everything", is_flag=True, help="All exercises of all labs.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Also write the results here."
-)
+@click.option("--json", "json_file", type=FILE, help="Write the results to this JSON file.")
 def mutate(names: tuple[str, ...], seeds: int, everything: bool, json_file: Path | None) -> None:
     """Find wrong answers that an exercise accepts.
 
@@ -53,7 +51,7 @@ def mutate(names: tuple[str, ...], seeds: int, everything: bool, json_file: Path
             reports.append(mutation_report(exercise, listed, seeds))
         except (RuntimeError, ValueError) as error:  # a mistake in the exercise or in its list
             raise click.ClickException(f"{exercise.name}: {error}") from None
-        _print_report(reports[-1])
+        click.echo("\n".join(reports[-1].lines()))
     Console().print(_summary(reports))
     if json_file:
         json_file.write_text(json.dumps([one.as_dict() for one in reports], indent=1) + "\n", encoding="utf-8")
@@ -81,31 +79,11 @@ def _find_exercises(names: tuple[str, ...]) -> list[Exercise]:
     return list(dict.fromkeys(found))
 
 
-def _print_report(report: MutationReport) -> None:
-    equivalent = f", {len(report.equivalent)} equivalent" if report.equivalent else ""
-    left = f", {len(report.survivors)} survived" if report.survivors else ""
-    click.echo(f"{report.exercise}: {report.killed} of {report.total} mutants killed{equivalent}{left}")
-    for mutant in report.survivors:
-        click.echo(f"  survived: {mutant.description}")
-        _print_lines(mutant.old, mutant.new)
-    for mutant, entry in report.equivalent:
-        click.echo(f"  equivalent: {mutant.description}: {entry.reason}")
-        _print_lines(mutant.old, mutant.new)
-    for entry in report.stale:
-        click.echo("  stale: killed or no longer made, take it off the list of equivalent mutants")
-        _print_lines(entry.old, entry.new)
-
-
-def _print_lines(old: str, new: str) -> None:
-    for sign, text in (("-", old), ("+", new)):
-        for line in text.splitlines():
-            click.echo(f"    {sign} {line}")
-
-
 def _summary(reports: list[MutationReport]) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title="Mutants", title_justify="left")
+    table = Table(title="mutants", title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("lab", no_wrap=True)
     for column in ("exercises", "mutants", "killed", "equivalent", "survived", "stale"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -14,7 +14,7 @@ lab = Lab(
     "lab1_vgg16",
     title="Convolutional networks and VGG16",
     package=__package__,
-    preload=("torchvision", "matplotlib.pyplot"),
+    preload=("torchvision.transforms.v2", "matplotlib.pyplot"),
 )
 
 

@@ -14,7 +14,12 @@ from captionlab.grading.exercise import Lab
 from captionlab.grading.probe_helpers import outcome_of
 
 # The package holds the lab as `lab`, so that importing it is importing the whole lab.
-lab = Lab("lab3_bees_ants", title="Fine-tuning on bees and ants", package=__package__)
+lab = Lab(
+    "lab3_bees_ants",
+    title="Fine-tuning on bees and ants",
+    package=__package__,
+    preload=("torchvision.transforms.v2", "safetensors.torch", "matplotlib.pyplot"),
+)
 
 
 def draw_images(rng: np.random.Generator, count: int, size: int = 8) -> torch.Tensor:

@@ -15,7 +15,7 @@ lab = Lab(
     title="Show, Attend and Tell",
     package=__package__,
     module_filename="captioning.py",
-    preload=("nltk.translate.bleu_score", "matplotlib.pyplot"),
+    preload=("torchvision", "nltk.translate.bleu_score", "matplotlib.pyplot"),
 )
 
 PAD, START, END, UNK = 0, 1, 2, 3

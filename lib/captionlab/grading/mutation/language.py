@@ -217,8 +217,10 @@ def slices(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
 def sequence(node: Any, parent: ast.AST, scope: Scope) -> Iterator[Change]:
     """Two statements in the other order, if one uses what the other sets, or both are calls."""
     for field in ("body", "orelse"):
-        statements = getattr(node, field, None)
-        for at, (one, other) in enumerate(itertools.pairwise(statements if isinstance(statements, list) else [])):
+        statements = getattr(node, field, [])
+        if not isinstance(statements, list):  # of a lambda, or a conditional expression
+            continue
+        for at, (one, other) in enumerate(itertools.pairwise(statements)):
             if _depend(one, other):
                 changed = [*statements[:at], other, one, *statements[at + 2 :]]
                 yield f"{short(one, 30)} and {short(other, 30)} in the other order", edited(node, **{field: changed})
@@ -233,17 +235,23 @@ def _depend(one: ast.stmt, other: ast.stmt) -> bool:
     return bool(_stored(one) & _names(other) or _stored(other) & _names(one))
 
 
-def _stored(node: ast.AST) -> set[str]:
+def _stored(statement: Any) -> set[str]:
     """What a statement assigns to, as text."""
+    targets = getattr(statement, "targets", [getattr(statement, "target", None)])
     return {
-        ast.unparse(each)
-        for each in ast.walk(node)
-        if isinstance(each, (ast.Name, ast.Attribute)) and isinstance(each.ctx, ast.Store)
+        ast.unparse(node)
+        for target in targets
+        if target is not None
+        for node in ast.walk(target)
+        if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store)
     }
 
 
-def _names(node: ast.AST) -> set[str]:
-    return {ast.unparse(each) for each in ast.walk(node) if isinstance(each, (ast.Name, ast.Attribute))}
+def _names(statement: ast.AST) -> set[str]:
+    """The names in a statement, as text, without those that only its comprehensions know."""
+    nodes = list(ast.walk(statement))
+    own = {ast.unparse(node) for one in nodes if isinstance(one, ast.comprehension) for node in ast.walk(one.target)}
+    return {ast.unparse(node) for node in nodes if isinstance(node, (ast.Name, ast.Attribute))} - own
 
 
 LANGUAGE_OPERATORS: tuple[Operator, ...] = (

@@ -40,6 +40,19 @@ class MutationReport:
         """Whether there is nothing to do."""
         return not self.survivors and not self.stale
 
+    def lines(self) -> list[str]:
+        """The report as text: the counts, and each mutant that survived with its lines before and after."""
+        equivalent = f", {len(self.equivalent)} equivalent" if self.equivalent else ""
+        survived = f", {len(self.survivors)} survived" if self.survivors else ""
+        lines = [f"{self.exercise}: {self.killed} of {self.total} mutants killed{equivalent}{survived}"]
+        for mutant in self.survivors:
+            lines += [f"  survived: {mutant.description}", *_changed(mutant)]
+        for mutant, entry in self.equivalent:
+            lines += [f"  equivalent: {mutant.description}: {entry.reason}", *_changed(mutant)]
+        for entry in self.stale:
+            lines += ["  stale: killed or no longer made; take it off the list of equivalent mutants", *_changed(entry)]
+        return lines
+
     def as_dict(self) -> dict:
         """The report as data."""
         return {
@@ -48,6 +61,11 @@ class MutationReport:
             "equivalent": [{"old": one.old, "new": one.new, "reason": entry.reason} for one, entry in self.equivalent],
             "stale": [{"old": one.old, "new": one.new} for one in self.stale],
         }
+
+
+def _changed(change: Mutant | EquivalentMutant) -> list[str]:
+    signs = (("-", change.old), ("+", change.new))
+    return [f"    {sign} {line}" for sign, text in signs for line in text.splitlines()]
 
 
 def mutation_report(
