@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from captionlab.exercises import LABS, load_lab
-from captionlab.grading.departure import departs
+from captionlab.grading.departures import departs
 from captionlab.grading.exercise import Exercise, grading_seed, public_seed
 from captionlab.grading.expectation import Expectation, expect
 from captionlab.grading.judge import judge

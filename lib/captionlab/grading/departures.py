@@ -13,7 +13,7 @@ import numpy as np
 
 from captionlab.grading.comparison import compare
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.observation import Observation, ProbeResult
+from captionlab.grading.observation import Observation, ProbeResult, cases, plain
 
 Departures = dict[int, Observation]  # by the position of the check: what the implementation gave instead
 
@@ -100,3 +100,25 @@ def _is_rich(value: Any) -> bool:
     if isinstance(value, float):
         return not value.is_integer()
     return isinstance(value, int) and abs(value) > 9 and not isinstance(value, bool)
+
+
+def departs(exercise: Exercise, expected: ProbeResult, implementation: Any, seed: int) -> bool:
+    """Whether an implementation is not right; its probe runs no further than to the first difference.
+
+    Args:
+        exercise: whose probe is run.
+        expected: what it observes of the reference on the same seed.
+        implementation: what the probe calls, in this process and without a time limit.
+        seed: of the generator the probe draws inputs from.
+    """
+    observed = cases(exercise, implementation, seed)
+    try:
+        for one in expected.observations:
+            label, value, *_ = next(observed)
+            if compare(exercise, one, Observation(str(label), plain(value))):
+                return True
+        return next(observed, None) is not None
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # what observing it would have ended with, exit() among it
+        return True

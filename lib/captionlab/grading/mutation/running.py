@@ -17,7 +17,7 @@ from enum import Enum
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from captionlab.grading.departure import departs
+from captionlab.grading.departures import departs
 from captionlab.grading.exercise import Exercise, grading_seed
 from captionlab.grading.expectation import Expectation
 from captionlab.grading.mutation.mutants import Mutant, compiled, exercise_mutants, unchanged
