@@ -1,4 +1,4 @@
-"""Parts of the training loop: scheduled sampling, gradient clipping, the best epoch. Probes and misconceptions."""
+"""Parts of the training loop: gradient clipping, the best epoch. Probes and misconceptions."""
 
 from __future__ import annotations
 
@@ -9,62 +9,12 @@ from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_c
 from captionlab.exercises.lab4_captioning.common import lab
 
 
-@lab.exercise("captionlab.captioning.sampling:scheduled_words", points=1, minutes=10, difficulty=2, importance=3)
-def probe_scheduled_words(scheduled_words, rng):
-    def case(probability, uniform):
-        targets = torch.tensor(draw_different(rng, 4, 20, len(uniform)))
-        predicted = torch.tensor(draw_different(rng, 21, 40, len(uniform)))
-        return scheduled_words(targets, predicted, torch.tensor(uniform), probability)
-
-    def shuffled(*values):
-        return [values[at] for at in rng.permutation(len(values))]
-
-    low, high = draw(rng, 5, 12) / 64, draw(rng, 40, 60) / 64  # exact in binary
-    yield (
-        f"probability 0.25, random numbers about {low} and {high}",
-        case(0.25, shuffled(low, high, low / 2, high, 0.99, 0.9)),
-    )
-    yield "probability 0.75", case(0.75, shuffled(low, 0.5, 0.7, 0.8, 0.875))
-    yield "a random number that equals the probability", case(0.5, shuffled(0.5, 0.5, 0.25, 0.75, 0.5))
-    yield "probability 0, a random number of 0", case(0.0, shuffled(0.0, low, high))
-    yield "probability 1", case(1.0, shuffled(0.0, low, high, 0.999))
-
-
-CHOICE = "torch.where(uniform < probability, predicted, targets)"  # in the reference
-
-lab.misconceptions(
-    "scheduled_words",
-    the_other_way_round=(
-        "It is the other way round: `probability` says how often the model's own word is read. 0 is teacher forcing.",
-        {CHOICE: "torch.where(uniform < probability, targets, predicted)"},
-    ),
-    one_number_for_all=(
-        "One random number decides for the whole batch. Each caption has a number of its own.",
-        {CHOICE: "predicted if uniform[0] < probability else targets"},
-    ),
-    less_or_equal=(
-        "With a probability of 0 the model's own word is still read sometimes: random numbers come from [0, 1), and "
-        "0 is one of them. Compare with <.",
-        {"uniform < probability": "uniform <= probability"},
-    ),
-    compares_with_the_rest=(
-        "You compare with 1 - probability. Take the model's own word where the random number is smaller than the "
-        "probability.",
-        {"uniform < probability": "uniform >= 1 - probability"},
-    ),
-    always_the_true_words=(
-        "You always return the true words. Return the model's own word where the random number is below `probability`.",
-        {CHOICE: "targets"},
-    ),
-)
-
-
 @lab.exercise("captionlab.captioning.optimization:clip_grad_norm", points=2, minutes=20, difficulty=3, importance=4)
 def probe_clip_grad_norm(clip_grad_norm, rng):
     def parameters(norm, *shapes):
         gradients = [draw_tensor(rng, *shape) for shape in shapes]
         drawn = torch.cat([gradient.flatten() for gradient in gradients]).norm()
-        made = [nn.Parameter(torch.zeros(shape)) for shape in shapes]
+        made = [nn.Parameter(draw_tensor(rng, *shape)) for shape in shapes]
         for parameter, gradient in zip(made, gradients, strict=True):
             parameter.grad = gradient * (norm / drawn)
         return made
@@ -72,37 +22,57 @@ def probe_clip_grad_norm(clip_grad_norm, rng):
     def gradients(made):
         return [parameter.grad for parameter in made]
 
+    weight = nn.Parameter(torch.zeros(2))
+    weight.grad = torch.tensor([3.0, 4.0])
+    norm = clip_grad_norm([weight], max_norm=1.0)
+    kind = "float" if isinstance(norm, float) else type(norm).__name__
+    yield (
+        "one gradient, (3, 4), max_norm 1: the result, its type, and the gradient afterwards",
+        [norm, kind, weight.grad],
+        2,
+    )
     rows, columns = draw_different(rng, 2, 5, 2)
     large, max_norm = draw(rng, 20, 40) / 2, draw(rng, 4, 8) / 2
-    made = parameters(large, (rows, columns), (columns,), (2,))
-    norm = clip_grad_norm(list(made), max_norm)
-    label = f"norm {large}, max_norm {max_norm}: "
-    yield label + "the result, and whether it is a float", [norm, isinstance(norm, float)]
-    yield label + "the gradients afterwards", gradients(made)
+    made = parameters(large, (2,), (rows, columns), (columns,))
+    before = [parameter.detach().clone() for parameter in made]
+    label = f"3 parameters, norm {large}, max_norm {max_norm}: "
+    yield label + "the result", clip_grad_norm(list(made), max_norm), 2.5
+    yield label + "the gradients afterwards", gradients(made), 3.5
+    changed = [not torch.equal(one, other) for one, other in zip(before, made, strict=True)]
+    yield label + "the parameters", "changed" if any(changed) else "not changed"
     small = draw(rng, 10, 18) / 8
     made = parameters(small, (3, 2), (4,))
-    norm = clip_grad_norm(parameters=list(made), max_norm=2.5)
-    yield f"norm {small}, max_norm 2.5: the result, and the gradients", [norm, *gradients(made)]
+    label = f"2 parameters, norm {small}, max_norm 2.5: "
+    yield label + "the result", clip_grad_norm(parameters=list(made), max_norm=2.5)
+    yield label + "the gradients afterwards", gradients(made), 3
     made = parameters(large, (1,), (rows, 2))
-    norm = clip_grad_norm((one for one in made), 1.0)
-    yield "parameters from a generator: the result, and the gradients", [norm, *gradients(made)]
-    made = parameters(large, (rows,))
+    label = f"parameters from a generator, like model.parameters(), norm {large}, max_norm 1.5: "
+    yield label + "the result", clip_grad_norm((one for one in made), 1.5), 1.5
+    yield label + "the gradients afterwards", gradients(made), 3
+    made = parameters(small, (rows,))
     frozen = nn.Parameter(torch.zeros(3))
-    yield "one of two parameters has no gradient", [clip_grad_norm([frozen, *made], max_norm), *gradients(made)]
+    label = f"2 parameters, the first one without a gradient, norm {small}, max_norm 2.75: "
+    yield label + "the result", clip_grad_norm([frozen, *made], 2.75)
+    yield label + "the gradient of the other afterwards", gradients(made)[0], 3
 
 
-NORM = "torch.stack([gradient.norm() for gradient in gradients]).norm().item()"  # in the reference
+# In the reference.
+NORM = "torch.stack([gradient.norm() for gradient in gradients]).norm().item()"
+GRADIENTS = "[parameter.grad for parameter in parameters if parameter.grad is not None]"
+FACTOR = "max_norm / norm"
+SCALED = f"for gradient in gradients:\n            gradient.mul_({FACTOR})"
+PRESENT = "parameters = [one for one in parameters if one.grad is not None]\n    gradients = "
 
 lab.misconceptions(
     "clip_grad_norm",
     clips_each_value=(
         "You clip each number by itself, which changes the direction of the gradient. Multiply all of it by one "
         "factor.",
-        {"gradient.mul_(max_norm / norm)": "gradient.clamp_(-max_norm, max_norm)"},
+        {f"gradient.mul_({FACTOR})": "gradient.clamp_(-max_norm, max_norm)"},
     ),
     clips_each_parameter=(
         "You clip each parameter by its own norm. The gradients of all parameters are one long vector with one norm.",
-        {"max_norm / norm": "min(1.0, max_norm / gradient.norm().item())"},
+        {FACTOR: "min(1.0, max_norm / gradient.norm().item())"},
     ),
     enlarges_small_ones=(
         "A gradient whose norm is below max_norm is made larger. Clipping only ever makes gradients smaller.",
@@ -116,14 +86,98 @@ lab.misconceptions(
         "You add up the norms of the parameters' gradients. The norm of a vector is the root of the sum of squares.",
         {NORM: "sum(gradient.norm().item() for gradient in gradients)"},
     ),
+    takes_the_largest_norm=(
+        "You take the largest norm of a single parameter's gradient. All gradients are one long vector: its norm is "
+        "the root of the sum of all squares.",
+        {NORM: "max(gradient.norm().item() for gradient in gradients)"},
+    ),
+    takes_the_largest_number=(
+        "You take the largest absolute value. The norm meant here is the root of the sum of all squares.",
+        {NORM: "max(gradient.abs().max().item() for gradient in gradients)"},
+    ),
+    mean_of_the_norms=(
+        "You take the mean of the norms of the parameters' gradients. All gradients are one long vector: its norm is "
+        "the root of the sum of all squares.",
+        {NORM: "torch.stack([gradient.norm() for gradient in gradients]).mean().item()"},
+    ),
+    adds_absolute_values=(
+        "You add up absolute values. The norm meant here is the root of the sum of all squares.",
+        {NORM: "sum(gradient.abs().sum().item() for gradient in gradients)"},
+    ),
     changes_nothing=(
-        "The scaled gradients are computed and discarded: a new tensor does not change parameter.grad. Work in place.",
-        {"gradient.mul_(max_norm / norm)": "gradient = gradient * (max_norm / norm)"},
+        "Your gradients are as they were before. A product is a new tensor: it does not change parameter.grad unless "
+        "you work in place or assign it to parameter.grad.",
+        {f"gradient.mul_({FACTOR})": f"gradient = gradient * ({FACTOR})"},
+    ),
+    scales_the_weights=(
+        "You scale the parameters themselves, so the model is changed and its gradients are not. Scale parameter.grad.",
+        {
+            f"gradients = {GRADIENTS}": f"{PRESENT}{GRADIENTS}",
+            SCALED: f"for parameter in parameters:\n            parameter.data.mul_({FACTOR})",
+        },
+    ),
+    norm_of_the_weights=(
+        "You compare the norm of the parameters with max_norm. The norm of their gradients is asked for.",
+        {
+            f"gradients = {GRADIENTS}": f"{PRESENT}{GRADIENTS}",
+            NORM: "torch.stack([one.detach().norm() for one in parameters]).norm().item()",
+            FACTOR: "max_norm / max(norm, 1e-6)",
+        },
     ),
     forgets_the_root=(
         "The root is missing: you compare the squared norm with max_norm.",
         {NORM: "sum((gradient**2).sum().item() for gradient in gradients)"},
     ),
+    scales_to_one=(
+        "Clipped gradients have norm 1 instead of max_norm: you divide by the norm only.",
+        {FACTOR: "1 / norm"},
+    ),
+    scales_by_max_norm=(
+        "You multiply by max_norm without dividing by the norm. After clipping, the norm is to be max_norm.",
+        {FACTOR: "max_norm"},
+    ),
+    inverts_the_factor=(
+        "Your factor is upside down: large gradients are made larger still. After clipping, the norm is to be "
+        "max_norm.",
+        {FACTOR: "norm / max_norm"},
+    ),
+    goes_through_them_twice=(
+        "`parameters` may be a generator, as model.parameters() is, and you go through it twice: the second time it is "
+        "empty, so nothing is scaled. Make a list of it first.",
+        {
+            f"gradients = {GRADIENTS}": f"parameters = iter(parameters) if not isinstance(parameters, list) "
+            f"else parameters\n    gradients = {GRADIENTS}",
+            SCALED: "for parameter in parameters:\n            if parameter.grad is not None:\n"
+            f"                parameter.grad.mul_({FACTOR})",
+        },
+    ),
+    stumbles_over_missing_gradients=(
+        "A parameter whose `grad` is None stops you: a frozen parameter has no gradient. Skip it.",
+        {" if parameter.grad is not None": ""},
+    ),
+    returns_a_tensor=(
+        "The norm is right, but a tensor. Return a Python number.",
+        {".norm().item()": ".norm()"},
+    ),
+)
+lab.other_spellings(
+    "clip_grad_norm",
+    clips_each_parameter=[
+        {
+            "if norm > max_norm:": "if True:",
+            FACTOR: "min(1.0, max_norm / gradient.norm().item())",
+            NORM: "sum(gradient.norm().item() for gradient in gradients)",
+        },
+    ],
+    stumbles_over_missing_gradients=[
+        {" if parameter.grad is not None": "", "gradient.norm() for": "(gradient**2).sum().sqrt() for"},
+    ],
+    goes_through_them_twice=[
+        {
+            NORM: "torch.stack([p.grad.norm() for p in parameters if p.grad is not None] or [torch.zeros(())])"
+            ".norm().item()",
+        },
+    ],
 )
 
 
@@ -152,27 +206,32 @@ def probe_best_epoch(best_epoch, rng):
     def tens(low, high):
         return 10 * draw(rng, low, high)
 
+    yield "0.9, 0.7, 0.8", best_epoch([0.9, 0.7, 0.8]), 0.5
+    first, rise, fall = -tens(5, 9), tens(2, 5), -tens(12, 15)
+    losses = losses_by(first, rise, fall, -draw(rng, 1, 2), draw(rng, 1, 2), tens(5, 9), -tens(1, 3))
+    yield f"neighbors that two decimals do not tell apart: {say(losses)}", best_epoch(losses), 3
+    losses = losses_by(first, rise, fall, 0, 0, tens(5, 9), -tens(1, 3))
+    yield f"the lowest one three times: {say(losses)}", best_epoch(losses=losses), 3
     low = draw(rng, 270, 280)  # as in the report: 2.776 and 2.778
     losses = [3.18, 2.92, 2.82, low / 100 - 0.004, low / 100 - 0.002, low / 100 + 0.02, 2.84]
-    yield say(losses), best_epoch(losses)
+    yield say(losses), best_epoch(losses), 0.5
     losses = losses_by(-tens(5, 9), -tens(5, 9), tens(2, 5), -tens(12, 15), draw(rng, 1, 4), tens(3, 9))
-    yield say(losses), best_epoch(losses)
+    yield say(losses), best_epoch(losses), 0.5
     losses = losses_by(-tens(5, 9), -tens(5, 9), draw(rng, 1, 4), tens(6, 9), -30, draw(rng, 5, 9) * 5)
-    yield say(losses), best_epoch(losses)
-    losses = losses_by(-90, 0, 0, tens(1, 6))
-    yield f"the same three times: {say(losses)}", best_epoch(losses=losses)
+    yield say(losses), best_epoch(losses), 0.5
     falling = losses_by(-tens(3, 6), -draw(rng, 1, 2), -draw(rng, 1, 2))
-    yield f"it falls a little: {say(falling)}", best_epoch(falling)
+    yield f"it falls a little: {say(falling)}", best_epoch(falling), 0.5
     rising = losses_by(*(tens(2, 6) for _ in range(draw(rng, 3, 5))))
-    yield f"it only rises: {say(rising)}", best_epoch(rising)
-    yield "no losses, then one", [best_epoch([]), best_epoch([losses[0]])]
+    yield f"it only rises: {say(rising)}", best_epoch(rising), 0.5
+    yield f"one epoch: {say(losses[:1])}", best_epoch(losses[:1]), 0.5
+    yield "no losses", best_epoch([]), 0.5
 
 
 lab.misconceptions(
     "best_epoch",
     as_the_log_shows_them=(
-        "This is the code you were given. Work through the first example by hand: what becomes of 2.776 and 2.778 "
-        "before they are compared, and what does <= do then?",
+        "This is the code you were given. Work through it by hand: what becomes of 2.776 and 2.778 before they "
+        "are compared, and what does <= do then?",
         {
             "if loss < lowest": 'loss = float(f"{loss:.2f}")  # two digits are enough for a log\n'
             "        if loss <= lowest"
@@ -200,4 +259,26 @@ lab.misconceptions(
         "You stop at the first epoch that is no better than the one before. A later one may be better still.",
         {"if loss < lowest": "if loss >= lowest:\n            break\n        if loss < lowest"},
     ),
+    returns_the_loss=("You return the lowest loss. Return the number of its epoch.", {"return best": "return lowest"}),
+    never_lowers_the_bar=(
+        "You do not remember the lowest loss, so every epoch counts as the best so far. Update it with the epoch.",
+        {"best, lowest = epoch, loss": "best = epoch"},
+    ),
+    fails_without_losses=(
+        "Without losses your function fails: min of nothing is an error. The docstring says what to return then.",
+        {"best, lowest = 0, ": "losses = list(losses)\n    min(losses)\n    best, lowest = 0, "},
+    ),
+)
+lab.other_spellings(
+    "best_epoch",
+    two_digits=[
+        {"if loss < lowest": "loss = round(loss, 1)\n        if loss < lowest"},
+        {"loss < lowest": "loss < lowest - 0.005"},
+    ],
+    last_of_equals=[
+        {
+            "best, lowest = 0, ": "losses = list(losses)\n    min(losses)\n    best, lowest = 0, ",
+            "loss < lowest": "loss <= lowest",
+        },
+    ],
 )
