@@ -132,4 +132,4 @@ def check_starter(exercise: Exercise, given: dict) -> None:
     code = in_the_notebook(starter_source(exercise), exercise.name, given)
     for seed in seeds(exercise):
         verdict = judged(exercise, code, seed)
-        assert (verdict.points, verdict.outcome, verdict.misconception) == (0, "wrong", exercise.starter)
+        assert (verdict.points, verdict.outcome, verdict.misconceptions) == (0, "wrong", (exercise.starter,))
