@@ -7,6 +7,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_tensor
 from captionlab.exercises.lab4_captioning.common import lab
+from captionlab.exercises.lab4_captioning.observing import dtype_of
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -24,23 +25,23 @@ def probe_upsample_attention(upsample_attention, rng):
     def weights(side):
         return torch.softmax(draw_tensor(rng, side * side, scale=2.0), dim=0)
 
+    def upsample(alpha, size):
+        return np.asarray(upsample_attention(alpha, size))
+
+    alpha = torch.tensor([0.0, 1.0, 0.0, 0.0])
+    label = "weights 0, 1, 0, 0 to 4 pixels: "
+    result = np.asarray(upsample_attention(alpha=alpha, size=4))
+    yield label + "the upper edge", result[0]
+    yield label + "the map", result, 2
+    yield label + "the dtype", dtype_of(result), 0.5
+    yield "a grid of 2 by 2 to 7 pixels", upsample(weights(2), 7), 2
     side, factor = draw(rng, 3, 5), draw(rng, 3, 4)
-    label = f"a grid of {side} by {side} to {side * factor} pixels"
-    yield label, np.asarray(upsample_attention(weights(side), side * factor))
+    yield f"a grid of {side} by {side} to {side * factor} pixels", upsample(weights(side), side * factor), 2
     alpha = torch.zeros(49)
     alpha[draw(rng, 8, 40)] = 1
-    yield (
-        "49 positions, one of them has all the weight, to 21 pixels",
-        np.asarray(upsample_attention(alpha=alpha, size=21)),
-    )
-    yield "a grid of 2 by 2 to 7 pixels", np.asarray(upsample_attention(weights(2), 7))
-    yield (
-        "a grid of 4 by 4 to 4 pixels; 15 positions",
-        [
-            np.asarray(upsample_attention(weights(4), 4)),
-            str(outcome_of(upsample_attention, weights(4)[:15], 4))[:17],
-        ],
-    )
+    yield "49 positions, one of them has all the weight, to 21 pixels", upsample(alpha, 21)
+    yield "a grid of 4 by 4 to 4 pixels", upsample(weights(4), 4)
+    yield "15 positions", outcome_of(upsample_attention, weights(4)[:15], 4), 0.5
 
 
 # In the reference.
@@ -82,4 +83,53 @@ lab.misconceptions(
         "its position.",
         {f"return {UPSAMPLED}": f"upsampled = {UPSAMPLED}\n    return upsampled / upsampled.sum()"},
     ),
+    smoother_interpolation=(
+        "Your interpolation is smoother than bilinear (bicubic, or a blur), and can overshoot: values below 0 are no "
+        "weights. Use bilinear interpolation.",
+        {'mode="bilinear"': 'mode="bicubic"'},
+    ),
+    whole_factors_only=(
+        "You enlarge by a whole factor, so the map has another size if `size` is no multiple of the grid's side. State "
+        "the size itself.",
+        {"size=(size, size)": "scale_factor=size // side"},
+    ),
+    keeps_the_batch_axis=(
+        "Your map still has the axes of batch and channels that F.interpolate needs. Return (size, size).",
+        {"[0, 0]": ""},
+    ),
+    turned_upside_down=(
+        "Your map is upside down. The first weights belong to the upper row of the grid.",
+        {"[0, 0]": "[0, 0].flip(0)"},
+    ),
+    accepts_any_number=(
+        "A number of positions that is not a square must be refused with a ValueError. Without a check of your own, "
+        "reshape fails with another error.",
+        {"if side * side": ""},
+    ),
+    drops_positions=(
+        "A number of positions that is not a square must be refused with a ValueError; you leave positions out.",
+        {"if side * side": "", "torch.as_tensor(alpha,": "torch.as_tensor(alpha[: side * side],"},
+    ),
+)
+lab.other_spellings(
+    "upsample_attention",
+    nearest_position=[
+        {f"return {UPSAMPLED}": "cells = torch.arange(size) * side // size\n    return grid[0, 0][cells][:, cells]"},
+        {
+            f"return {UPSAMPLED}": "times = size // side\n"
+            "    return grid[0, 0].repeat_interleave(times, 0).repeat_interleave(times, 1)"
+        },
+    ],
+    scales_to_one=[
+        {
+            f"return {UPSAMPLED}": f"upsampled = {UPSAMPLED}\n"
+            "    return (upsampled - upsampled.min()) / (upsampled.max() - upsampled.min())"
+        },
+        {GRID: f"{GRID.partition('  #')[0]}\n    grid = grid / grid.max()"},
+    ],
+    sums_to_one=[
+        {f"return {UPSAMPLED}": f"return {UPSAMPLED.partition('  #')[0]} * side**2 / size**2"},
+    ],
+    aligns_the_corners=[{"align_corners=False": "align_corners=True", "if side * side": ""}],
+    swaps_rows_and_columns=[{GRID: f"{GRID.partition('  #')[0]}.transpose(2, 3)"}],
 )
