@@ -1,17 +1,17 @@
-"""From an image to named classes: probes and misconceptions."""
+"""From an image to the tensor that a network expects: probe and misconceptions."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
-from captionlab.exercises.drawing import draw, draw_tensor
+from captionlab.exercises.drawing import draw
 from captionlab.exercises.lab1_vgg16.common import lab
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-NAMES = ("tench", "goldfish", "ostrich", "magpie", "bulbul", "kite", "newt", "axolotl", "drake", "wombat", "otter")
 
 
 def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
@@ -27,38 +27,62 @@ def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
     return image.convert(mode)
 
 
+def _dtype(batch):
+    """The name of an array's dtype; the type of anything else."""
+    return str(getattr(batch, "dtype", type(batch).__name__)).removeprefix("torch.")
+
+
+def _shape(batch):
+    return list(getattr(batch, "shape", []))
+
+
+def _thousandths(batch):
+    """The first pixel of a batch, times 1000; anything that is no batch unchanged."""
+    return 1000 * batch[0, ..., 0, 0] if isinstance(batch, (np.ndarray, torch.Tensor)) and batch.ndim == 4 else batch
+
+
 def _thin(batch, step: int):
     """The shape of an array and its values at every ``step``-th row and column; anything else unchanged."""
     if isinstance(batch, (np.ndarray, torch.Tensor)) and batch.ndim >= 2:
-        return [list(batch.shape), batch[..., ::step, ::step]]
+        return [_shape(batch), batch[..., ::step, ::step]]
     return batch
 
 
 # PIL rounds to whole gray levels when it resizes; torchvision's antialiased resizing of floats does not. They differ by
-# at most one level of 255, 0.0175 after division by a standard deviation of 0.224. Mistakes are far larger.
+# at most one level of 255, 0.0175 after division by a standard deviation of 0.224. Mistakes are far larger. Where
+# nothing is to be resized or all pixels are equal, thousandths are compared with the same tolerance.
 @lab.exercise(
-    "captionlab.vision.images:prepare_image",
-    points=3,
-    minutes=25,
-    difficulty=2,
-    importance=5,
-    atol=0.02,
-    check_dtype=True,
+    "captionlab.vision.images:prepare_image", points=3, minutes=25, difficulty=2, importance=5, rtol=1e-5, atol=0.02
 )
 def probe_prepare_image(prepare_image, rng):
-    size = draw(rng, 6, 9)
-    yield f"a color image that is already {size} by {size}", prepare_image(_picture(rng, "RGB", size, size), size)
-    for width, height in ((draw(rng, 20, 28), draw(rng, 11, 15)), (draw(rng, 8, 11), draw(rng, 16, 24))):
-        label = f"a color image of {width} by {height}, to size {size}"
-        yield label, prepare_image(_picture(rng, "RGB", width, height), size=size)
+    size = draw(rng, 3, 4)
+    image = _picture(rng, "RGB", size, size)
+    yield f"a color image that is already {size} by {size}", prepare_image(image, size), 3
+    white = prepare_image(Image.new("RGB", (5, 5), "white"), 5)
+    yield "a white pixel: its red, green and blue, times 1000", _thousandths(white)
+    size = draw(rng, 5, 7)
+    image = _picture(rng, "RGB", draw(rng, 20, 28), draw(rng, 11, 15))
+    before = [image.mode, *image.size, image.tobytes()]
+    label = f"a color image of {image.width} by {image.height}, to size {size}"
+    batch = prepare_image(image, size=size)
+    yield label, batch, 3
+    is_same = [image.mode, *image.size, image.tobytes()] == before
+    yield f"{label}: shape, and the image after the call", [_shape(batch), "unchanged" if is_same else "changed"], 0.5
+    width, height = draw(rng, 8, 11), draw(rng, 16, 24)
+    label = f"a color image of {width} by {height}, to size {size}"
+    yield label, prepare_image(_picture(rng, "RGB", width, height), size=size), 2
     large = draw(rng, 18, 22)
-    label = f"a small color image of 7 by 5, to size {large}"
+    label = f"a small color image of 7 by 5, to size {large}: shape, and every second row and column"
     yield label, _thin(prepare_image(_picture(rng, "RGB", 7, 5), large), 2)
-    yield "a color image, to the default size", _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
+    label = "a color image, to the default size: shape, and every 37th row and column"
+    yield label, _thin(prepare_image(_picture(rng, "RGB", 40, 30)), 37)
     label = f"an image with transparency, already {size} by {size}"
     yield label, prepare_image(_picture(rng, "RGBA", size, size), size)
     yield f"an image with a palette, to size {size}", prepare_image(_picture(rng, "P", 23, 14), size)
     yield f"a gray image, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
+    black = prepare_image(Image.new("L", (320, 200)), size=64)
+    yield "a black gray image, to size 64: shape and dtype", [_shape(black), _dtype(black)], 0.5
+    yield "a black gray image, to size 64: red, green and blue of a pixel, times 1000", _thousandths(black), 0.5
 
 
 lab.misconceptions(
@@ -100,8 +124,7 @@ lab.misconceptions(
         {".unsqueeze(0)": ""},
     ),
     leaves_double_precision=(
-        "Your values are right, but they are float64 (NumPy's default). A network's weights are float32, and PyTorch "
-        "does not mix the two.",
+        "Your result is float64 (NumPy's default). A network's weights are float32, and PyTorch does not mix the two.",
         {
             "dtype=np.float32": "dtype=float",
             "(IMAGENET_MEAN, np.float32)": "(IMAGENET_MEAN)",
@@ -109,8 +132,8 @@ lab.misconceptions(
         },
     ),
     takes_color_for_granted=(
-        "Color images are right. A gray image has no channel axis: look for the method of PIL images that changes the "
-        "mode, and call it first.",
+        "A gray image has no channel axis, so what works for color images fails: look for the method of PIL images "
+        "that changes the mode, and call it first.",
         {'image.convert("RGB")': '(image.convert("RGB") if image.mode in ("P", "RGBA") else image)'},
     ),
     resizes_before_converting=(
@@ -137,119 +160,79 @@ def crops_the_center(image, size=224):
 
 lab.misconceptions(
     "prepare_image",
+    reshapes_to_channels_first=(
+        "You only cut the pixels differently: reshape and view keep the order in memory, so colors and places get "
+        "mixed. Moving the channels to the front takes permute or transpose.",
+        {".permute(2, 0, 1)": ".reshape(3, size, size)"},
+    ),
+    divides_by_256=(
+        "Your values are a little too small: 255 has to become exactly 1.",
+        {" / 255": " / 256"},
+    ),
+    subtracts_the_mean_only=(
+        "You subtract the mean, but do not divide by the standard deviation.",
+        {" / np.array(IMAGENET_STD, np.float32)": ""},
+    ),
+    divides_the_mean_only=(
+        "You divide only the mean by the standard deviation: / comes before -. Where do parentheses belong?",
+        {"(pixels - np.array(IMAGENET_MEAN, np.float32))": "pixels - np.array(IMAGENET_MEAN, np.float32)"},
+    ),
+    uses_the_images_own_statistics=(
+        "You normalize with the image's own mean and standard deviation. Use those of ImageNet, which are the same for "
+        "every image.",
+        {
+            "np.array(IMAGENET_MEAN, np.float32)": "pixels.mean((0, 1))",
+            "np.array(IMAGENET_STD, np.float32)": "(pixels.std((0, 1)) + np.float32(1e-6))",
+        },
+    ),
+    ignores_the_size=(
+        "Your result is always 224 by 224 pixels: use the argument size.",
+        {"(size, size)": "(224, 224)"},
+    ),
     resizes_with_the_default=(
-        "You resize with the wrong filter: the default of PIL's resize is not bilinear.",
+        "Your resized images are not those of PIL's bilinear filter. The default of PIL's resize is another one, and "
+        "F.interpolate is another one without antialias.",
         {", Image.Resampling.BILINEAR": ""},
     ),
 )
-
-
-@lab.exercise("captionlab.convnets.predictions:softmax", points=2, minutes=10, difficulty=2, importance=4)
-def probe_softmax(softmax, rng):
-    yield "one image", softmax(draw_tensor(rng, draw(rng, 4, 7), scale=2))
-    for shape in ((3, 5), (4, 4), (2, 3, 4)):
-        yield f"logits of shape {shape}", softmax(logits=draw_tensor(rng, *shape, scale=2))
-    shift = torch.tensor([[5.0], [0.0], [-5.0]])
-    yield "rows at different levels", softmax(draw_tensor(rng, 3, 6, scale=2) + shift)
-    yield "logits around 1000", softmax(draw_tensor(rng, 1, 5, scale=2, mean=1000))
-    yield "logits around -1000", softmax(draw_tensor(rng, 6, scale=2, mean=-1000))
-    yield "rows around 1000, 0 and -1000", softmax(draw_tensor(rng, 3, 5, scale=2) + 200 * shift)
-
-
-@lab.misconception(
-    "softmax",
-    hint="Your values are right until the logits get large: the exponential of 1000 is infinite. Adding the same "
-    "number to all logits of a row does not change their softmax; choose one that helps.",
-)
-def overflows(logits):
-    return logits.exp() / logits.exp().sum(-1, keepdim=True)
-
-
-@lab.misconception(
-    "softmax",
-    hint="You normalize along the first axis, over the images of the batch. The last axis holds the classes.",
-)
-def first_axis(logits):
-    return torch.softmax(logits, 0)
-
-
-@lab.misconception(
-    "softmax",
-    hint="All your values together sum to 1. Every row must sum to 1 on its own: sum along the last axis only.",
-)
-def one_sum_for_all(logits):
-    return torch.softmax(logits.reshape(-1), 0).reshape(logits.shape)
-
-
-@lab.misconception(
-    "softmax",
-    hint="You subtract the largest logit of the whole batch. A row far below it underflows to 0 / 0: every row needs "
-    "its own maximum.",
-)
-def one_maximum_for_all(logits):
-    exponentials = (logits - logits.max()).exp()
-    return exponentials / exponentials.sum(-1, keepdim=True)
-
-
-@lab.misconception(
-    "softmax",
-    hint="You divide the logits by their sum, but logits can be negative. Turn them into positive numbers first.",
-)
-def no_exponential(logits):
-    return logits / logits.sum(-1, keepdim=True)
-
-
-@lab.misconception("softmax", hint="You return log probabilities, not probabilities.")
-def logarithms(logits):
-    return torch.log_softmax(logits, -1)
-
-
-@lab.exercise("captionlab.convnets.predictions:top_predictions", points=1, minutes=10, difficulty=2, importance=3)
-def probe_top_predictions(top_predictions, rng):
-    for k, count, mean in (
-        (None, 9, 0.0),
-        (1, 6, 0.0),
-        (3, 8, -4.0),
-        (draw(rng, 2, 4), 10, 3.0),
-        (5, 5, 0.0),
-        (2, 11, 0.0),
-    ):
-        names = [str(name) for name in rng.permutation(NAMES)[:count]]
-        levels = torch.from_numpy(rng.permutation(count).astype(np.float32)) * 0.6
-        logits = levels + draw_tensor(rng, count, scale=0.05) + mean
-        label = f"the {k or 'default number of'} most probable of {count} classes"
-        if k is None:
-            yield label, top_predictions(logits, names)
-        elif k == 1:
-            yield label, top_predictions(logits, names, 1)
-        else:
-            yield label, top_predictions(logits=logits, categories=names, k=k)
-
-
-lab.misconceptions(
-    "top_predictions",
-    returns_scores=(
-        "You return logits. Turn them into probabilities with a softmax over all classes.",
-        {"torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)"},
-    ),
-    worst_of_the_best_first=(
-        "The classes are right, but the least probable of them comes first.",
-        {"strict=True)]": "strict=True)][::-1]"},
-    ),
-    least_probable=(
-        "These are the least probable classes: sorting functions put the smallest first by default.",
-        {".topk(k)": ".topk(k, largest=False)"},
-    ),
-    softmax_of_the_best=(
-        "Your probabilities sum to 1 over the classes you return. Take the softmax over all classes first, then "
-        "select.",
+lab.other_spellings(
+    "prepare_image",
+    resizes_with_the_default=[
+        {"Resampling.BILINEAR": "Resampling.NEAREST"},
+        {"Resampling.BILINEAR": "Resampling.LANCZOS"},
+    ],
+    reshapes_to_channels_first=[
         {
-            "torch.softmax(logits, dim=-1).topk(k)": "logits.topk(k)",
-            "    return": "    probabilities = torch.softmax(probabilities, dim=-1)\n    return",
-        },
-    ),
-    numbers_for_names=(
-        "You return the index of each class; look up its name in categories.",
-        {"categories[index]": "index"},
-    ),
+            "/ 255": "/ 255\n    pixels = pixels.reshape(3, size, size)",
+            "np.array(IMAGENET_MEAN, np.float32)": "np.array(IMAGENET_MEAN, np.float32)[:, None, None]",
+            "np.array(IMAGENET_STD, np.float32)": "np.array(IMAGENET_STD, np.float32)[:, None, None]",
+            ".permute(2, 0, 1)": "",
+        }
+    ],
+    takes_color_for_granted=[{'image.convert("RGB")': "image"}],
+    forgets_to_normalize=[
+        {
+            "(pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)": "pixels / 1",
+            ".unsqueeze(0)": ".unsqueeze(0).float()",
+        }
+    ],
 )
+
+
+@lab.misconception("prepare_image", another="resizes_with_the_default")
+def interpolates_without_antialias(image, size=224):
+    pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None] / 255
+    pixels = F.interpolate(pixels, (size, size), mode="bilinear", align_corners=False)
+    return (pixels - torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)) / torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
+
+
+@lab.misconception("prepare_image", another="crops_the_center")
+def resizes_the_shorter_side(image, size=224):
+    image = image.convert("RGB")
+    scale = size / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    left, top = (width - size) // 2, (height - size) // 2
+    pixels = np.array(image.crop((left, top, left + size, top + size)), dtype=np.float32) / 255
+    pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
+    return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)

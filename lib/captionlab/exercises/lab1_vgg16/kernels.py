@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_tensor, run, torch_seed
 from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
+from captionlab.grading.probe_helpers import outcome_of
+
+
+def _layer(made):
+    """What a layer is, and the shape of its weights."""
+    if not isinstance(made, nn.Conv2d):
+        return type(made).__name__
+    return f"Conv2d with weights of shape {list(made.weight.shape)}"
+
+
+def _biases(made):
+    return made.bias if isinstance(made, nn.Conv2d) else None
 
 
 @lab.exercise(
@@ -28,22 +38,29 @@ def probe_linear_to_conv(linear_to_conv, rng):
 
     channels, height = draw(rng, 2, 4), draw(rng, 2, 4)
     width, outputs = height + draw(rng, 1, 2), draw(rng, 3, 6)
+    maps = f"a layer without bias for maps of {(channels, height, width)}, {outputs} outputs"
+    dense = draw_linear(rng, channels * height * width, outputs, bias=False)
+    made = convert(dense, channels, height, width)
+    yield f"{maps}: what you return", _layer(made)
+    yield f"{maps}: whether the convolution has a bias", "a bias" if _biases(made) is not None else "none"
+    yield f"{maps}: outputs for one map", outcome_of(run, made, draw_tensor(rng, 1, channels, height, width)), 2
+    larger = draw_tensor(rng, 1, channels, height + 1, width + draw(rng, 2, 3))
+    yield f"{maps}: outputs for a larger map", outcome_of(run, made, larger), 2
+
+    maps = f"a layer with a bias for maps of {(channels, width, height)}"
     dense = draw_linear(rng, channels * height * width, outputs)
-    made = convert(copy.deepcopy(dense), channels, height, width)
-    shape = list(made.weight.shape) if isinstance(made, nn.Conv2d) else None
-    yield f"made for maps of {(channels, height, width)}, {outputs} outputs: the convolution's weights", shape
-    maps = draw_tensor(rng, 3, channels, height, width)
-    yield "outputs for three maps of that size", run(made, maps)
-    yield "outputs for a larger map", run(made, draw_tensor(rng, 1, channels, height + 3, width + draw(rng, 1, 3)))
-    dense = draw_linear(rng, channels * height * width, outputs)
+    before = dense.weight.detach().clone()
     made = convert(dense, channels=channels, height=width, width=height)
-    label = f"made for maps of {(channels, width, height)}: outputs, then the linear layer's own weights"
-    yield label, [run(made, draw_tensor(rng, 2, channels, width, height)), dense.weight]
-    made = convert(draw_linear(rng, 12, outputs), 12, 1, 1)
-    yield "a layer made for maps of one pixel: outputs", run(made, draw_tensor(rng, 2, 12, 2, 3))
-    made = convert(draw_linear(rng, 4 * height * height, outputs, bias=False), 4, height, height)
-    label = "a layer without bias: whether the convolution has one, and outputs"
-    yield label, [made.bias is not None, run(made, draw_tensor(rng, 2, 4, height, height + 2))]
+    yield f"{maps}: the convolution's biases", _biases(made), 2
+    yield f"{maps}: outputs for two maps", outcome_of(run, made, draw_tensor(rng, 2, channels, width, height)), 3
+    is_same = torch.equal(dense.weight, before)
+    label = f"{maps}: what you return, and the linear layer's own weights"
+    yield label, [_layer(made), "unchanged" if is_same else "changed"], 0.5
+
+    made = convert(draw_linear(rng, 12, outputs, bias=False), 12, 1, 1)
+    yield "a layer made for maps of one pixel: outputs", outcome_of(run, made, draw_tensor(rng, 1, 12, 2, 3))
+    made = convert(draw_linear(rng, 8 * 4 * 3, 5), channels=8, height=4, width=3)
+    yield "a layer for maps of (8, 4, 3): outputs for a map", outcome_of(run, made, draw_tensor(rng, 1, 8, 5, 3)), 2
 
 
 lab.misconceptions(
@@ -53,13 +70,35 @@ lab.misconceptions(
         "of the axes: channels, height, width.",
         {"channels, height, width))": "height, width, channels).permute(0, 3, 1, 2))"},
     ),
+    reads_columns_first=(
+        "You read the weights as if the map had been flattened column by column. torch.flatten keeps the order of the "
+        "axes: channels, height, width.",
+        {"channels, height, width))": "channels, width, height).transpose(2, 3))"},
+    ),
     forgets_to_copy_biases=(
-        "The weights are right, but the biases are still the random ones of a new nn.Conv2d. Copy them as well.",
+        "The biases of your convolution are still the random ones of a new nn.Conv2d. Copy those of the linear layer.",
         {"if convolution.bias is not None": ""},
     ),
     has_no_bias=(
         "Your convolution has no bias, but the linear layer has one; it is added at every position.",
         {"bias=dense.bias is not None": "bias=False", "if convolution.bias is not None": ""},
+    ),
+    always_has_a_bias=(
+        "Your convolution has a bias even if the linear layer has none: then its random initial bias is added.",
+        {", bias=dense.bias is not None": "", "if convolution.bias is not None": "if dense.bias is not None"},
+    ),
+    pads_the_map=(
+        "Your convolution pads its input, so its output is larger than asked for: without padding the kernel covers a "
+        "map of its own size exactly once.",
+        {"bias=dense.bias": "padding=(height // 2, width // 2), bias=dense.bias"},
+    ),
+    moves_by_its_own_size=(
+        "Your kernel moves by its own size. On larger maps the layer's outputs are asked for at every position.",
+        {"bias=dense.bias": "stride=(height, width), bias=dense.bias"},
+    ),
+    returns_a_sequential=(
+        "You return something around the convolution; return the nn.Conv2d itself.",
+        {"return convolution": "return nn.Sequential(convolution)"},
     ),
 )
 
@@ -89,8 +128,11 @@ lab.misconceptions(
         },
     ),
     random_weights=(
-        "The shape of your convolution is right, but it still has its random initial weights: copy the weights of the "
-        "linear layer into it.",
+        "Your convolution still has its random initial weights: copy the weights of the linear layer into it.",
         {"with torch.no_grad()": ""},
     ),
+)
+lab.other_spellings(
+    "linear_to_conv",
+    forgets_to_copy_biases=[{", bias=dense.bias is not None": "", "if convolution.bias is not None": ""}],
 )

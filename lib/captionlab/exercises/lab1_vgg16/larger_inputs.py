@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,10 +18,11 @@ class _SmallVGG(nn.Module):
 
     def __init__(self, rng, maps, side):
         super().__init__()
-        first, hidden, last, classes = draw(rng, 3, 4), draw(rng, 9, 12), draw(rng, 13, 16), draw(rng, 4, 6)
+        first, hidden, last, classes = draw(rng, 2, 3), draw(rng, 9, 12), draw(rng, 13, 16), draw(rng, 4, 6)
         self.features = nn.Sequential(
             *(nn.Conv2d(3, first, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
-            *(nn.Conv2d(first, maps, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+            *(nn.Conv2d(first, first + 1, 3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(first + 1, maps, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
         )
         self.avgpool = nn.AdaptiveAvgPool2d((side, side))
         self.classifier = nn.Sequential(
@@ -28,7 +30,7 @@ class _SmallVGG(nn.Module):
             *(draw_linear(rng, hidden, last), nn.ReLU(inplace=True), nn.Dropout(0.5), draw_linear(rng, last, classes)),
         )
         with torch.no_grad():
-            for layer in (self.features[0], self.features[3]):
+            for layer in (self.features[0], self.features[3], self.features[5]):
                 layer.weight.copy_(draw_tensor(rng, *layer.weight.shape, scale=(9 * layer.in_channels) ** -0.5))
                 layer.bias.copy_(draw_tensor(rng, layer.out_channels, scale=0.3))
 
@@ -43,7 +45,7 @@ class _Convert:
         self.calls = []
 
     def __call__(self, dense, channels, height, width):
-        self.calls.append([dense.in_features, channels, height, width])
+        self.calls.append(f"{dense.in_features} inputs: maps of ({channels}, {height}, {width})")
         made = nn.Conv2d(channels, dense.out_features, (height, width))
         weight = torch.arange(1.0, made.weight.numel() + 1).mul_(1.7).sin_().view_as(made.weight)
         with torch.no_grad():
@@ -63,26 +65,33 @@ class _Convert:
     atol=1e-5,
 )
 def probe_fully_convolutional(fully_convolutional, rng):
-    maps, side = draw(rng, 5, 8), draw(rng, 2, 3)
+    maps, side = draw(rng, 5, 7), 2
     vgg, convert = _SmallVGG(rng, maps, side).eval(), _Convert()
     network = fully_convolutional(vgg, convert)
     size = 4 * side
-    label = f"{maps} maps of {side} by {side}: layer inputs, channels, height and width in each call of convert"
-    yield label, sorted(convert.calls)
-    yield "logits for two images of the network's own size", run(network, draw_tensor(rng, 2, 3, size, size))
-    yield "logits for a larger image", run(network, draw_tensor(rng, 1, 3, size + 12, size + 12))
-    wide = draw_tensor(rng, 1, 3, size + 4, size + 4 * draw(rng, 2, 4))
-    yield "logits for a wide image", run(network, wide)
-    small = draw_tensor(rng, 1, 3, size, size)
-    label = "logits for another image, then the original model's output for it"
-    yield label, [run(network, small), outcome_of(run, vgg, small)]
-    side = 5 - side
-    vgg = _SmallVGG(rng, draw(rng, 5, 8), side).train()
+    first = [call for call in convert.calls if call.startswith(f"{maps * side * side} inputs")]
+    yield f"{maps} maps of {side} by {side}: the call of convert for the first linear layer", first
+    others = sorted(call for call in convert.calls if call not in first)
+    yield f"{maps} maps of {side} by {side}: the calls of convert for the other linear layers", others
+    image = draw_tensor(rng, 1, 3, size, size)
+    yield "logits for an image of the network's own size", outcome_of(run, network, image), 2
+    yield "logits for a larger image", outcome_of(run, network, draw_tensor(rng, 1, 3, size + 4, size + 4)), 2
+    wide = draw_tensor(rng, 1, 3, size + 4, size + 4 * draw(rng, 2, 3))
+    yield "logits for a wide image", outcome_of(run, network, wide), 2
+    yield "the original model's output afterwards", outcome_of(run, vgg, image), 0.5
+    side = 3
+    vgg = _SmallVGG(rng, draw(rng, 5, 7), side).train()
     network = fully_convolutional(vgg=vgg, convert=_Convert())
-    image = draw_tensor(rng, 1, 3, 4 * side + 4, 4 * side + 8)
-    yield "a model in training mode: logits", run(network, image)
-    label = "logits again, then whether the original model is still in training mode"
-    yield label, [run(network, image), [module.training for module in vgg.modules()]]
+    image = draw_tensor(rng, 1, 3, 4 * side, 4 * side + 4)
+    yield "a model in training mode: logits for a wide image", outcome_of(run, network, image), 2
+    leaves = [(name, layer) for name, layer in vgg.named_modules() if name.count(".") or name == "avgpool"]
+    changed = [f"{name}: evaluation" for name, layer in leaves if not layer.training]
+    label = "a model in training mode: number of logits, and layers of the original that have left training mode"
+    yield label, [_size(outcome_of(run, network, image)), changed], 5
+
+
+def _size(logits):
+    return list(logits.shape) if isinstance(logits, (torch.Tensor, np.ndarray)) else logits
 
 
 lab.misconceptions(
@@ -109,6 +118,36 @@ lab.misconceptions(
         "Your network inherits the original's mode: if that is training mode, dropout is active. Return the network "
         "in evaluation mode.",
         {".eval()": ""},
+    ),
+    converts_only_the_first=(
+        "You convert only the first linear layer. The others stay linear and see the wrong axis: they become "
+        "convolutions as well, with kernels of one pixel.",
+        {
+            "if isinstance(layer, nn.Linear):": "if isinstance(layer, nn.Linear) and len(layers) == 1:",
+            "maps, side = layer.out_features, 1": "",
+        },
+    ),
+    flattens_the_maps=(
+        "You flatten the maps before the classifier, so positions are lost. A convolution takes maps: nothing is "
+        "flattened.",
+        {"[copy.deepcopy(vgg.features)]": "[copy.deepcopy(vgg.features), nn.Flatten()]"},
+    ),
+    ends_with_a_softmax=(
+        "You return probabilities; the network returns logits, as the original does.",
+        {"nn.Sequential(*layers)": "nn.Sequential(*layers, nn.Softmax(dim=1))"},
+    ),
+    averages_the_positions=(
+        "You average the logits over all positions. The map of logits is what the network returns.",
+        {"nn.Sequential(*layers)": "nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))"},
+    ),
+    kernels_of_the_first_for_all=(
+        "You convert all linear layers with the size of the last maps. Only the first one sees those maps; the others "
+        "see one value per map.",
+        {"maps, side = layer.out_features, 1": "maps = layer.out_features"},
+    ),
+    sets_the_originals_mode=(
+        "You switch the original model to evaluation mode. It must stay as it is: set the mode of the new network.",
+        {"layers = [copy": "vgg.eval()\n    layers = [copy"},
     ),
     switches_the_original=(
         "Your network shares layers with the original, so setting its mode also sets the original's. Copy the layers "
@@ -145,6 +184,11 @@ lab.misconceptions(
         },
     ),
 )
+lab.other_spellings(
+    "fully_convolutional",
+    assumes_vgg16=[{"maps = [layer": "maps, side = 512, 7  # [layer", "side = math.isqrt": ""}],
+    loses_relus=[{"layers.append(copy.deepcopy(layer))": "continue", ".eval()": ""}],
+)
 
 
 @lab.misconception(
@@ -178,12 +222,22 @@ def ignores_convert(vgg, convert):
     importance=3,
 )
 def probe_class_heat_map(class_heat_map, rng):
-    for index, (rows, columns) in enumerate(((1, 1), (2, 5), (4, 3), (6, 1), (5, 7), (3, 3))):
+    logits = torch.zeros(1, 4, 2, 3)
+    logits[0, 1, 0, 2] = 100
+    for index, (rows, columns) in enumerate(((2, 3), (2, 5), (4, 3), (1, 1), (6, 1), (5, 7))):
         categories = draw(rng, 3, 7)
         category = (0, categories - 1, draw(rng, 1, categories - 2))[index % 3]
-        logits = draw_tensor(rng, 1, categories, rows, columns, scale=2, mean=3)
+        drawn = draw_tensor(rng, 1, categories, rows, columns, scale=2, mean=3)
         label = f"category {category} of {categories}, {rows} by {columns} positions"
-        yield label, class_heat_map(logits, category) if index % 2 else class_heat_map(logits=logits, category=category)
+        heat = class_heat_map(drawn, category) if index % 2 else class_heat_map(logits=drawn, category=category)
+        yield f"{label}: probabilities, row by row", _flat(heat)
+        if index in (0, 2):
+            yield f"{label}: shape", _size(heat)
+    yield "category 1 of 4, one logit of 100: probabilities, row by row", _flat(class_heat_map(logits, category=1)), 2
+
+
+def _flat(heat):
+    return heat.reshape(-1) if isinstance(heat, (torch.Tensor, np.ndarray)) else heat
 
 
 lab.misconceptions(
@@ -198,7 +252,7 @@ lab.misconceptions(
         {"torch.softmax(logits, dim=1)": "logits"},
     ),
     keeps_the_batch_axis=(
-        "The values are right, but the shape has one axis too many: there is only one image, so return its map alone.",
+        "Your result has one axis too many: there is only one image, so return its map alone.",
         {"[0, category]": "[:, category]"},
     ),
     softmax_over_the_batch=(
@@ -211,4 +265,32 @@ lab.misconceptions(
         "same position count as well.",
         {"torch.softmax(logits, dim=1)[0, category]": "torch.sigmoid(logits[0, category])"},
     ),
+    softmax_over_rows_or_columns=(
+        "You take the softmax along the height or the width of the map. The classes compete at every position: take it "
+        "over the categories.",
+        {"dim=1": "dim=-1"},
+    ),
+    exponentials_overflow=(
+        "Large logits overflow: the exponential of 100 is infinite in float32. Use a softmax that is stable.",
+        {"torch.softmax(logits, dim=1)": "(logits.exp() / logits.exp().sum(1, keepdim=True))"},
+    ),
+    other_axes_of_the_map=(
+        "Your map is transposed: the height comes first, then the width.",
+        {"[0, category]": "[0, category].T"},
+    ),
+    where_the_class_wins=(
+        "Your map only says where the class is the most probable one. Return its probability at every position.",
+        {"torch.softmax(logits, dim=1)[0, category]": "(logits[0].argmax(0) == category).float()"},
+    ),
+    next_category=(
+        "You return the map of another class: categories are counted from 0.",
+        {"[0, category]": "[0, category - 1]"},
+    ),
+)
+lab.other_spellings(
+    "class_heat_map",
+    softmax_over_rows_or_columns=[{"dim=1": "dim=2"}],
+    softmax_over_positions=[
+        {"torch.softmax(logits, dim=1)[0, category]": "logits.flatten(2).softmax(2).view(logits.shape)[0, category]"},
+    ],
 )
