@@ -6,7 +6,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.observing import gradient_of
+from captionlab.exercises.lab4_captioning.observing import gradient_of, part_of
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -34,8 +34,10 @@ def probe_caption_loss(caption_loss, rng):
     yield "captions of 1 and 7 words", case([1, 7])
     yield "captions of 4 and 2 words, pad=3", case([4, 2], pad=3), 3
     logits = draw_tensor(rng, 2, 4, vocab_size, scale=2.0).requires_grad_()
-    loss = caption_loss(logits=logits, targets=_targets(rng, [4, 2], vocab_size))
-    yield "captions of 4 and 2 words: the gradient of the logits", gradient_of(loss, logits), 4
+    gradient = gradient_of(caption_loss(logits=logits, targets=_targets(rng, [4, 2], vocab_size)), logits)
+    label = "captions of 4 and 2 words: the gradient of the logits of the "
+    yield label + "first", part_of(gradient, 0), 2.5
+    yield label + "second", part_of(gradient, 1), 2.5
 
 
 MEAN = "return F.cross_entropy(logits[real], targets[real])"  # in the reference
@@ -183,7 +185,10 @@ def probe_attention_penalty(attention_penalty, rng):
     yield f'{label}, reduction="mean"', float(on_a_copy(alphas, "mean")), 3
     yield "reduction 'max'", outcome_of(on_a_copy, alphas, "max"), 0.5
     alphas = weights(2, 3, 4).requires_grad_()
-    yield "2 captions, 3 steps, 4 positions: the gradient", gradient_of(attention_penalty(alphas), alphas), 4
+    gradient = gradient_of(attention_penalty(alphas), alphas)
+    label = "2 captions, 3 steps, 4 positions: the gradient of the weights of the "
+    yield label + "first", part_of(gradient, 0), 2.5
+    yield label + "second", part_of(gradient, 1), 2.5
 
 
 MISSING = "(1 - alphas.sum(dim=1)) ** 2"  # in the reference

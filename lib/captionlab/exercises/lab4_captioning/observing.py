@@ -29,6 +29,11 @@ def gradient_of(loss: Any, inputs: torch.Tensor) -> Any:
     return "no gradient: none flows back to the inputs" if gradient is None else gradient
 
 
+def part_of(gradient: Any, at: int) -> Any:
+    """The part of a gradient that belongs to one row; a text that says there is none stays as it is."""
+    return gradient if isinstance(gradient, str) else gradient[at]
+
+
 class GlobalGenerators:
     """Calls functions with seeded global generators of torch, NumPy and Python, and remembers which ones they used.
 
