@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captionlab.exercises.drawing import draw, draw_different
-from captionlab.exercises.lab1_vgg16.common import fit, lab, of_both_sides
+from captionlab.exercises.lab1_vgg16.common import add_pairs, fit, lab, of_both_sides, split_shape
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -31,7 +31,7 @@ def probe_conv_output_size(conv_output_size, rng):
         kernel = draw(rng, 3, 7)
         padding = draw(rng, 1, kernel // 2) * padded
         case = fit(positions.pop(), kernel, stride, padding, left_over), kernel, stride, padding
-        yield "size {}, kernel {}, stride {}, padding {}".format(*case), conv_output_size(*case), 2
+        yield "size {}, kernel {}, stride {}, padding {}".format(*case), conv_output_size(*case), 3 if padding else 2
     yield "size 224, kernel 7, stride 2, padding 3", conv_output_size(224, kernel=7, stride=2, padding=3)
     yield from _edges(conv_output_size, rng)
 
@@ -119,13 +119,19 @@ lab.other_spellings(
     padding_ignored=[{"return room": "return (size - kernel)"}],
     padding_counted_once=[{"return room": "return (size + padding - kernel)"}],
 )
+add_pairs(
+    "conv_output_size",
+    ("rounds_up not_rounded one_forgotten one_inside_the_division stride_ignored", "padding_counted_once"),
+    ("rounds_up not_rounded one_forgotten one_inside_the_division stride_ignored", "padding_ignored"),
+)
 
 
 @lab.exercise(
     "captionlab.convnets.arithmetic:conv_output_shape", paper=True, points=1, minutes=5, difficulty=1, importance=4
 )
 def probe_conv_output_shape(conv_output_shape, rng):
-    yield "shape (3, 32, 20), 8 filters, kernel 5", conv_output_shape((3, 32, 20), filters=8, kernel=5)
+    label = "shape (3, 32, 20), 8 filters, kernel 5"
+    yield from split_shape(label, conv_output_shape((3, 32, 20), filters=8, kernel=5))
     for kernel, stride, padding, left_over in (
         (3, 1, 1, 0),
         (5, 1, 0, 0),
@@ -141,10 +147,11 @@ def probe_conv_output_shape(conv_output_shape, rng):
             height, width = width, height
         label = f"shape {(channels, height, width)}, {filters} filters, kernel {kernel}"
         if stride == 1 and padding == 0:
-            yield label, conv_output_shape((channels, height, width), filters, kernel)
+            yield from split_shape(label, conv_output_shape((channels, height, width), filters, kernel))
             continue
         label += f", stride {stride}, padding {padding}"
-        yield label, conv_output_shape((channels, height, width), filters, kernel, stride=stride, padding=padding)
+        shape = conv_output_shape((channels, height, width), filters, kernel, stride=stride, padding=padding)
+        yield from split_shape(label, shape, 4 if padding else 2)
 
 
 lab.misconceptions(
@@ -216,6 +223,13 @@ lab.other_spellings(
     "conv_output_shape",
     assumes_square=[{"return filters, out_height, out_width": "return filters, out_width, out_width"}],
     misses_parentheses=[of_both_sides("{side} + 2 * padding - kernel // stride + 1")],
+)
+add_pairs(
+    "conv_output_shape",
+    (
+        "assumes_square swaps_height_and_width channels_last leaves_channels_out",
+        "rounds_shape_up shape_not_rounded padding_added_once ignores_padding ignores_stride counts_steps",
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captionlab.exercises.drawing import draw, draw_different
-from captionlab.exercises.lab1_vgg16.common import lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, lab
 
 
 @lab.exercise(
@@ -77,6 +77,12 @@ lab.other_spellings(
     kernel_not_squared=[{"kernel * kernel": "2 * kernel"}],
     channels_forgotten=[{"channels * kernel * kernel + (1 if bias else 0)": "kernel * kernel + 1"}],
 )
+add_pairs(
+    "conv_parameters",
+    ("channels_forgotten", "filters_forgotten bias_forgotten"),
+    ("filters_forgotten kernel_not_squared", "bias_forgotten bias_always"),
+    ("filters_forgotten", "bias_for_each_channel kernel_not_squared"),
+)
 
 
 @lab.exercise(
@@ -141,4 +147,9 @@ lab.misconceptions(
         "have?",
         {"math.prod(input_shape), math.prod(output_shape)": "sum(input_shape), sum(output_shape)"},
     ),
+)
+add_pairs(
+    "linear_parameters",
+    ("maps_only output_maps_only sides_summed", "linear_bias_forgotten bias_for_each_input single_bias"),
+    ("sides_summed", "bias_for_each_output_map"),
 )

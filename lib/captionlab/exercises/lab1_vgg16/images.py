@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from captionlab.exercises.drawing import draw
-from captionlab.exercises.lab1_vgg16.common import lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, lab
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -236,3 +236,18 @@ def resizes_the_shorter_side(image, size=224):
     pixels = np.array(image.crop((left, top, left + size, top + size)), dtype=np.float32) / 255
     pixels = (pixels - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)
     return torch.from_numpy(pixels).permute(2, 0, 1).unsqueeze(0)
+
+
+add_pairs(
+    "prepare_image",
+    (
+        "leaves_channels_last transposes_the_picture forgets_the_batch reshapes_to_channels_first",
+        "forgets_to_scale forgets_to_normalize swaps_mean_and_deviation subtracts_the_mean_only",
+    ),
+    ("leaves_channels_last reshapes_to_channels_first", "forgets_the_batch"),
+    (
+        "forgets_to_scale forgets_to_normalize swaps_mean_and_deviation subtracts_the_mean_only leaves_channels_last",
+        "resizes_with_the_default ignores_the_size",
+    ),
+    ("forgets_to_scale", "forgets_to_normalize"),
+)

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_tensor, run, torch_seed
-from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, draw_linear, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -18,7 +18,9 @@ def _layer(made):
 
 
 def _biases(made):
-    return made.bias if isinstance(made, nn.Conv2d) else None
+    """The biases of a convolution, or what there is instead."""
+    bias = getattr(made, "bias", None)
+    return "no biases" if bias is None else bias
 
 
 @lab.exercise(
@@ -42,10 +44,10 @@ def probe_linear_to_conv(linear_to_conv, rng):
     dense = draw_linear(rng, channels * height * width, outputs, bias=False)
     made = convert(dense, channels, height, width)
     yield f"{maps}: what you return", _layer(made)
-    yield f"{maps}: whether the convolution has a bias", "a bias" if _biases(made) is not None else "none"
+    yield f"{maps}: whether the convolution has biases", "no biases" if isinstance(_biases(made), str) else "biases"
     yield f"{maps}: outputs for one map", outcome_of(run, made, draw_tensor(rng, 1, channels, height, width)), 2
     larger = draw_tensor(rng, 1, channels, height + 1, width + draw(rng, 2, 3))
-    yield f"{maps}: outputs for a larger map", outcome_of(run, made, larger), 2
+    yield f"{maps}: outputs for a larger map", outcome_of(run, made, larger), 3
 
     maps = f"a layer with a bias for maps of {(channels, width, height)}"
     dense = draw_linear(rng, channels * height * width, outputs)
@@ -135,4 +137,13 @@ lab.misconceptions(
 lab.other_spellings(
     "linear_to_conv",
     forgets_to_copy_biases=[{", bias=dense.bias is not None": "", "if convolution.bias is not None": ""}],
+)
+add_pairs(
+    "linear_to_conv",
+    (
+        "flattened_channels_last reads_columns_first",
+        "forgets_to_copy_biases has_no_bias always_has_a_bias pads_the_map moves_by_its_own_size",
+    ),
+    ("pads_the_map moves_by_its_own_size", "forgets_to_copy_biases has_no_bias always_has_a_bias"),
+    ("swaps_height_and_width", "forgets_to_copy_biases has_no_bias"),
 )

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_tensor, run
-from captionlab.exercises.lab1_vgg16.common import draw_linear, lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, draw_linear, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -83,7 +83,7 @@ def probe_fully_convolutional(fully_convolutional, rng):
     vgg = _SmallVGG(rng, draw(rng, 5, 7), side).train()
     network = fully_convolutional(vgg=vgg, convert=_Convert())
     image = draw_tensor(rng, 1, 3, 4 * side, 4 * side + 4)
-    yield "a model in training mode: logits for a wide image", outcome_of(run, network, image), 2
+    yield "a model in training mode: logits for a wide image", outcome_of(run, network, image), 5
     leaves = [(name, layer) for name, layer in vgg.named_modules() if name.count(".") or name == "avgpool"]
     changed = [f"{name}: evaluation" for name, layer in leaves if not layer.training]
     label = "a model in training mode: number of logits, and layers of the original that have left training mode"
@@ -189,6 +189,11 @@ lab.other_spellings(
     assumes_vgg16=[{"maps = [layer": "maps, side = 512, 7  # [layer", "side = math.isqrt": ""}],
     loses_relus=[{"layers.append(copy.deepcopy(layer))": "continue", ".eval()": ""}],
 )
+add_pairs(
+    "fully_convolutional",
+    ("keeps_adaptive_pooling", "loses_relus keeps_the_mode sets_the_originals_mode ends_with_a_softmax"),
+    ("loses_relus", "sets_the_originals_mode ends_with_a_softmax averages_the_positions"),
+)
 
 
 @lab.misconception(
@@ -293,4 +298,12 @@ lab.other_spellings(
     softmax_over_positions=[
         {"torch.softmax(logits, dim=1)[0, category]": "logits.flatten(2).softmax(2).view(logits.shape)[0, category]"},
     ],
+)
+add_pairs(
+    "class_heat_map",
+    (
+        "softmax_over_positions raw_scores sigmoid_of_one_class softmax_over_rows_or_columns softmax_over_the_batch",
+        "other_axes_of_the_map next_category",
+    ),
+    ("raw_scores sigmoid_of_one_class", "keeps_the_batch_axis"),
 )

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw
-from captionlab.exercises.lab1_vgg16.common import lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, lab
 
 
 class _Scaled(nn.Module):
@@ -133,4 +133,16 @@ lab.misconceptions(
         "A parameter shared by two layers is one parameter of the model; you count it twice.",
         {" if id(parameter) not in counted": ""},
     ),
+)
+lab.other_spellings(
+    "parameters_by_layer",
+    counts_containers_too=[
+        {"recurse=False) if id(parameter) not in counted": "recurse=True) if parameter.requires_grad"},
+    ],
+)
+add_pairs(
+    "parameters_by_layer",
+    ("counts_containers_too", "numbers_first types_for_names counts_tensors"),
+    ("children_only", "numbers_first types_for_names counts_tensors"),
+    ("lists_layers_without_parameters", "numbers_first types_for_names counts_tensors counts_containers_too"),
 )

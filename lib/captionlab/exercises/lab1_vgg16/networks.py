@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captionlab.exercises.drawing import draw, draw_different
-from captionlab.exercises.lab1_vgg16.common import lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, lab
 
 
 @lab.exercise(
@@ -86,6 +86,13 @@ lab.other_spellings(
     strides_added=[{"step *= stride": "step += stride"}],
     strides_ignored=[{"step *= stride": "", "field += (kernel - 1) * step": "field = max(field, kernel)"}],
 )
+add_pairs(
+    "receptive_field",
+    (
+        "strides_ignored stride_one_layer_too_early wrong_direction strides_not_accumulated strides_added",
+        "starts_from_zero_pixels",
+    ),
+)
 
 
 @lab.exercise(
@@ -113,10 +120,6 @@ def probe_vgg_parameters(vgg_parameters, rng):
 
 lab.misconceptions(
     "vgg_parameters",
-    biases_forgotten=(
-        "You count only weights. Every filter and every fully connected unit has a bias as well.",
-        {"(3 * 3 * maps + 1)": "3 * 3 * maps", "(inputs + 1)": "inputs"},
-    ),
     convolutional_biases_forgotten=(
         "The biases of the convolutions are missing: every filter has one.",
         {"(3 * 3 * maps + 1)": "3 * 3 * maps"},
@@ -190,6 +193,17 @@ lab.other_spellings(
         {"side //= 2": "pass", "maps * side * side": "maps * round(image_size / 2 ** len(blocks)) ** 2"},
         {"side //= 2": "side = round(side / 2)"},
     ],
+)
+add_pairs(
+    "vgg_parameters",
+    (
+        "pixels_forgotten pixels_of_one_side last_pooling_forgotten pools_after_every_convolution "
+        "always_seven_by_seven image_size_ignored poolings_round_up every_dense_layer_sees_the_maps",
+        "fully_connected_biases_forgotten",
+    ),
+    ("previous_block_seen", "convolutional_biases_forgotten"),
+    ("pixels_of_one_side last_pooling_forgotten", "poolings_round_up"),
+    ("pixels_forgotten pixels_of_one_side last_pooling_forgotten", "every_dense_layer_sees_the_maps"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.drawing import draw, draw_tensor
-from captionlab.exercises.lab1_vgg16.common import fit, lab, of_both_sides
+from captionlab.exercises.lab1_vgg16.common import add_pairs, fit, lab, of_both_sides, split_shape
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -27,16 +27,17 @@ def probe_pool_output_shape(pool_output_shape, rng):
         shape = (draw(rng, 6, 64), *((width, height) if rng.random() < 0.5 else (height, width)))
         label = f"shape {shape}, kernel {kernel}, stride {stride}, padding {padding}"
         if stride is None and padding == 0:
-            yield label, pool_output_shape(shape, kernel)
+            yield from split_shape(label, pool_output_shape(shape, kernel))
         elif stride is None:
-            yield label, pool_output_shape(shape, kernel=kernel, padding=padding)
+            yield from split_shape(label, pool_output_shape(shape, kernel=kernel, padding=padding), 4)
         else:
-            yield label, pool_output_shape(shape, kernel, stride, padding)
+            yield from split_shape(label, pool_output_shape(shape, kernel, stride, padding), 4 if padding else 2)
     kernel, stride = draw(rng, 3, 4), 2
     height, width = (kernel + kernel * stride * one for one in sorted((draw(rng, 1, 2), draw(rng, 3, 5))))
     shape = draw(rng, 6, 64), height, width
-    yield f"shape {shape}, kernel {kernel}, stride {stride}", pool_output_shape(shape, kernel, stride=stride)
-    yield "shape (64, 112, 80), kernel 2", pool_output_shape((64, 112, 80), kernel=2)
+    label = f"shape {shape}, kernel {kernel}, stride {stride}"
+    yield from split_shape(label, pool_output_shape(shape, kernel, stride=stride))
+    yield from split_shape("shape (64, 112, 80), kernel 2", pool_output_shape((64, 112, 80), kernel=2))
 
 
 lab.misconceptions(
@@ -95,6 +96,14 @@ lab.other_spellings(
     pools_to_a_square=[{"return channels, out_height, out_width": "return channels, out_width, out_width"}],
     divides_the_size_by_the_stride=[of_both_sides("{side} // stride")],
     stride_is_kernel=[of_both_sides("{side} // kernel")],
+)
+add_pairs(
+    "pool_output_shape",
+    (
+        "moves_by_one stride_is_kernel",
+        "swaps_pooled_sides pools_to_a_square pools_maps_too pool_padding_ignored counts_pool_steps rounds_pool_up",
+    ),
+    ("rounds_pool_up pool_not_rounded counts_pool_steps", "swaps_pooled_sides pools_to_a_square"),
 )
 
 
@@ -210,3 +219,15 @@ def last_window_forgotten(maps, kernel, stride, mode="max"):
             window = maps[:, top : top + kernel, left : left + kernel]
             pooled[:, row, column] = window.amax((1, 2)) if mode == "max" else window.mean((1, 2))
     return pooled
+
+
+add_pairs(
+    "pool2d",
+    (
+        "stride_is_kernel_size visits_every_pixel assumes_square_maps",
+        "transposes_the_maps sums_instead_of_averaging divides_by_one_side always_max always_average",
+    ),
+    ("stride_is_kernel_size visits_every_pixel", "assumes_square_maps"),
+    ("transposes_the_maps", "sums_instead_of_averaging divides_by_one_side always_max"),
+    ("starts_from_zero", "always_max"),
+)

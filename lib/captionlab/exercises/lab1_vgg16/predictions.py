@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from captionlab.exercises.drawing import draw, draw_tensor
-from captionlab.exercises.lab1_vgg16.common import lab
+from captionlab.exercises.lab1_vgg16.common import add_pairs, lab
 
 NAMES = ("tench", "goldfish", "ostrich", "magpie", "bulbul", "kite", "newt", "axolotl", "drake", "wombat", "otter")
 
@@ -205,13 +205,24 @@ def probe_top_predictions(top_predictions, rng):
         logits = levels + draw_tensor(rng, count, scale=0.05) + mean
         label = f"the {k or 'default number of'} most probable of {count} classes"
         if k is None:
-            yield label, top_predictions(logits, names)
+            yield from _apart(label, top_predictions(logits, names))
         elif k == 1:
-            yield label, top_predictions(logits, names, 1)
+            yield from _apart(label, top_predictions(logits, names, 1))
         else:
-            yield label, top_predictions(logits=logits, categories=names, k=k)
+            yield from _apart(label, top_predictions(logits=logits, categories=names, k=k))
     logits = torch.tensor([1.0, 4.0, 1.5])
-    yield "the 2 most probable of 3 classes", top_predictions(logits, ["cat", "dog", "owl"], k=2)
+    yield from _apart("the 2 most probable of 3 classes", top_predictions(logits, ["cat", "dog", "owl"], k=2))
+
+
+def _apart(label, result):
+    """Yield the names of a result and its probabilities; what is no list of pairs stays as it is."""
+    is_pairs = isinstance(result, (list, tuple)) and all(isinstance(one, (list, tuple)) for one in result)
+    if is_pairs and all(len(one) == 2 for one in result):
+        yield f"{label}: names", [name for name, _ in result]
+        yield f"{label}: probabilities", [probability for _, probability in result]
+    else:
+        yield f"{label}: names", result
+        yield f"{label}: probabilities", result
 
 
 lab.misconceptions(
@@ -290,4 +301,12 @@ lab.other_spellings(
     returns_scores=[{"torch.softmax(logits, dim=-1).topk(k)": "logits.topk(5)"}],
     always_five=[{".topk(k)": ".topk(min(5, len(categories)))"}],
     rounds_probabilities=[{"(categories[index], value)": "(categories[index], round(value, 2))"}],
+)
+add_pairs(
+    "top_predictions",
+    ("returns_scores", "worst_of_the_best_first numbers_for_names probability_first two_lists rounds_probabilities"),
+    ("worst_of_the_best_first least_probable", "numbers_for_names probability_first names_without_probabilities"),
+    ("softmax_of_the_best sigmoid_of_each_class", "numbers_for_names probability_first two_lists"),
+    ("always_five", "numbers_for_names probability_first two_lists names_without_probabilities"),
+    ("worst_of_the_best_first", "softmax_of_the_best always_five rounds_probabilities"),
 )
