@@ -12,6 +12,7 @@ from captionlab.grading.exercise import Exercise, public_seed
 from captionlab.grading.expectation import Expectation, expect
 from captionlab.grading.observation import ExceptionInfo, ProbeResult
 from captionlab.grading.relations import hints_from_relations
+from captionlab.grading.slips import slip_hint
 from captionlab.grading.verdict import Difference, Verdict
 from captionlab.grading.watching import ARGUMENTS
 
@@ -85,8 +86,11 @@ def diagnose(expectation: Expectation, got: ProbeResult) -> tuple[list[str], lis
 
 
 def add_example(verdict: Verdict, exercise: Exercise, public_result: ProbeResult) -> Verdict:
-    """The verdict with the first difference on the public seed, whose values may be shown."""
-    return replace(verdict, example=first_difference(expect(exercise, public_seed(exercise)), public_result))
+    """The verdict with the first difference on the public seed, whose values may be shown; a hint if it has none."""
+    seed = public_seed(exercise)
+    example = first_difference(expect(exercise, seed), public_result)
+    slip = slip_hint(exercise, seed, public_result) if example and not verdict.hints else None
+    return replace(verdict, example=example, hints=(slip,) if slip else verdict.hints)
 
 
 def first_difference(expectation: Expectation, got: ProbeResult) -> Difference | None:
