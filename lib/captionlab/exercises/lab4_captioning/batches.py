@@ -14,6 +14,9 @@ from captionlab.grading.probe_helpers import outcome_of
     "captionlab.captioning.teacher_forcing:inputs_and_targets", points=1, minutes=8, difficulty=1, importance=5
 )
 def probe_inputs_and_targets(inputs_and_targets, rng):
+    inputs, targets = inputs_and_targets(torch.tensor([[1, 5, 6, 2]]))
+    yield "the caption [1, 5, 6, 2]: the inputs", inputs
+    yield "the caption [1, 5, 6, 2]: the targets", targets
     short, *lengths = draw_different(rng, 4, 8, 3)
     captions = draw_captions(rng, [max(lengths) + 1, short, *lengths])
     inputs, targets = inputs_and_targets(captions)
@@ -45,6 +48,28 @@ lab.misconceptions(
         "The last tokens are never predicted, <end> among them: the model would never learn to stop. Only <start> is "
         "missing from the targets.",
         {BOTH: "captions[:, :-2], captions[:, 1:-1]"},
+    ),
+    cuts_rows=(
+        "You drop a caption of the batch instead of a token: the first axis is the batch, the second one the tokens.",
+        {BOTH: "captions[:-1], captions[1:]"},
+    ),
+    never_reads_the_end=(
+        "You replace or remove <end> in the inputs. Only the last token of each row is left out, whatever it is: in "
+        "short captions the padding after <end> hides nothing, and the loss skips it.",
+        {BOTH: "captions.masked_fill(captions == 2, 0)[:, :-1], captions[:, 1:]"},
+    ),
+    targets_not_shifted=(
+        "The targets are the whole captions, <start> included. They are one step ahead of the inputs.",
+        {BOTH: "captions[:, :-1], captions"},
+    ),
+    shifted_by_two=(
+        "The targets are two steps ahead: at step t token t is read and token t + 1 predicted.",
+        {BOTH: "captions[:, :-2], captions[:, 2:]"},
+    ),
+    rolled=(
+        "The targets are as long as the captions, and <start> comes back at their end: rolling moves it there. Cut it "
+        "off.",
+        {BOTH: "captions, captions.roll(-1, 1)"},
     ),
     reads_to_the_end=(
         "There is one input more than there are targets: after the last token there is nothing left to predict.",
@@ -78,7 +103,7 @@ def probe_sort_by_length(sort_by_length, rng):
     yield "4 captions, pad=99: the features, one number per caption", features, 2
     yield "4 captions, pad=99: the lengths", lengths, 2
     captions, numbers = draw_captions(rng, [draw(rng, 3, 6) for _ in range(40)]), torch.arange(40.0).requires_grad_()
-    _, features, _ = sort_by_length(captions, numbers)
+    _, features, _ = sort_by_length(captions, numbers * 1)
     yield "40 captions, their numbers as features: the numbers in the new order", features, 0.5
     yield "the gradient of the sum of these features' squares", gradient_of((features**2).sum(), numbers), 0.5
 
@@ -137,6 +162,10 @@ lab.misconceptions(
     counts_the_padding=(
         "Your lengths count the padding, so all captions seem equally long. Count the token ids that are not `pad`.",
         {"(captions != pad).sum(dim=1)": "torch.tensor([len(caption) for caption in captions])"},
+    ),
+    counts_padding_only=(
+        "Your lengths are the numbers of paddings. Count the token ids that are not `pad`.",
+        {"captions != pad": "captions == pad"},
     ),
     sorts_each_column=(
         "You sort the token ids inside the captions, or each column by itself, so the captions are torn apart. Find "
@@ -267,6 +296,11 @@ lab.misconceptions(
         "You refuse lengths of which two are equal. Captions of the same length may follow each other: only a longer "
         "one after a shorter one is an error.",
         {"lengths != sorted(lengths, reverse=True)": "lengths != sorted(set(lengths), reverse=True)"},
+    ),
+    refuses_tensors=(
+        "You refuse lengths that come as a tensor: a tensor is never equal to a list. Make a list of integers of them "
+        "first.",
+        {"lengths = [int(length) for length in lengths]": ""},
     ),
     wants_ascending_order=(
         "You refuse lengths in descending order, which is the right one: the longest caption comes first.",

@@ -117,6 +117,16 @@ lab.misconceptions(
             "totals.unsqueeze(-1))"
         },
     ),
+    adds_probabilities=(
+        "You add probabilities to logarithms. The logarithm of a product is the sum of the logarithms: add log_probs "
+        "themselves.",
+        {LONGER: "totals.unsqueeze(-1) + log_probs.exp()"},
+    ),
+    two_dimensions_only=(
+        "For one image your function is right, but leading dimensions are allowed: count axes from the end, as in "
+        "unsqueeze(-1) and flatten(-2), not from the front.",
+        {"totals.unsqueeze(-1)": "totals.unsqueeze(1)"},
+    ),
     multiplies_logarithms=(
         "You multiply logarithms. Probabilities are multiplied; their logarithms are added.",
         {LONGER: "totals.unsqueeze(-1) * log_probs"},
@@ -153,13 +163,19 @@ lab.other_spellings(
 
 @lab.misconception(
     "beam_step",
-    hint="Each of your beams continues with its own best word. Take the k best of all continuations, even if several "
-    "come from one beam and none from another.",
+    hint="You choose for each beam by itself. Take the k best of all continuations together, even if several come from "
+    "one beam and none from another.",
 )
 def each_beam_its_best(log_probs, totals, k):
     best, words = log_probs.max(dim=-1)
     totals, beams = (totals + best).topk(k, dim=-1)
     return beams, words.gather(-1, beams), totals
+
+
+@lab.misconception("beam_step", another="each_beam_its_best")
+def each_beam_its_k_best(log_probs, totals, k):
+    totals, words = (totals.unsqueeze(-1) + log_probs).topk(k, dim=-1)
+    return torch.arange(words.shape[-2]), words, totals
 
 
 def _caption(rng, length: int, total: float) -> tuple[float, list[int]]:

@@ -185,6 +185,10 @@ lab.other_spellings(
     first_reference_only=[{"[caption for caption in words if caption]": "[words[0]] if words[0] else []"}],
     told_the_length=[
         {
+            "references = []": WRITTEN_ALONG.format(read="words").replace("first[row, t] not in (0, 2)", "word != 2"),
+            "search(step, state)": "candidates",
+        },
+        {
             "references = []": WRITTEN_ALONG.format(read="words").replace("not in (0, 2)", "!= 0"),
             "search(step, state)": "candidates",
         },

@@ -24,15 +24,17 @@ def probe_caption_loss(caption_loss, rng):
         logits = draw_tensor(rng, len(lengths), max(lengths), vocab_size, scale=2.0)
         return float(caption_loss(logits, _targets(rng, lengths, vocab_size, pad), pad))
 
-    loss = caption_loss(torch.zeros(1, 3, 10), torch.tensor([[4, 2, 0]]))
-    yield "targets [[4, 2, 0]], ten words, all equally probable", float(loss)
-    yield "the same: the type of the result", type(loss).__name__, 0.5
-    same = [draw(rng, 3, 5)] * 2
-    yield f"2 captions of {same[0]} words, a vocabulary of {vocab_size}", case(same)
+    # As many steps as words in the vocabulary: axes that are mixed up still fit.
+    loss = caption_loss(draw_tensor(rng, 1, 6, 6, scale=2.0), _targets(rng, [6], 6))
+    label = "one caption of 6 words, a vocabulary of 6"
+    yield f"{label}: the type of the result", type(loss).__name__, 0.5
+    yield f"{label}: the loss", float(loss)
+    label = "targets [[4, 2, 0]], ten words, all equally probable"
+    yield label, float(caption_loss(torch.zeros(1, 3, 10), torch.tensor([[4, 2, 0]])))
     lengths = draw_different(rng, 2, 6, 3)
     yield f"captions of {', '.join(map(str, lengths))} words", case(lengths), 2
     yield "captions of 1 and 7 words", case([1, 7])
-    yield "captions of 4 and 2 words, pad=3", case([4, 2], pad=3), 3
+    yield "captions of 4 and 2 words, pad=3", case([4, 2], pad=3), 3.5
     logits = draw_tensor(rng, 2, 4, vocab_size, scale=2.0).requires_grad_()
     gradient = gradient_of(caption_loss(logits=logits, targets=_targets(rng, [4, 2], vocab_size)), logits)
     label = "captions of 4 and 2 words: the gradient of the logits of the "
@@ -106,6 +108,15 @@ lab.misconceptions(
         "for logits[:, t].",
         {"logits[real], targets[real]": "logits[:, :-1][real[:, 1:]], targets[:, 1:][real[:, 1:]]"},
     ),
+    does_not_take_the_mean=(
+        "You return the losses of the single words. The result is one number, their mean.",
+        {"targets[real])": 'targets[real], reduction="none")'},
+    ),
+    vocabulary_on_the_wrong_axis=(
+        "The axes do not fit: F.cross_entropy expects the vocabulary on the second axis, (batch, vocab_size, steps), "
+        "or batch and steps as one axis before it.",
+        {"logits[real], targets[real]": "logits, targets, ignore_index=pad"},
+    ),
     softmax_over_the_steps=(
         "Your softmax runs over the steps. The probabilities of the words of one step sum to 1: it runs over the last "
         "axis, the vocabulary.",
@@ -152,6 +163,7 @@ lab.other_spellings(
             'reduction="sum") / targets.numel()',
         },
     ],
+    does_not_take_the_mean=[{MEAN: f"{EACH}\n    return losses"}],
     cuts_the_gradient=[{"targets[real])": "targets[real]).detach().requires_grad_()"}],
     leaves_the_end_out=[{"targets != pad": "(targets != pad) & (targets != 2)"}],
 )
@@ -230,6 +242,10 @@ lab.misconceptions(
     forgets_the_one=(
         "You penalize the weights themselves: the difference from 1 is missing.",
         {MISSING: "alphas.sum(dim=1) ** 2"},
+    ),
+    squares_before_the_difference=(
+        "You square the sum and then take its difference from 1. First the difference, then the square.",
+        {MISSING: "1 - alphas.sum(dim=1) ** 2"},
     ),
     squares_the_weights_only=(
         "You square each weight before the sum over the steps. First the sum over the steps, then its difference from "

@@ -37,11 +37,11 @@ def probe_top_k_accuracy(top_k_accuracy, rng):
     yield f"{label}1", float(top_k_accuracy(logits=logits, targets=targets, k=1)), 0.5
     yield "the same: whether the result is a float", isinstance(fraction, float), 0.5
     vocab_size = draw(rng, 9, 12)
-    full = shuffled((1, 2, 4, 6), (3, 5, 6, 7))
+    full = shuffled((1, 2, 4, 6), (3, 5, 6, vocab_size - 1))
     label = f"{vocab_size} words, 2 captions, whose words are ranked {say(full)}: k="
     yield f"{label}5, the default", float(top_k_accuracy(*case(full, vocab_size)))
     yield f"{label}6", float(top_k_accuracy(*case(full, vocab_size), 6))
-    padded = [[1, 6, 3, 7, 6], [2, 6, 0, 0, 0], [7, 0, 0, 0, 0]]
+    padded = [[1, 6, 3, vocab_size - 1, 6], [2, 6, 0, 0, 0], [7, 0, 0, 0, 0]]
     label = f"3 captions, whose words are ranked {say(padded)}: k="
     yield f"{label}5, the default", float(top_k_accuracy(*case(padded, vocab_size))), 3
     yield f"{label}2", float(top_k_accuracy(*case(padded, vocab_size), k=2)), 2
@@ -81,6 +81,10 @@ lab.misconceptions(
         "You take the k least probable words: an ascending sort has them first. The most probable ones have the "
         "highest logits.",
         {"dim=2).indices": "dim=2, largest=False).indices"},
+    ),
+    compares_logits=(
+        "You compare the correct words with logits. topk returns values and indices: the indices are the words.",
+        {"dim=2).indices": "dim=2).values"},
     ),
     one_rank_too_many=(
         "You count one rank too many: with ranks from 0, the k most probable words have ranks 0 to k - 1.",

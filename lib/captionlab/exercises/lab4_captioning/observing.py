@@ -19,13 +19,13 @@ def dtype_of(value: Any) -> str:
     return str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")
 
 
-def gradient_of(loss: Any, inputs: torch.Tensor) -> Any:
-    """The gradient of a loss for its inputs, or a text if the loss has none."""
+def gradient_of(loss: Any, inputs: torch.Tensor, again: bool = False) -> Any:
+    """The gradient of a loss for its inputs, or a text if the loss has none; ``again``: that of others comes next."""
     if not isinstance(loss, torch.Tensor):
         return f"no gradient: the result is of type {type(loss).__name__}"
     if not loss.requires_grad:
         return "no gradient: the result does not require one"
-    (gradient,) = torch.autograd.grad(loss, inputs, allow_unused=True)
+    (gradient,) = torch.autograd.grad(loss, inputs, allow_unused=True, retain_graph=again)
     return "no gradient: none flows back to the inputs" if gradient is None else gradient
 
 

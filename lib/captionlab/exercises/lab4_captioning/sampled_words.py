@@ -161,10 +161,16 @@ lab.other_spellings(
     draws_its_own_numbers=[
         {"uniform.unsqueeze(1)": "torch.rand(len(logits), 1)"},
         {RETURNED: f"torch.multinomial({SOFTMAX}, num_samples=1).squeeze(1)", REFUSED: ""},
+        {RETURNED: f"torch.multinomial({SOFTMAX}, num_samples=1)"},
+        {RETURNED: f"torch.multinomial({SOFTMAX}, num_samples=1)", REFUSED: ""},
         {RETURNED: "torch.distributions.Categorical(logits=logits / temperature).sample()"},
     ],
     multiplies_by_the_temperature=[{"logits / temperature": "logits * temperature", REFUSED: "if temperature < 0"}],
     accepts_any_temperature=[{REFUSED: ""}],
+    sums_over_the_batch=[
+        {SOFTMAX: "torch.softmax(logits / temperature, dim=0)"},
+        {f"{SOFTMAX}.cumsum(dim=1)": f"{SOFTMAX}.cumsum(dim=0)"},
+    ],
 )
 
 

@@ -112,6 +112,7 @@ lab.other_spellings(
         {"uniform < probability": "uniform > probability"},
         {f"return {CHOICE}": "true = uniform < probability\n    predicted[true] = targets[true]\n    return predicted"},
     ],
+    compares_with_the_rest=[{"uniform < probability": "uniform < 1 - probability"}],
     one_number_for_all=[{CHOICE: "predicted.clone() if uniform.mean() < probability else targets.clone()"}],
     draws_its_own_numbers=[
         {"uniform < probability": "torch.rand(1) < probability"},

@@ -6,6 +6,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor
 from captionlab.exercises.lab4_captioning.common import lab
+from captionlab.exercises.lab4_captioning.observing import GlobalGenerators
 
 
 class ScriptedDecoder:
@@ -28,11 +29,13 @@ class ScriptedDecoder:
         if self.calls > 200:
             raise RuntimeError("the search does not end")
         steps = state[0][:, 0].long().tolist()
+        if len(words) != len(steps):
+            raise ValueError(f"step was given {len(words)} words and a state of {len(steps)} rows")
         logits = self.noise.repeat(len(steps), 1)
         for row, (step, word) in enumerate(zip(steps, words.tolist(), strict=True)):
             written = [self.start, *self.captions[row]]
             known = step < len(written) - 1 and word == written[step]
-            logits[row, written[step + 1] if known else self.confused + (word != self.start)] += 9
+            logits[row, written[step + 1] if known else self.confused + (word != self.start)] += 4.5
         return logits, (state[0] + 1,)
 
 
@@ -42,10 +45,12 @@ def _captions(rng, lengths: list[int], end: int = 2) -> list[list[int]]:
 
 @lab.exercise("captionlab.captioning.search:greedy_search", points=3, minutes=30, difficulty=3, importance=5)
 def probe_greedy_search(greedy_search, rng):
+    generators = GlobalGenerators()
+
     def search(captions, start=1, **more):
         decoder = ScriptedDecoder(captions, 20, 15, rng, start)
         ids = {"start": start} if start != 1 else {}
-        found = greedy_search(decoder, decoder.initial_state(), **ids, **more)
+        found = generators.call(greedy_search, decoder, decoder.initial_state(), **ids, **more)
         return [list(map(int, caption)) for caption in found], decoder.calls
 
     def count_up(words, state):
@@ -64,8 +69,8 @@ def probe_greedy_search(greedy_search, rng):
     yield label + "the number of calls of step", calls
     yield "a caption without words next to one of 3", search(_captions(rng, [0, 3]))[0]
     most = draw(rng, 3, 4)
-    label = f"captions of 8 and 2 words, max_words={most}: "
-    found, calls = search(_captions(rng, [8, 2]), max_words=most)
+    label = f"captions of 2 and 8 words, max_words={most}: "
+    found, calls = search(_captions(rng, [2, 8]), max_words=most)
     yield label + "the token ids", found, 2
     yield label + "the number of calls of step", calls
     yield "captions of 5, 5 and 4 words, max_words=5", search(_captions(rng, [5, 5, 4]), max_words=5)[0]
@@ -73,7 +78,7 @@ def probe_greedy_search(greedy_search, rng):
     yield "a caption of 25 words: the number of words, max_words not given", len(search([endless])[0][0]), 0.5
     yield "<end> has id 19", search([[7, 8, 19], [9, 19]], end=19, max_words=6)[0]
     yield "<start> has id 18", search([[7, 8, 2], [9, 2]], start=18, max_words=6)[0]
-    found = greedy_search(count_up, (torch.zeros(1, 1),), start=4, end=7)
+    found = generators.call(greedy_search, count_up, (torch.zeros(1, 1),), start=4, end=7)
     yield "a decoder that counts up, start=4, end=7", [list(map(int, caption)) for caption in found], 0.5
 
 
@@ -154,6 +159,10 @@ lab.misconceptions(
         "Your captions have at most max_words - 1 words. They may have max_words: <start> and <end> do not count.",
         {"range(max_words)": "range(max_words - 1)"},
     ),
+    two_words_short=(
+        "Your captions have at most max_words - 2 words. They may have max_words: <start> and <end> do not count.",
+        {"range(max_words)": "range(max_words - 2)"},
+    ),
     one_word_more=(
         "Your captions have up to max_words + 1 words. They may have max_words: stop one step earlier.",
         {"range(max_words)": "range(max_words + 1)"},
@@ -174,6 +183,10 @@ lab.misconceptions(
         "All your captions are one and the same list, to which every image adds its words: [[]] * n repeats one list. "
         "Make a new list for each image.",
         {"[[] for _ in words]": "[[]] * len(words)"},
+    ),
+    samples_the_words=(
+        "You draw the next word at random. Greedy search takes the most probable one.",
+        {"logits.argmax(dim=1)": "torch.multinomial(torch.softmax(logits, dim=1), num_samples=1).squeeze(1)"},
     ),
     takes_the_lowest=(
         "You take the word with the lowest logit. The most probable one has the highest.",
@@ -201,6 +214,11 @@ lab.other_spellings(
     continues_after_the_end=[{"if running[row]:": "if word != end:", STOP: ""}],
     keeps_all_it_wrote=[{"if running[row]:": "if True:", STOP: ""}],
     keeps_the_end=[
+        {
+            UPDATE: "",
+            "captions[row].append(word)": f"captions[row].append(word)\n            {UPDATE}",
+            "return captions": "return [[start, *caption] for caption in captions]",
+        },
         {
             "if running[row]:": "if True:",
             "return captions": "return [caption[: caption.index(end) + 1] if end in "

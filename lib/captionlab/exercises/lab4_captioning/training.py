@@ -166,6 +166,11 @@ lab.other_spellings(
         {
             "if norm > max_norm:": "if True:",
             FACTOR: "min(1.0, max_norm / gradient.norm().item())",
+            NORM: "gradients[-1].norm().item()",
+        },
+        {
+            "if norm > max_norm:": "if True:",
+            FACTOR: "min(1.0, max_norm / gradient.norm().item())",
             NORM: "sum(gradient.norm().item() for gradient in gradients)",
         },
     ],
@@ -275,7 +280,9 @@ lab.other_spellings(
         {"if loss < lowest": "loss = round(loss, 1)\n        if loss < lowest"},
         {"loss < lowest": "loss < lowest - 0.005"},
     ],
+    fails_without_losses=[{"best, lowest = 0, ": "lowest = "}],
     last_of_equals=[
+        {"best, lowest = 0, ": "lowest = ", "loss < lowest": "loss <= lowest"},
         {
             "best, lowest = 0, ": "losses = list(losses)\n    min(losses)\n    best, lowest = 0, ",
             "loss < lowest": "loss <= lowest",
