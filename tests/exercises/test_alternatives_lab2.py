@@ -17,10 +17,9 @@ from alternatives import (
     first_cell,
 )
 from sklearn import metrics
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, normalize
+from sklearn.preprocessing import Normalizer, normalize
 from sklearn.svm import LinearSVC
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -70,12 +69,28 @@ def test_a_careless_answer_cannot_spoil_the_probe(name):
 
 @alternative
 def gray_to_rgb__concatenated(images):
+    if images.dim() != 4 or images.size(1) not in {1, 3}:
+        raise ValueError(f"not images: {list(images.size())}")
     return torch.cat([images] * 3, dim=1) if images.size(1) == 1 else images
 
 
 @alternative
 def gray_to_rgb__numpy(images):
+    if len(images.shape) != 4 or images.shape[1] not in (1, 3):
+        raise ValueError
     return np.repeat(images.numpy(), 3 // images.shape[1], axis=1)
+
+
+@alternative
+def gray_to_rgb__a_new_tensor(images):
+    if images.ndim == 4 and images.shape[1] == 3:
+        return images.clone()
+    if images.ndim != 4 or images.shape[1] != 1:
+        raise ValueError("one or three channels")
+    batch, _, height, width = images.shape
+    colored = torch.empty((batch, 3, height, width), dtype=images.dtype)
+    colored[:] = images
+    return colored
 
 
 @alternative
@@ -97,7 +112,8 @@ class VGG16relu7__one_sequence(nn.Module):
     def __init__(self, vgg):
         super().__init__()
         layers = list(vgg.classifier.children())[:-1]  # the dropout at the end does nothing in evaluation mode
-        self.network = copy.deepcopy(nn.Sequential(vgg.features, nn.Flatten(), *layers)).eval()
+        self.network = copy.deepcopy(nn.Sequential(vgg.features, nn.Flatten(), *layers))
+        self.eval()
 
     def forward(self, images):
         return self.network(images)
@@ -110,7 +126,7 @@ class VGG16relu7__a_truncated_copy(nn.Module):
         self.vgg = copy.deepcopy(vgg)
         self.vgg.avgpool = nn.Identity()
         self.vgg.classifier = self.vgg.classifier[:5]
-        self.vgg.eval()
+        self.eval()
 
     @torch.no_grad()
     def forward(self, images):
@@ -206,13 +222,14 @@ def features_at__a_hook_on_a_copy(model, layer, images):
 
 @alternative
 def scene_classifier__named_steps(C=1.0):
-    svm = LinearSVC(C=C, multi_class="ovr", max_iter=50_000, random_state=7)
+    svm = LinearSVC(C=C, multi_class="ovr", max_iter=10_000, random_state=0, dual="auto")
     return Pipeline([("normalize", Normalizer(norm="l2")), ("svm", svm)])
 
 
 @alternative
-def scene_classifier__one_against_all_spelled_out(C=1.0):
-    return make_pipeline(FunctionTransformer(normalize), OneVsRestClassifier(LinearSVC(C=C, dual=False)))
+def scene_classifier__parameters_set_later(C=1.0):
+    pipeline = make_pipeline(Normalizer(copy=True), LinearSVC())
+    return pipeline.set_params(linearsvc__C=float(C), linearsvc__max_iter=int(1e4), linearsvc__random_state=0)
 
 
 @alternative
@@ -238,6 +255,21 @@ def choose_C__grid_search(features, labels, candidates, folds=5, seed=0):
     means = dict(zip(sorted(candidates), search.cv_results_["mean_test_score"], strict=True))
     best = sorted(candidates)[int(np.argmax([means[C] for C in sorted(candidates)]))]
     return best, np.array([means[C] for C in candidates]).tolist()
+
+
+@alternative
+def choose_C__cross_validate_in_parallel(features, labels, candidates, folds=5, seed=0):
+    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(features, labels))
+    accuracies = []
+    for C in candidates:
+        pipeline = Pipeline([("unit", Normalizer()), ("svm", LinearSVC(C=C, max_iter=10_000, random_state=0))])
+        scores = cross_validate(pipeline, features, labels, cv=splits, scoring="accuracy", n_jobs=-1)
+        accuracies.append(np.mean(scores["test_score"]))
+    best = None
+    for C, accuracy in zip(candidates, accuracies, strict=True):
+        if best is None or (accuracy, -C) > (best[0], -best[1]):
+            best = (accuracy, C)
+    return best[1], accuracies
 
 
 @alternative
@@ -284,7 +316,7 @@ def confusion_matrix__scikit_learns(labels, predictions, classes):
 @alternative
 def confusion_matrix__bincount(labels, predictions, classes):
     pairs = np.asarray(labels) * classes + np.asarray(predictions)  # different lengths: a ValueError of NumPy's
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(float)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 @alternative

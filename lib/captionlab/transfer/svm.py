@@ -58,7 +58,8 @@ def choose_C(
 
     Example:
         >>> features = np.array([[1.0, 0.1], [1.0, 0.2], [0.9, 0.0], [0.1, 1.0], [0.2, 1.0], [0.0, 0.9]])
-        >>> best, accuracies = choose_C(features, [0, 0, 0, 1, 1, 1], candidates=[10.0, 1.0], folds=3)
+        >>> labels = np.array([0, 0, 0, 1, 1, 1])
+        >>> best, accuracies = choose_C(features, labels, candidates=[10.0, 1.0], folds=3)
         >>> best, [float(accuracy) for accuracy in accuracies]
         (1.0, [1.0, 1.0])
 

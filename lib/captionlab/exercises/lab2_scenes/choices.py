@@ -1,11 +1,17 @@
-"""Choosing C, and reducing dimensions: probes and misconceptions."""
+"""Choosing C by cross-validation: probe and misconceptions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import joblib  # type: ignore[import-untyped]
 import numpy as np
+import sklearn
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Normalizer, normalize
 from sklearn.svm import LinearSVC
 
 from captionlab.exercises.drawing import draw
@@ -13,54 +19,96 @@ from captionlab.exercises.lab2_scenes.classifier import scenes
 from captionlab.exercises.lab2_scenes.common import lab
 
 
-def _hard_scenes(rng, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sixty images, many of them mislabeled, sorted by class as files are listed: how they are split matters.
-
-    Half of them belong to one class, so a tiny C predicts that class for everything.
-    """
-    features, labels = scenes(rng, classes, 60, 10, spread=0.9)
-    labels = np.where(rng.random(60) < 0.3, rng.integers(0, classes, 60), labels)
-    labels = np.where(rng.random(60) < 0.25, 0, labels)
+def _hard_scenes(rng, classes: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of classes that overlap, listed class by class as files are: how they are split matters."""
+    features, labels = scenes(rng, classes, count, 4, spread=1.2)
     order = np.argsort(labels, kind="stable")
     return features[order], labels[order]
 
 
-def _clear_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
-    """Twenty images of two classes that any classifier separates."""
-    labels = np.arange(20) % 2
-    features = np.eye(2, 4)[labels] + 0.05 * rng.standard_normal((20, 4))
-    return features * rng.uniform(1, 3, (20, 1)), labels
+def _easy_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
+    """Classes of 12, 5 and 5 images: easy, except that a tiny C predicts the first class for everything."""
+    labels = rng.permutation(np.repeat([0, 1, 2], (12, 5, 5)))
+    features = np.eye(3, 4)[labels] + 0.02 * rng.standard_normal((22, 4))
+    return features * rng.uniform(1, 3, (22, 1)), labels
+
+
+@dataclass
+class _Trainings:
+    """The SVMs that are trained while features are known: their parameters, and the images that are held out."""
+
+    features: np.ndarray
+    parameters: set[str] = field(default_factory=set)
+    held_out: set[tuple] = field(default_factory=set)
+
+    def note(self, svm: LinearSVC, rows: np.ndarray) -> None:
+        """Remember one training; the rows are known by their directions."""
+        self.parameters.add(f"max_iter={svm.max_iter}, random_state={svm.random_state}")
+        similar = normalize(np.asarray(rows, dtype=float)) @ normalize(self.features).T
+        left = tuple(sorted(set(range(len(self.features))) - set(similar.argmax(axis=1).tolist())))
+        if left:  # once more on all images is not part of the cross-validation
+            self.held_out.add((float(svm.C), left))
+
+    @property
+    def folds(self) -> list[str]:
+        """The images that are held out for each C, the folds in a fixed order."""
+        return [f"C={C:g}: {', '.join(map(str, left))}" for C, left in sorted(self.held_out)]
+
+
+@contextmanager
+def _trainings(features: np.ndarray) -> Iterator[_Trainings]:
+    """Notes the SVMs that are trained inside, in this process."""
+    noted = _Trainings(features)
+    fit = LinearSVC.fit
+
+    def watched(self, rows, *args, **kwargs):
+        noted.note(self, rows)
+        return fit(self, rows, *args, **kwargs)
+
+    LinearSVC.fit = watched
+    try:
+        yield noted
+    finally:
+        LinearSVC.fit = fit
+
+
+def _quick(function: Callable) -> Callable:
+    """The function, for which scikit-learn starts no processes and checks values less often."""
+
+    def call(*args, **kwargs):
+        quick = sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
+        with quick, joblib.parallel_config(backend="sequential"):
+            return function(*args, **kwargs)
+
+    return call
 
 
 @lab.exercise(
     "captionlab.transfer.svm:choose_C", points=3, minutes=25, difficulty=3, importance=4, rtol=1e-3, atol=1e-3
 )
 def probe_choose_C(choose_C, rng):
-    features, labels = _hard_scenes(rng, 3)
-    label = "60 images of 3 classes, C among [3, 0.001, 0.3]: mean accuracies"
-    yield label, list(choose_C(features, labels, [3.0, 0.001, 0.3]))[1]
-    for classes in (3, 4):
-        folds, seed = draw(rng, 3, 4), draw(rng, 1, 99)
-        features, labels = _hard_scenes(rng, classes)
-        found = choose_C(features, labels, [5.0, 0.2], folds=folds, seed=seed)
-        label = f"60 images of {classes} classes, C among [5, 0.2], {folds} folds, seed {seed}: mean accuracies"
-        yield label, list(found)[1]
-    features, labels = _unequal_scenes(rng)
-    candidates = [1e-5, 2.0]
-    label = f"classes of 40, 10 and 10 images, C among {candidates}: the best C"
-    yield label, choose_C(features, labels, candidates, 2)[0]
-    features, labels = _clear_scenes(rng)
-    unit = draw(rng, 1, 4) / 2
-    candidates = [10 * unit, unit, 60 * unit, 5 * unit]
-    label = f"20 images that are easy for every C among {candidates}: the best C, then the accuracies"
-    yield label, choose_C(features=features, labels=labels, candidates=candidates, folds=2)
-
-
-def _unequal_scenes(rng) -> tuple[np.ndarray, np.ndarray]:
-    """Classes of 40, 10 and 10 images: a tiny C predicts the first class for everything."""
-    labels = rng.permutation(np.repeat([0, 1, 2], (40, 10, 10)))
-    features = np.eye(3, 6)[labels] + 0.1 * rng.standard_normal((60, 6))
-    return features * rng.uniform(1, 3, (60, 1)), labels
+    choose_C = _quick(choose_C)
+    features, labels = _easy_scenes(rng)
+    unit = draw(rng, 6, 9)
+    candidates = [2 * unit / 10, 1e-6, unit / 10, 3 * unit / 10]
+    best, accuracies = choose_C(features=features, labels=labels, candidates=candidates, folds=2)
+    case = f"22 images that are easy for every C among {candidates} but the tiny one, 2 folds"
+    yield f"{case}: the best C", best, 5
+    yield f"{case}: mean accuracies", list(accuracies), 3
+    folds, seed = 3, draw(rng, 1, 99)
+    features, labels = _hard_scenes(rng, 2, 18)
+    with _trainings(features) as trainings:
+        _, accuracies = choose_C(features, labels, [2.0, 0.1], folds=folds, seed=seed)
+    case = f"18 images of 2 classes, C among [2, 0.1], {folds} folds, seed {seed}"
+    yield f"{case}: images held out", trainings.folds, 3
+    yield f"{case}: mean accuracies", list(accuracies), 3
+    features, labels = _hard_scenes(rng, 3, 24)
+    with _trainings(features) as trainings:
+        _, accuracies = choose_C(features, labels, [0.5])
+    case = "24 images of 3 classes, C among [0.5], folds and seed not given"
+    yield f"{case}: images held out", trainings.folds
+    yield f"{case}: mean accuracies", list(accuracies), 3
+    yield "the SVMs that are trained", sorted(trainings.parameters)
 
 
 lab.misconceptions(
@@ -127,110 +175,61 @@ lab.misconceptions(
         "Your accuracies are in the order of the sorted candidates, so they no longer match the caller's list.",
         {"accuracies = []": "accuracies, candidates = [], sorted(candidates)"},
     ),
-)
-
-
-def _correlated(rng, count: int, directions: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Feature vectors that vary most along the first direction, and clearly less along each that follows."""
-    sizes = 8.0 / 2.0 ** np.arange(len(directions))
-    return center + (rng.standard_normal((count, len(directions))) * sizes) @ directions
-
-
-def _projections(pca_project, rng, dimensions: int, components: int, shift: float = 0.0):
-    """Projected training and test features as absolute values, since the signs of the directions are arbitrary."""
-    directions = np.linalg.qr(rng.standard_normal((dimensions, dimensions)))[0]
-    center = rng.uniform(2, 6, dimensions)
-    train = _correlated(rng, 30, directions, center)
-    test = _correlated(rng, 7, directions, center + shift)
-    return [np.abs(np.asarray(part)) for part in pca_project(train, test, components)]
-
-
-@lab.exercise(
-    "captionlab.transfer.svm:pca_project", points=2, minutes=15, difficulty=2, importance=3, rtol=1e-3, atol=1e-3
-)
-def probe_pca_project(pca_project, rng):
-    for dimensions, components, shift in ((5, 1, 0.0), (draw(rng, 5, 6), 2, 0.0), (6, draw(rng, 3, 4), 5.0)):
-        label = f"30 training and 7 test images, {dimensions} features to {components}: absolute values"
-        label += ", the test images brighter" if shift else ""
-        yield label, _projections(pca_project, rng, dimensions, components, shift)
-    train = rng.standard_normal((8, 12)) * 3.0 ** -np.arange(12) + rng.uniform(1, 3, 12)
-    projected = [np.asarray(part) for part in pca_project(train=train, test=train[:3] + 1, components=2)]
-    distances = [np.linalg.norm(part[:, None] - part[None], axis=2) for part in projected]
-    yield "8 training images, 12 features to 2: distances between the projected images", distances
-    train, test = rng.standard_normal((20, 4)) * (9, 3, 1, 0.3), rng.standard_normal((5, 4))
-    before = train.copy(), test.copy()
-    found = [np.abs(np.asarray(part)) for part in pca_project(train, test, components=4)]
-    label = "4 features to 4: absolute values, then whether training and test features are unchanged"
-    yield label, [found, bool((train == before[0]).all() and (test == before[1]).all())]
-
-
-lab.misconceptions(
-    "pca_project",
-    fitted_on_both=(
-        "You compute the center and directions from training and test images together. Fit on the training images "
-        "only: the test images represent images you have not seen yet.",
-        {"fit(train)": "fit(np.concatenate([train, test]))"},
+    returns_the_best_accuracy=(
+        "You return the highest accuracy instead of the C that reaches it.",
+        {"return best, accuracies": "return max(accuracies), accuracies"},
     ),
-    fitted_on_each=(
-        "The test images get their own directions, so the same column means something different in training and in "
-        "test. Fit once, on the training images; transform twice.",
-        {"transform(train), pca.transform(test)": "fit_transform(train), pca.fit_transform(test)"},
+    takes_the_worst=(
+        "You choose the C with the lowest accuracy.",
+        {"max(accuracies)": "min(accuracies)"},
     ),
-    test_centered_by_itself=(
-        "The directions come from the training images, but the test images are centered by their own mean. Subtract "
-        "the mean of the training images from both.",
-        {"pca.transform(test)": "(test - test.mean(axis=0)) @ pca.components_.T"},
+    ignores_the_folds=(
+        "The number of folds is always the same: pass `folds` on to StratifiedKFold.",
+        {"StratifiedKFold(folds, ": "StratifiedKFold("},
+    ),
+    trains_on_one_fold=(
+        "Training and held-out images are exchanged: you train on one fold and measure on all the others.",
+        {"cv=splitter": "cv=[parts[::-1] for parts in splitter.split(features, labels)]"},
+    ),
+    adds_the_folds_up=(
+        "You add the accuracies of the folds up. Their mean is asked for, from 0 to 1.",
+        {".mean())": ".sum())"},
+    ),
+    keeps_the_best_fold=(
+        "You keep one fold's accuracy per candidate. Average over the folds: a single one depends on luck.",
+        {".mean())": ".max())"},
+    ),
+    measures_errors=(
+        "You return error rates. The accuracy is the fraction that is right.",
+        {"return best, accuracies": "return best, [1 - accuracy for accuracy in accuracies]"},
+    ),
+    returns_the_best_accuracies_first=(
+        "You sort the accuracies. They stay in the order of the candidates, so that one knows which belongs to which.",
+        {"return best, accuracies": "return best, sorted(accuracies, reverse=True)"},
+    ),
+    svms_with_other_parameters=(
+        "The folds are right, but not the SVM: max_iter or random_state is missing or another one than asked for.",
+        {", max_iter=10_000, random_state=0": ", max_iter=5_000"},
+    ),
+    standardizes=(
+        "You standardize the columns. Choose C for the classifier you will use: Normalizer, then LinearSVC.",
+        {"Normalizer()": "StandardScaler()"},
+        "from sklearn.preprocessing import StandardScaler",
     ),
 )
-
-
-@lab.misconception(
-    "pca_project",
-    hint="Your features are not centered, so your first direction points toward the mean. Subtract the training "
-    "images' mean first.",
-)
-def not_centered(train, test, components):
-    _, _, directions = np.linalg.svd(train, full_matrices=False)
-    return train @ directions[:components].T, test @ directions[:components].T
-
-
-lab.misconceptions(
-    "pca_project",
-    whitened=(
-        "You whiten: all directions come out with the same variance, so noise counts as much as signal.",
-        {'"full"': '"full", whiten=True'},
-    ),
-)
-
-
-@lab.misconception(
-    "pca_project",
-    hint="You keep some of the columns. A principal component mixes all columns, so the later columns contribute too.",
-)
-def keeps_the_first_columns(train, test, components):
-    mean = train.mean(axis=0)
-    return (train - mean)[:, :components], (test - mean)[:, :components]
-
-
-@lab.misconception(
-    "pca_project",
-    hint="These are the directions of least variance: eigh sorts its eigenvalues in ascending order. Take the last "
-    "ones.",
-)
-def least_variance_first(train, test, components):
-    mean = train.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(train.T))
-    return (train - mean) @ vectors[:, :components], (test - mean) @ vectors[:, :components]
-
-
-lab.misconceptions(
-    "pca_project",
-    projects_back=(
-        "You project back to the full number of features at the end. Return the few projected features: they are the "
-        "input of the SVM.",
+lab.other_spellings(
+    "choose_C",
+    folds_not_shuffled=[{"StratifiedKFold(folds, shuffle=True, random_state=seed)": "StratifiedKFold(folds)"}],
+    folds_not_stratified=[
         {
-            "pca.transform(train)": "pca.inverse_transform(pca.transform(train))",
-            "pca.transform(test)": "pca.inverse_transform(pca.transform(test))",
-        },
-    ),
+            "StratifiedKFold(folds, ": "KFold(folds, ",
+            "accuracies = []": "accuracies = []  #",
+            "splitter = ": "from sklearn.model_selection import KFold\n    splitter = ",
+        }
+    ],
+    ignores_the_seed=[{"random_state=seed": "random_state=42"}],
+    svms_with_other_parameters=[
+        {", max_iter=10_000, random_state=0": instead} for instead in ("", ", max_iter=10_000", ", random_state=0")
+    ],
+    keeps_the_best_fold=[{".mean())": "[-1])"}],
 )

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw_tensor
+from captionlab.grading.credit import CheckResults, beyond_free_credit
 from captionlab.grading.exercise import Lab
 
 # The package holds the lab as `lab`, so that importing it is importing the whole lab.
@@ -33,11 +34,25 @@ def draw_weights(rng: np.random.Generator, model: nn.Module) -> nn.Module:
     return model.eval()
 
 
-def modes(model: nn.Module) -> list[bool]:
-    """For each of a model's modules, whether it is in training mode."""
-    return [module.training for module in model.modules()]
+def all_aspects(results: CheckResults) -> float:
+    """Credit for an exercise whose aspects all count: the share of the checks that are right, squared.
+
+    Features that are right but cost too much memory, or a network that is left changed, lose more than their checks.
+    """
+    return beyond_free_credit(results) ** 2
 
 
-def needs_gradient(value: Any) -> bool:
+def modes(model: nn.Module) -> list[str]:
+    """For each of a model's modules, its name and mode."""
+    named = [(name or "the network itself", module.training) for name, module in model.named_modules()]
+    return [f"{name}: {'training' if training else 'evaluation'}" for name, training in named]
+
+
+def gradient_history(value: Any) -> str:
     """Whether gradients would flow back from ``value``."""
-    return bool(getattr(value, "requires_grad", False))
+    return "requires gradients" if getattr(value, "requires_grad", False) else "no gradient history"
+
+
+def dtype_name(value: Any) -> str:
+    """Name of the dtype of an array or a tensor, such as ``"float32"``."""
+    return str(getattr(value, "dtype", type(value).__name__)).removeprefix("torch.")

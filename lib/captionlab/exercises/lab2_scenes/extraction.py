@@ -1,12 +1,21 @@
-"""From a network and images to a matrix of features: probes and misconceptions."""
+"""From a network and images to a matrix of features: probe and misconceptions."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
-from captionlab.exercises.lab2_scenes.common import draw_weights, lab, modes, needs_gradient
+from captionlab.exercises.lab2_scenes.common import (
+    all_aspects,
+    draw_weights,
+    dtype_name,
+    gradient_history,
+    lab,
+    modes,
+)
 
 
 class _Log(list):
@@ -31,8 +40,12 @@ class _WatchedNetwork(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.sizes.append(len(images))
-        self.recorded.append(torch.is_grad_enabled())
+        self.recorded.append("gradients recorded" if torch.is_grad_enabled() else "no gradients")
         return self.dense(self.dropout(self.relu(self.bn(self.conv(images)))).mean((2, 3)))
+
+    def after(self, what: Any) -> Any:
+        """What can be said of the network after it was run."""
+        return what if self.sizes else "the network was not run"
 
 
 @lab.exercise(
@@ -43,40 +56,56 @@ class _WatchedNetwork(nn.Module):
     importance=5,
     rtol=1e-3,
     atol=1e-5,
-    check_dtype=True,
+    credit=all_aspects,
 )
 def probe_extract_features(extract_features, rng):
+    yield from _small_cases(extract_features, rng)
     model = _WatchedNetwork(rng, draw(rng, 4, 6), draw(rng, 3, 5))
     batch_size = draw(rng, 3, 5)
-    count = batch_size * draw(rng, 2, 3) - 1
+    count = batch_size * (4 if batch_size == 3 else 3) - 1
     with torch_seed(0):
-        features = extract_features(model, draw_tensor(rng, count, 3, 6, 7), batch_size)
-    yield f"{count} images in batches of {batch_size}, the model in evaluation mode: features", features
-    yield "sizes of the batches the model was given", list(model.sizes)
-    label = "whether the features require gradients, and whether gradients were recorded for each batch"
-    yield label, [needs_gradient(features), list(model.recorded)]
-    with torch_seed(0):
-        features = extract_features(model, draw_tensor(rng, 2, 3, 5, 5), 2)
-    yield "features of 2 more images, then which modules are in training mode", [features, modes(model)]
+        features = extract_features(model, draw_tensor(rng, count, 3, 4, 3), batch_size)
+    case = f"{count} images in batches of {batch_size}"
+    yield f"{case}, the model in evaluation mode: features", features, 2
+    yield f"{case}: sizes of the batches the model was given", list(model.sizes), 3
+    yield f"{case}: whether gradients were recorded during each batch", list(model.recorded), 4
+    yield f"{case}: the features' gradients", model.after(gradient_history(features)), 2
+    yield f"{case}: the features' dtype", dtype_name(features)
+    yield "a model in evaluation mode: modes of its modules afterwards", model.after(modes(model)), 4
 
     model = _WatchedNetwork(rng, draw(rng, 4, 6), draw(rng, 3, 5)).train()
     batch_size, batches = draw_different(rng, 2, 4, 2)
     with torch_seed(0):
-        features = extract_features(model, draw_tensor(rng, batch_size * batches, 3, 5, 7), batch_size=batch_size)
-    yield f"{batch_size * batches} images in batches of {batch_size}, a model in training mode: features", features
-    model.sizes.clear()
+        features = extract_features(model, draw_tensor(rng, batch_size * batches, 3, 3, 4), batch_size=batch_size)
+    case = "a model in training mode"
+    yield f"{case}, {batch_size * batches} images in batches of {batch_size}: features", features, 4
+    yield f"{case}: modes of its modules afterwards", model.after(modes(model)), 4
+    yield f"{case}: running means of its batch normalization afterwards", model.after(model.bn.running_mean)
+    model.train().bn.eval()
     with torch_seed(0):
-        features = extract_features(model=model, images=draw_tensor(rng, 63, 3, 3, 3))
-    yield "63 images, the default batch size: features, then sizes of the batches", [features, list(model.sizes)]
-    label = "features of 3 images, then which modules are in training mode, and the batch normalization statistics"
+        features = extract_features(model, draw_tensor(rng, 3, 3, 3, 4), 3)
+    case = "a model in training mode except its batch normalization"
+    yield f"{case}: features of 3 images", features, 2
+    yield f"{case}: modes of its modules afterwards", model.after(modes(model)), 4
+    model = _WatchedNetwork(rng, 4, 2)
+    extract_features(model=model, images=draw_tensor(rng, 67, 3, 3, 3))
+    yield "67 images, the default batch size: sizes of the batches", list(model.sizes), 2
+
+
+def _small_cases(extract_features, rng):
+    """Cases that can be followed on paper."""
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5))
+    first = draw(rng, 1, 5)
+    images = first + torch.arange(8.0).reshape(4, 1, 1, 2)
     with torch_seed(0):
-        features = extract_features(model, draw_tensor(rng, 3, 3, 5, 5), 3)
-    yield label, [features, modes(model), model.bn.running_mean, model.bn.running_var]
-    model.bn.eval()
+        features = extract_features(model, images.clone(), batch_size=2)
+    yield "flattening and dropout, 4 images of 1 by 2 in batches of 2: features", features
     with torch_seed(0):
-        features = extract_features(model, draw_tensor(rng, 3, 3, 5, 5), 3)
-    label = "the same with batch normalization in evaluation mode inside a model in training mode"
-    yield label, [features, modes(model)]
+        features = extract_features(model, images[:3].clone(), batch_size=2)
+    yield "flattening and dropout, 3 images of 1 by 2 in batches of 2: features", features
+    with torch_seed(0):
+        features = extract_features(model.eval(), images[:1].clone())
+    yield "the same network in evaluation mode, one image: features", features
 
 
 lab.misconceptions(
@@ -128,70 +157,52 @@ lab.misconceptions(
         "You ignore batch_size and run the images through the network one by one. One call per batch is much faster.",
         {"images.split(batch_size)": "images.split(1)"},
     ),
-)
-
-
-@lab.exercise("captionlab.transfer.features:l2_normalize", points=2, minutes=10, difficulty=2, importance=4)
-def probe_l2_normalize(l2_normalize, rng):
-    for rows, columns, scale in ((4, 5, 1.0), (draw(rng, 2, 3), draw(rng, 6, 8), 30.0), (1, draw(rng, 4, 6), 0.05)):
-        label = f"{rows} rows of {columns} values, of size {scale:g}"
-        yield label, l2_normalize(draw_tensor(rng, rows, columns, scale=scale))
-    square = draw_tensor(rng, 4, 4).abs()  # none negative, as after a ReLU
-    yield "4 rows of 4 values, none negative", l2_normalize(features=square)
-    features = draw_tensor(rng, 5, 3) * torch.tensor([[100.0], [0.1], [1.0], [7.0], [0.01]])
-    features[draw(rng, 1, 3)] = 0
-    yield "5 rows of very different lengths, one of them all zeros", l2_normalize(features.clone())
-    given = draw_tensor(rng, 2, 4, mean=1)
-    yield "2 rows normalized, then the input afterwards", [l2_normalize(given), given]
-
-
-lab.misconceptions(
-    "l2_normalize",
-    normalizes_columns=(
-        "Your columns have length 1, not your rows. Each row is an image; its contrast should not matter when images "
-        "are compared.",
-        {"dim=1, keepdim=True)  # (n, 1)": "dim=0, keepdim=True)"},
-    ),
-    one_length_for_all=(
-        "You divide all rows by the same number, the norm of the whole matrix. Every row needs its own.",
-        {"vector_norm(features, dim=1, keepdim=True)": "vector_norm(features)"},
-    ),
-    uses_l1=(
-        "Your rows sum to 1 in absolute value. That is the L1 norm; the Euclidean length is the square root of the "
-        "sum of squares.",
-        {"torch.linalg.vector_norm(features, dim=1, keepdim=True)": "features.abs().sum(dim=1, keepdim=True)"},
-    ),
-    forgets_the_root=(
-        "You divide by the squared length: the square root is missing.",
-        {"torch.linalg.vector_norm(features, dim=1, keepdim=True)": "(features**2).sum(dim=1, keepdim=True)"},
-    ),
-    divides_by_the_largest=(
-        "Your largest value is 1 in every row. That is the maximum norm; you need the Euclidean norm.",
-        {"dim=1": 'ord=float("inf"), dim=1'},
-    ),
-    zeros_become_nan=(
-        "A row of zeros turns into NaN: 0 / 0. It has no direction to keep, so leave it as it is.",
-        {"torch.where(lengths > 0, lengths, 1)": "lengths"},
-    ),
-)
-
-
-@lab.misconception(
-    "l2_normalize",
-    hint="You standardize to mean 0 and standard deviation 1. Here the values are only divided by the length of their "
-    "row; nothing is subtracted.",
-)
-def standardizes(features):
-    return (features - features.mean(1, keepdim=True)) / (features.std(1, keepdim=True) + 1e-6)
-
-
-lab.misconceptions(
-    "l2_normalize",
-    works_in_place=(
-        "You overwrite the features you were given. `/=` changes the caller's matrix; `/` makes a new one.",
+    reruns_the_last_batch=(
+        "You have more rows than images: your last batch starts again before its place. It may be smaller than the "
+        "others.",
         {
-            "return features /": "features /=",
-            "torch.where(lengths > 0, lengths, 1)": "torch.where(lengths > 0, lengths, 1)\n    return features",
+            "images.split(batch_size)": "[*images.split(batch_size)[:-1], images[-batch_size:]]",
         },
     ),
+    keeps_a_list_of_batches=(
+        "You return one tensor per batch. Put the batches together into one matrix with torch.cat.",
+        {"return torch.cat(rows)": "return rows"},
+    ),
+    keeps_only_the_last_batch=(
+        "You return the features of the last batch only. Collect those of all batches, and put them together.",
+        {"return torch.cat(rows)": "return rows[-1]"},
+    ),
+    stacks_the_batches=(
+        "torch.stack makes a new axis and needs batches of one size. To put the rows of the batches below each other, "
+        "use torch.cat.",
+        {"return torch.cat(rows)": "return torch.stack(rows)"},
+    ),
+    joins_along_columns=(
+        "You put the batches side by side. They belong below each other, one row per image.",
+        {"return torch.cat(rows)": "return torch.cat(rows, dim=1)"},
+    ),
+    takes_batch_size_batches=(
+        "You take batch_size for the number of batches. It is the number of images in each: split takes it, chunk "
+        "takes the number of parts.",
+        {"images.split(batch_size)": "images.chunk(batch_size)"},
+    ),
+    normalizes_the_features=(
+        "You divide the features by their length. Normalizing comes later; return what the network gives.",
+        {"return torch.cat(rows)": "return nn.functional.normalize(torch.cat(rows))"},
+    ),
+    ignores_the_default=(
+        "Your batches have another size than asked for: batch_size is 32 unless it is given.",
+        {"batch_size: int = 32": "batch_size: int = 64"},
+    ),
+)
+lab.other_spellings(
+    "extract_features",
+    leaves_it_in_evaluation_mode=[
+        {"for module, training in modes": "", "torch.cat(rows)": "torch.cat([row.detach() for row in rows])"},
+        {"module.training = training": "module.eval()"},
+    ],
+    keeps_gradients=[{"with torch.no_grad():": "if True:"}],
+    drops_the_last_batch=[
+        {"images.split(batch_size)": "images[: max(1, len(images) // batch_size) * batch_size].split(batch_size)"},
+    ],
 )

@@ -1,4 +1,4 @@
-"""Gray images, and VGG16 cut after relu7: probes and misconceptions."""
+"""VGG16 cut after relu7: probe and misconceptions."""
 
 from __future__ import annotations
 
@@ -7,57 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, run
-from captionlab.exercises.lab2_scenes.common import draw_weights, lab, modes
+from captionlab.exercises.lab2_scenes.common import all_aspects, draw_weights, dtype_name, lab, modes
+from captionlab.grading.departures import is_error
 from captionlab.grading.probe_helpers import outcome_of
-
-
-@lab.exercise("captionlab.transfer.features:gray_to_rgb", points=1, minutes=8, difficulty=1, importance=3)
-def probe_gray_to_rgb(gray_to_rgb, rng):
-    for batch in (1, 3, draw(rng, 4, 6)):
-        height, width = draw_different(rng, 2, 6, 2)
-        label = f"{batch} gray images of {height} by {width}"
-        yield label, gray_to_rgb(draw_tensor(rng, batch, 1, height, width))
-    yield "2 square gray images", gray_to_rgb(images=draw_tensor(rng, 2, 1, 3, 3))
-    for batch in (1, draw(rng, 2, 4)):
-        height, width = draw_different(rng, 2, 6, 2)
-        label = f"{batch} images of {height} by {width} that already have three channels"
-        yield label, gray_to_rgb(draw_tensor(rng, batch, 3, height, width))
-
-
-lab.misconceptions(
-    "gray_to_rgb",
-    fills_with_zeros=(
-        "Green and blue are zero, so your images are dark red. A gray pixel has the same value in all channels.",
-        {
-            "images.expand(-1, 3, -1, -1)": "nn.functional.pad(images, (0, 0, 0, 0, 0, 3 - images.shape[1]))",
-            "if images.ndim": "",
-        },
-    ),
-    repeats_the_images=(
-        "You get three times as many images instead of three times as many channels: you repeat along the wrong axis.",
-        {
-            "images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.repeat(3, 1, 1, 1)",
-            "if images.ndim": "",
-        },
-    ),
-    repeats_color_too=(
-        "Images with three channels come out with nine. Check the second axis first: they should pass through "
-        "unchanged.",
-        {"images.expand(-1, 3, -1, -1)": "images.repeat(1, 3, 1, 1)", "if images.ndim": ""},
-    ),
-    spreads_the_brightness=(
-        "Your gray images are only a third as bright. Each of the three channels has the full value; they do not "
-        "share it.",
-        {
-            "images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.expand(-1, 3, -1, -1) / 3",
-            "if images.ndim": "",
-        },
-    ),
-    makes_color_gray=(
-        "Color images lose their color. Only images with a single channel need to be converted.",
-        {"images.expand": "images.mean(dim=1, keepdim=True).expand", "if images.ndim": ""},
-    ),
-)
 
 
 class _SmallVGG(nn.Module):
@@ -90,25 +42,38 @@ class _SmallVGG(nn.Module):
     rtol=1e-3,
     atol=1e-5,
     student_methods=("__init__", "forward"),
+    credit=all_aspects,
 )
 def probe_vgg16relu7(VGG16relu7, rng):
     maps, side, (sixth, seventh) = draw(rng, 5, 8), draw(rng, 2, 3), draw_different(rng, 11, 16, 2)
     vgg, size = _SmallVGG(rng, maps, side, sixth, seventh), 4 * side
     cut = VGG16relu7(vgg)
+    features = run(cut, draw_tensor(rng, 3, 3, size, size))
     label = f"a VGG with fully connected layers of {sixth} and {seventh}, in evaluation mode: features of 3 images"
-    yield label, run(cut, draw_tensor(rng, 3, 3, size, size))
+    yield label, features, 4
+    yield "the features' dtype", dtype_name(features)
     image = draw_tensor(rng, 1, 3, size, size)
-    yield "features of one image, then the original's scores for it", [run(cut, image), outcome_of(run, vgg, image)]
-    larger = draw_tensor(rng, 1, 3, size + 4, size + 8)
-    label = "features of another image, then the result for an image too large for the fully connected layers"
-    yield label, [run(cut, draw_tensor(rng, 1, 3, size, size)), str(outcome_of(run, cut, larger))[:6]]
+    yield "features of one image", run(cut, image)
+    yield "the original's layers afterwards", [name or "the network itself" for name, _ in vgg.named_modules()], 2
+    yield "the original's scores for that image afterwards", outcome_of(run, vgg, image), 3
+    larger = outcome_of(run, cut, draw_tensor(rng, 1, 3, size + 4, size + 8))
+    label = "an image too large for the fully connected layers"
+    yield label, "raises an error" if is_error(larger) else larger, 2
+
     hidden, side = draw(rng, 11, 16), 5 - side
     vgg, size = _SmallVGG(rng, draw(rng, 5, 8), side, hidden, hidden).train(), 4 * side
+    vgg.features.eval()
     cut = VGG16relu7(vgg=vgg)
-    label = f"a VGG with two layers of {hidden}, in training mode: features of 4 images"
-    yield label, run(cut, draw_tensor(rng, 4, 3, size, size))
-    label = "features of 2 images, then which modules of the original are in training mode"
-    yield label, [run(cut, draw_tensor(rng, 2, 3, size, size)), modes(vgg)]
+    label = f"a VGG with two layers of {hidden}, its classifier in training mode: features of 4 images"
+    yield label, run(cut, draw_tensor(rng, 4, 3, size, size)), 4
+    label = "the mode of the new network"
+    yield label, "training" if any(module.training for module in cut.modules()) else "evaluation", 2
+    yield "the modes of the original's layers afterwards", modes(vgg), 4
+    image = draw_tensor(rng, 1, 3, size, size)
+    with torch.no_grad():
+        for parameter in vgg.parameters():
+            parameter.zero_()
+    yield "features of one image, after the original's weights were set to zero", run(cut, image), 4
 
 
 lab.misconceptions(
@@ -170,11 +135,81 @@ lab.misconceptions(
         "as well. Copy what you keep.",
         {"copy.deepcopy(vgg.features)": "vgg.features", "copy.deepcopy(vgg.classifier[:-2])": "vgg.classifier[:-2]"},
     ),
+    SharesTheWeights=(
+        "Your network shares its weights with the original: if the original is trained, your features change, too. "
+        "Copy what you keep (copy.deepcopy).",
+        {
+            "super().__init__()": "super().__init__()\n        shared = {id(one): one for one in vgg.parameters()}",
+            "copy.deepcopy(vgg.features)": "copy.deepcopy(vgg.features, dict(shared))",
+            "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier[:-2], dict(shared))",
+        },
+    ),
+    SetsTheOriginalsMode=(
+        "You switch the original to evaluation mode before you copy it. Copy first, and switch the copy.",
+        {"super().__init__()": "super().__init__()\n        vgg.eval()"},
+    ),
     CutsTheOriginal=(
-        "The original has lost its last layer: you cut its classifier instead of a copy, so it no longer gives scores.",
+        "The original has lost its last layers: you cut its classifier instead of a copy, so it no longer gives "
+        "scores.",
         {
             "self.features = copy": "vgg.classifier = vgg.classifier[:-2]\n        self.features = copy",
             "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier)",
         },
     ),
+    StopsBeforeRelu6=(
+        "You cut right after the first fully connected layer. Two such layers, each with its ReLU, belong to the "
+        "features.",
+        {"classifier[:-2]": "classifier[:1]"},
+    ),
+    SwitchesItsLayersOnly=(
+        "The layers are in evaluation mode, but the network itself is not: its `training` is still True. Switch the "
+        "whole network, at the end of __init__.",
+        {"self.eval()": "self.features.eval()\n        self.classifier.eval()"},
+    ),
+    SkipsTheFirstReLU=(
+        "The ReLU between the two fully connected layers is missing: without it they act as a single linear layer.",
+        {
+            "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy("
+            "nn.Sequential(*(vgg.classifier[at] for at in (0, 3, 4))))"
+        },
+    ),
+    SkipsBothReLUs=(
+        "You keep the two fully connected layers without their ReLUs. Each is followed by one.",
+        {"copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(nn.Sequential(*(vgg.classifier[at] for at in (0, 3))))"},
+    ),
+    RectifiesTheScores=(
+        "You keep the layer that gives the scores. Relu7 is the ReLU before it.",
+        {
+            "return self.classifier(maps.flatten(start_dim=1))": "return self.classifier(maps.flatten(1)).relu()",
+            "vgg.classifier[:-2]": "vgg.classifier",
+        },
+    ),
+)
+lab.other_spellings(
+    "VGG16relu7",
+    KeepsTheMode=[
+        {"self.eval()": "", "classifier[:-2]": "classifier[:-1]"},
+        {"self.eval()": "self.train(vgg.training)"},
+    ],
+    SwitchesTheOriginal=[
+        {
+            "copy.deepcopy(vgg.features)": "vgg.features",
+            "copy.deepcopy(vgg.classifier[:-2])": "vgg.classifier[:-1]",
+        },
+        {
+            "copy.deepcopy(vgg.features)": "nn.Sequential(*vgg.features)",
+            "copy.deepcopy(vgg.classifier[:-2])": "nn.Sequential(*list(vgg.classifier)[:-2])",
+        },
+    ],
+    CutsTheOriginal=[
+        {
+            "self.features = copy": "vgg.classifier = nn.Sequential(*list(vgg.classifier)[:-2])\n"
+            "        self.features = copy",
+            "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier)",
+        },
+        {
+            "self.features = copy": "vgg.classifier[6] = nn.Identity()\n        self.features = copy",
+            "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier)",
+        },
+    ],
 )

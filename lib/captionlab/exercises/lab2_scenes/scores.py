@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -27,21 +28,43 @@ def _predictions(rng, labels: np.ndarray, classes: int) -> np.ndarray:
     return predictions
 
 
+def _array(matrix: Any) -> Any:
+    """A matrix given as nested lists as an array: its values count, and what it is is asked separately."""
+    return np.asarray(matrix) if isinstance(matrix, (list, tuple)) else matrix
+
+
+def _kind(matrix: Any) -> str:
+    """What a matrix is, and of which numbers."""
+    if not hasattr(matrix, "dtype"):
+        return type(matrix).__name__
+    name = str(matrix.dtype).removeprefix("torch.")
+    return f"array of {'integers' if name.startswith(('int', 'uint')) else name}"
+
+
 @lab.exercise("captionlab.transfer.confusion:confusion_matrix", points=2, minutes=15, difficulty=2, importance=4)
 def probe_confusion_matrix(confusion_matrix, rng):
-    for classes, count in ((2, 9), (3, draw(rng, 15, 20)), (draw(rng, 4, 6), 30)):
-        labels = _labels(rng, classes, count)
+    kinds = []
+
+    def count(label: str, labels: Any, predictions: Any, *args: int, weight: float = 1, **classes: int) -> tuple:
+        matrix = confusion_matrix(labels, predictions, *args, **classes)
+        kinds.append(_kind(matrix))
+        return label, _array(matrix), weight
+
+    last = draw(rng, 0, 1)
+    labels, predictions = [0, 0, 0, 1], [0, 1, 1, last]
+    yield count(f"labels {labels}, predictions {predictions}, 3 classes", labels, predictions, classes=3, weight=2)
+    for classes, images, weight in ((2, 9, 2), (3, draw(rng, 15, 20), 3), (draw(rng, 4, 6), 30, 2)):
+        labels = _labels(rng, classes, images)
         predictions = _predictions(rng, labels, classes)
-        yield f"{count} images of {classes} classes", confusion_matrix(labels, predictions, classes)
-    labels = _labels(rng, 4, draw(rng, 16, 20))
-    predictions = _predictions(rng, labels, 4)
-    yield "lists instead of arrays, 4 classes", confusion_matrix(labels.tolist(), predictions.tolist(), classes=4)
+        yield count(f"{images} images of {classes} classes", labels, predictions, classes, weight=weight)
     absent = draw(rng, 2, 3)
     labels = _labels(rng, 5, 20, absent=absent)
     predictions = np.where(labels == 4, 0, labels)
     label = f"5 classes: no image of class {absent}, and nothing predicted as {absent} or 4"
-    yield label, confusion_matrix(labels=labels, predictions=predictions, classes=5)
+    yield label, _array(confusion_matrix(labels=labels, predictions=predictions, classes=5)), 2
+    yield "what the results before are", kinds
     yield "5 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1, 0, 1], [0, 1, 0, 0], 2)
+    yield "3 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1], [0, 1, 0, 0], 2)
 
 
 lab.misconceptions(
@@ -56,8 +79,8 @@ lab.misconceptions(
         {"return matrix": "return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)"},
     ),
     counts_each_pair_once=(
-        "No number is larger than 1: `matrix[labels, predictions] += 1` counts a repeated pair only once. np.add.at, "
-        "or a loop, counts them all.",
+        "No number is larger than 1: each pair is counted only once. `matrix[labels, predictions] += 1` does that; "
+        "a loop over the images, or np.add.at, counts them all.",
         {"np.add.at(matrix, (": "matrix[(", "), 1)": ")] += 1"},
     ),
 )
@@ -88,16 +111,85 @@ lab.misconceptions(
 )
 
 
-@lab.misconception(
+lab.misconceptions(
     "confusion_matrix",
-    hint="The counts are right, but lists of different lengths must raise a ValueError: zip silently drops the "
-    "surplus.",
+    zips_what_does_not_fit=(
+        "The error is missing: labels and predictions of different lengths must raise a ValueError. zip silently "
+        "drops the surplus.",
+        {
+            "if len(labels)": "",
+            "matrix = np.zeros": "labels, predictions = zip(*zip(labels, predictions, strict=False), strict=True)\n"
+            "    matrix = np.zeros",
+        },
+    ),
+    notices_missing_predictions_only=(
+        "Too many predictions must raise a ValueError just as too few: compare with !=.",
+        {
+            "len(labels) != len(predictions)": "len(labels) > len(predictions)",
+            "matrix = np.zeros": "predictions = predictions[: len(labels)]\n    matrix = np.zeros",
+        },
+    ),
+    wrong_ones_only=(
+        "Your diagonal is empty: images that were recognized count as well.",
+        {"return matrix": "return matrix * (1 - np.eye(classes, dtype=int))"},
+    ),
+    counts_both_ways=(
+        "You count every image twice, or at two places: your matrix is symmetric. Row: true class, column: predicted "
+        "class.",
+        {"return matrix": "return matrix + matrix.T"},
+    ),
+    normalized_over_all=(
+        "Your matrix holds shares of all images. Return counts.",
+        {"return matrix": "return matrix / matrix.sum()"},
+    ),
+    normalized_by_column=(
+        "Your columns hold fractions. Return counts: a fraction does not say how many images it is based on.",
+        {"return matrix": "return matrix / np.maximum(matrix.sum(axis=0), 1)"},
+    ),
+    sized_by_the_labels=(
+        "The size of your matrix depends on the labels that occur. It always has one row and one column per class: "
+        "`classes` says how many.",
+        {"matrix = np.zeros": "classes = max(*labels, *predictions) + 1\n    matrix = np.zeros"},
+    ),
+    counts_in_floats=(
+        "The counts are right, but they are floats: np.zeros makes floats unless it is told the dtype.",
+        {"np.zeros((classes, classes), dtype=int)": "np.zeros((classes, classes))"},
+    ),
+    returns_lists=(
+        "The counts are right, but you return nested lists. Return a NumPy array.",
+        {"return matrix": "return matrix.tolist()"},
+    ),
+    one_class_too_many=(
+        "Your matrix has a row and a column too many: classes are numbered from 0 to classes - 1.",
+        {"np.zeros((classes, classes)": "np.zeros((classes + 1, classes + 1)"},
+    ),
+    counts_rights_per_class=(
+        "You return one number per class. The matrix has one per pair of a true and a predicted class.",
+        {"return matrix": "return np.diagonal(matrix)"},
+    ),
 )
-def zips_what_does_not_fit(labels, predictions, classes):
-    matrix = np.zeros((classes, classes), dtype=int)
-    for label, prediction in zip(labels, predictions, strict=False):
-        matrix[label, prediction] += 1
-    return matrix
+lab.other_spellings(
+    "confusion_matrix",
+    transposed=[
+        {
+            "np.asarray(labels, dtype=int), np.asarray(predictions, dtype=int)": "np.asarray(predictions), "
+            "np.asarray(labels)",
+            "dtype=int)\n    #": ")\n    #",
+        }
+    ],
+    normalized=[
+        {"return matrix": "return matrix / np.maximum(matrix.sum(axis=1), 1)"},
+        {"return matrix": "return np.nan_to_num(matrix / matrix.sum(axis=1, keepdims=True))"},
+    ],
+    zips_what_does_not_fit=[
+        {
+            "if len(labels)": "",
+            "matrix = np.zeros": "labels, predictions = zip(*zip(labels, predictions, strict=False), strict=True)\n"
+            "    matrix = np.zeros",
+            "(classes, classes), dtype=int": "(classes, classes)",
+        }
+    ],
+)
 
 
 def _matrix(rng, classes: int, empty: int | None = None) -> np.ndarray:
@@ -109,28 +201,38 @@ def _matrix(rng, classes: int, empty: int | None = None) -> np.ndarray:
     return counts
 
 
-def _quietly(function, *args) -> list:
-    """The result of the call, and whether it warned about a division."""
+def _quietly(function, *args) -> tuple:
+    """The result of the call, and what it warned of."""
     with warnings.catch_warnings(record=True) as caught, np.errstate(divide="warn", invalid="warn"):
         warnings.simplefilter("always")
         result = function(*args)
-    return [result, any(issubclass(one.category, RuntimeWarning) for one in caught)]
+    warned = any(issubclass(one.category, RuntimeWarning) for one in caught)
+    return result, "a warning about a division" if warned else "no warning"
+
+
+def _values(accuracies: Any) -> Any:
+    """Accuracies as an array, whatever they came in."""
+    return np.asarray(accuracies, dtype=float) if isinstance(accuracies, (list, tuple)) else accuracies
 
 
 @lab.exercise("captionlab.transfer.confusion:accuracy_by_class", points=1, minutes=8, difficulty=1, importance=4)
 def probe_accuracy_by_class(accuracy_by_class, rng):
-    for classes in (2, 3, draw(rng, 5, 7)):
-        yield f"{classes} classes", accuracy_by_class(_matrix(rng, classes))
-    yield "15 classes", accuracy_by_class(confusion=_matrix(rng, 15))
+    right = draw(rng, 2, 4)
+    matrix = np.array([[right, 1], [2 * right, right]])
+    yield f"the matrix {matrix.tolist()}", _values(accuracy_by_class(matrix)), 2
+    for classes, weight in ((3, 3), (draw(rng, 5, 7), 2)):
+        yield f"{classes} classes", _values(accuracy_by_class(confusion=_matrix(rng, classes))), weight
     perfect = np.diag(rng.integers(3, 30, 4))
     label = "4 classes, all images of one class wrong, all others right"
-    yield label, accuracy_by_class(_one_class_wrong(perfect, draw(rng, 0, 2)))
-    for empty in (0, draw(rng, 1, 3)):
-        with np.errstate(all="ignore"):
-            values = accuracy_by_class(_matrix(rng, 4, empty))
-        yield f"4 classes, no images of class {empty}", values
-    label = "5 classes, no images of class 2; then whether the call warned about a division"
-    yield label, _quietly(accuracy_by_class, _matrix(rng, 5, 2))
+    yield label, _values(accuracy_by_class(_one_class_wrong(perfect, draw(rng, 0, 2)))), 2
+    with np.errstate(all="ignore"):
+        matrix = np.array([[1, right, 0], [0, 1, 0], [0, 0, 0]])
+        label = f"the matrix {matrix.tolist()}, one image of class 1 and none of class 2"
+        yield label, _values(accuracy_by_class(matrix)), 2
+        yield "4 classes, no images of class 0", _values(accuracy_by_class(_matrix(rng, 4, 0))), 3
+    values, warned = _quietly(accuracy_by_class, _matrix(rng, 5, 2))
+    yield "5 classes, no images of class 2", _values(values)
+    yield "whether it warns about a division there", warned if values is not None else "nothing came back"
 
 
 def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:
@@ -191,4 +293,71 @@ lab.misconceptions(
         "Divide only where there are images.",
         {"np.divide(": "", "return accuracies": "return np.diagonal(confusion) / images"},
     ),
+)
+lab.misconceptions(
+    "accuracy_by_class",
+    one_number=(
+        "You return a single number, the accuracy over all images. Every class has its own.",
+        {"return accuracies": "return np.trace(confusion) / confusion.sum()"},
+    ),
+    mean_over_classes=(
+        "You average over the classes at the end. Return the accuracy of each.",
+        {"return accuracies": "return np.nanmean(accuracies)"},
+    ),
+    counts_instead_of_fractions=(
+        "You return how many images were right. Divide by the number of images of each class.",
+        {"return accuracies": "return np.where(images > 0, np.diagonal(confusion), np.nan)"},
+    ),
+    shares_of_errors=(
+        "You return the fraction of each class's images that were wrong. The recall is the fraction that was right.",
+        {"return accuracies": "return 1 - accuracies"},
+    ),
+    percentages=(
+        "You return percentages. Fractions from 0 to 1 are asked for.",
+        {"return accuracies": "return 100 * accuracies"},
+    ),
+    unrecognized_is_nan=(
+        "A class whose images were all wrong gets nan. Its accuracy is 0: only a class without images has none.",
+        {"where=images > 0": "where=np.diagonal(confusion) > 0"},
+    ),
+    absent_is_one=(
+        "A class without images gets 1, as if all of its images had been right. Its accuracy is unknown: return nan.",
+        {"np.nan": "1.0"},
+    ),
+    leaves_absent_classes_out=(
+        "You leave classes without images out, and those after them move up. There is one value per class: nan.",
+        {"return accuracies": "return accuracies[images > 0]"},
+    ),
+    largest_of_the_row=(
+        "You divide the largest number of each row. What was recognized stands on the diagonal, even where another "
+        "number is larger.",
+        {"np.diagonal(confusion)": "confusion.max(axis=1)"},
+    ),
+    f1_score=(
+        "You combine precision and recall. Only the recall is asked for: the diagonal over the row sums.",
+        {
+            "images = confusion.sum(axis=1)": "images = (confusion.sum(axis=1) + confusion.sum(axis=0)) / 2",
+            "where=images > 0": "where=confusion.sum(axis=1) > 0",
+        },
+    ),
+    without_the_right_ones=(
+        "You divide the right ones by the wrong ones. Divide by all images of the class, the right ones among them.",
+        {"images = confusion.sum(axis=1)": "images = confusion.sum(axis=1) - np.diagonal(confusion)"},
+    ),
+)
+lab.other_spellings(
+    "accuracy_by_class",
+    precision=[
+        {
+            "return accuracies": 'with np.errstate(all="ignore"):\n        '
+            "return np.diagonal(confusion) / confusion.sum(axis=0)"
+        },
+        {"return accuracies": "return np.diagonal(confusion) / np.maximum(confusion.sum(axis=0), 1)"},
+        {"np.divide(": "", "return accuracies": "return np.diagonal(confusion) / confusion.sum(axis=0)"},
+    ],
+    absent_is_zero=[
+        {"return accuracies": f"return np.diagonal(confusion) / {images}"}
+        for images in ("(images + 1e-9)", "np.maximum(images, 1)")
+    ],
+    share_of_all_images=[{"return accuracies": "return np.diagonal(confusion) / confusion.sum()"}],
 )
