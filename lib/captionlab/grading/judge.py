@@ -62,7 +62,7 @@ def _partial_points(expectation: Expectation, right: list[int]) -> float:
 def _uncounted(expectation: Expectation, right: list[int]) -> str:
     """What the points do not count: the checks that an answer without any work gets right."""
     free = len(expectation.free_checks)
-    return f" (an answer without any work gets {free}: they do not count)" if free and right else ""
+    return f", {free} of them without any work" if 0 < free <= len(right) else ""
 
 
 def diagnose(expectation: Expectation, got: ProbeResult) -> tuple[list[str], list[str]]:
