@@ -59,8 +59,8 @@ def probe_bleu(bleu, rng):
     count = draw(rng, 3, 5)
     yield f"{count} images with five references each", list(bleu(*scenes(count))), 2
     yield "3 images, captions with <start>, <end> and <pad>", list(bleu(*scenes(3, marked=True))), 5
-    marked = [["<start>", "a", "dog", "sat", "<end>"]], [[["<start>", "a", "dog", "ran", "<end>"]]]
-    yield '"<start> a dog sat <end>", reference "<start> a dog ran <end>"', list(bleu(*marked)), 4
+    marked = [["<start>", "a", "dog", "sat", "down", "<end>"]], [[["<start>", "a", "dog", "ran", "down", "<end>"]]]
+    yield '"<start> a dog sat down <end>", reference "<start> a dog ran down <end>"', list(bleu(*marked)), 4
     candidates, references = scenes(4)
     candidates[0] = candidates[0][:4]
     candidates[1] = candidates[1] * 2

@@ -31,7 +31,7 @@ def probe_sample_word(sample_word, rng):
     logits = torch.log(torch.tensor([[0.2, 0.5, 0.3]]))
     label = "one caption, probabilities 0.2, 0.5, 0.3, random number "
     for number in (0.1, 0.3, 0.9):
-        words = sample(logits, torch.tensor([number]))
+        words = sample(logits.clone(), torch.tensor([number]))
         yield f"{label}{number}", words, 0.5
     yield f"{label}0.9: the dtype", dtype_of(words), 0.5
     words = draw_different(rng, 0, vocab_size - 1, 5)
