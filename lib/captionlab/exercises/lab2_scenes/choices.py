@@ -208,7 +208,7 @@ lab.misconceptions(
         {"return best, accuracies": "return best, sorted(accuracies, reverse=True)"},
     ),
     svms_with_other_parameters=(
-        "The folds are right, but not the SVM: max_iter or random_state is missing or another one than asked for.",
+        "The SVM is not the one asked for: max_iter or random_state is missing or another one than asked for.",
         {", max_iter=10_000, random_state=0": ", max_iter=5_000"},
     ),
     standardizes=(

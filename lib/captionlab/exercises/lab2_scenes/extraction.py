@@ -90,6 +90,8 @@ def probe_extract_features(extract_features, rng):
     model = _WatchedNetwork(rng, 4, 2)
     extract_features(model=model, images=draw_tensor(rng, 67, 3, 3, 3))
     yield "67 images, the default batch size: sizes of the batches", list(model.sizes), 2
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5)).eval()
+    yield "one image of 1 by 2, the default batch size: features", extract_features(model, torch.ones(1, 1, 1, 2))
 
 
 def _small_cases(extract_features, rng):
@@ -103,9 +105,6 @@ def _small_cases(extract_features, rng):
     with torch_seed(0):
         features = extract_features(model, images[:3].clone(), batch_size=2)
     yield "flattening and dropout, 3 images of 1 by 2 in batches of 2: features", features
-    with torch_seed(0):
-        features = extract_features(model.eval(), images[:1].clone())
-    yield "the same network in evaluation mode, one image: features", features
 
 
 lab.misconceptions(
@@ -116,8 +115,7 @@ lab.misconceptions(
         {"model.eval()": ""},
     ),
     leaves_it_in_evaluation_mode=(
-        "The features are right, but a model in training mode comes back in evaluation mode. Save its mode first and "
-        "restore it afterwards.",
+        "A model in training mode comes back in evaluation mode. Save its mode first and restore it afterwards.",
         {"for module, training in modes": ""},
     ),
     always_ends_in_training_mode=(
@@ -149,8 +147,8 @@ lab.misconceptions(
         {"images.split(batch_size)": "images[torch.randperm(len(images))].split(batch_size)"},
     ),
     takes_all_at_once=(
-        "All images go through the network at once. The result is correct, but thousands of images do not fit in "
-        "memory: take batch_size at a time.",
+        "All images go through the network at once, but thousands of them do not fit in memory: take batch_size at a "
+        "time.",
         {"images.split(batch_size)": "[images]"},
     ),
     takes_one_at_a_time=(

@@ -73,7 +73,7 @@ lab.misconceptions(
         {"images.expand": "images[:, :1].expand"},
     ),
     turns_values_into_floats=(
-        "The values are right, but their dtype is not kept. Repeating needs no conversion: a new tensor for the "
+        "The dtype is not kept. Repeating needs no conversion: a new tensor for the "
         "result takes the dtype of images only if you say so.",
         {"images.expand(-1, 3, -1, -1)": "images.float().expand(-1, 3, -1, -1)"},
     ),
@@ -104,6 +104,7 @@ lab.misconceptions(
 lab.other_spellings(
     "gray_to_rgb",
     repeats_the_images=[
+        {"images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.repeat_interleave(3, dim=0)"},
         {"images.expand(-1, 3, -1, -1)": "images.repeat(3, 1, 1, 1) if images.shape[1] == 1 else images"},
     ],
     repeats_the_width=[

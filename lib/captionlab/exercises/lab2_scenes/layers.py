@@ -148,7 +148,7 @@ lab.misconceptions(
         },
     ),
     leaves_the_hook=(
-        "The features are right, but your hook stays on the model and runs on every later forward pass. Save what "
+        "Your hook stays on the model and runs on every later forward pass. Save what "
         "register_forward_hook returns, and remove it.",
         {"hook.remove()": "hook"},
     ),
@@ -158,17 +158,16 @@ lab.misconceptions(
         {"model.eval()": ""},
     ),
     changes_the_mode=(
-        "The features are right, but a model in training mode comes back in evaluation mode. Save the mode of each "
+        "A model in training mode comes back in evaluation mode. Save the mode of each "
         "module first, and restore it afterwards.",
         {"for module, training in modes": ""},
     ),
     keeps_the_gradients=(
-        "The features are right, but they still require gradients, which keeps all maps in memory.",
+        "The features still require gradients, which keeps all maps in memory.",
         {"with torch.no_grad():": "with torch.enable_grad():"},
     ),
     says_nothing_of_unknown_layers=(
-        "The features are right, but the error for an unknown layer is missing: raise a ValueError that lists the "
-        "available layers.",
+        "The error for an unknown layer is missing: raise a ValueError that lists the available layers.",
         {"if layer not in layers": ""},
     ),
     detaches_afterwards=(
@@ -207,15 +206,20 @@ lab.misconceptions(
         {"output.float().mean(dim=(2, 3))": "output.float().clone()"},
     ),
     keeps_both_axes=(
-        "The values are right, but two axes of length 1 are left over: keepdim is not wanted here.",
+        "Two axes of length 1 are left over: keepdim is not wanted here.",
         {"dim=(2, 3)": "dim=(2, 3), keepdim=True"},
     ),
     returns_the_networks_output=(
         "You return the network's output, whatever the layer. A forward hook on the layer sees the output you need.",
         {"model(images)\n": "found = [model(images).clone()]\n"},
     ),
+    looks_among_the_attributes=(
+        "Layers inside other layers are not found: `features.28` is not an attribute of the model. Look the whole name "
+        "up in dict(model.named_modules()), or use get_submodule.",
+        {"layers[layer].register_forward_hook": "getattr(model, layer).register_forward_hook"},
+    ),
     runs_image_by_image=(
-        "The features are right, but you run the network once per image. It takes all images at once.",
+        "You run the network once per image. It takes all images at once.",
         {
             "model(images)\n": "[model(image) for image in images.split(1)]\n",
             "return found[0]": "return torch.cat(found)",
@@ -234,6 +238,10 @@ lab.other_spellings(
             "output.float().mean(dim=(2, 3)) if output.ndim == 4 else output.float().clone()": "output.detach()",
             "return found[0]": "return found[0].mean(dim=(2, 3)) if found[0].ndim == 4 else found[0]",
         },
+    ],
+    looks_among_the_attributes=[
+        {"dict(model.named_modules())": "dict(model.named_children())"},
+        {"dict(model.named_modules())": "model._modules", "if layer not in layers": ""},
     ],
     changes_the_mode=[{"module.training = training": "module.eval()"}],
     keeps_the_gradients=[{"with torch.no_grad():": "if True:"}],

@@ -187,6 +187,9 @@ lab.misconceptions(
 )
 lab.other_spellings(
     "VGG16relu7",
+    StopsBeforeTheReLU=[{"self.eval()": "", "classifier[:-2]": "classifier[:-3]"}],
+    StopsAtRelu6=[{"self.eval()": "", "classifier[:-2]": "classifier[:2]"}],
+    GivesTheScores=[{"self.eval()": "", "vgg.classifier[:-2]": "vgg.classifier"}],
     KeepsTheMode=[
         {"self.eval()": "", "classifier[:-2]": "classifier[:-1]"},
         {"self.eval()": "self.train(vgg.training)"},

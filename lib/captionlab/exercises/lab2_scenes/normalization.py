@@ -117,7 +117,7 @@ lab.misconceptions(
         },
     ),
     turns_it_into_float32=(
-        "The values are right, but not their dtype: float64 features stay float64.",
+        "The dtype is not kept: float64 features stay float64.",
         {
             "return features /": "return features.float() /",
             "torch.where(lengths > 0, lengths, 1)": "torch.where(lengths > 0, lengths, 1).float()",

@@ -158,6 +158,27 @@ lab.misconceptions(
         "Your two results are in the wrong order: training features first, then test features.",
         {"pca.transform(train), pca.transform(test)": "pca.transform(test), pca.transform(train)"},
     ),
+    forgets_the_singular_values=(
+        "Your training columns all have the same length: U alone holds directions. Multiply by the singular values, or "
+        "project the centered images.",
+        {"pca.transform(train)": "pca.transform(train) / pca.singular_values_"},
+    ),
+    centered_by_one_number=(
+        "You subtract one number, the mean of all values. Every feature has its own mean, over the images: axis=0.",
+        {
+            "pca = PCA": "mean = train.mean()\n    pca = PCA",
+            "fit(train)": "fit(np.vstack([train - mean, mean - train]))",
+            "pca.transform(train), pca.transform(test)": "pca.transform(train - mean), pca.transform(test - mean)",
+        },
+    ),
+    takes_columns_of_vt=(
+        "You take columns of the matrix that svd returns last. It is transposed already: its rows are the directions.",
+        {
+            "pca = PCA(components, ": "pca = PCA(",
+            "pca.transform(train), pca.transform(test)": "(train - pca.mean_) @ pca.components_[:, :components], "
+            "(test - pca.mean_) @ pca.components_[:, :components]",
+        },
+    ),
     approximates=(
         "You use a randomized solver, which only approximates the directions of large matrices. The full one is exact.",
         {'svd_solver="full"': 'svd_solver="randomized", iterated_power=1, random_state=0'},

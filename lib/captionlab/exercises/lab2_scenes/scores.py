@@ -38,7 +38,8 @@ def _kind(matrix: Any) -> str:
     if not hasattr(matrix, "dtype"):
         return type(matrix).__name__
     name = str(matrix.dtype).removeprefix("torch.")
-    return f"array of {'integers' if name.startswith(('int', 'uint')) else name}"
+    kinds = {"i": "integers", "u": "integers", "f": "floats"}
+    return f"array of {kinds.get(name[:1], name)}"
 
 
 @lab.exercise("captionlab.transfer.confusion:confusion_matrix", points=2, minutes=15, difficulty=2, importance=4)
@@ -152,11 +153,11 @@ lab.misconceptions(
         {"matrix = np.zeros": "classes = max(*labels, *predictions) + 1\n    matrix = np.zeros"},
     ),
     counts_in_floats=(
-        "The counts are right, but they are floats: np.zeros makes floats unless it is told the dtype.",
+        "Your counts are floats: np.zeros makes floats unless it is told the dtype.",
         {"np.zeros((classes, classes), dtype=int)": "np.zeros((classes, classes))"},
     ),
     returns_lists=(
-        "The counts are right, but you return nested lists. Return a NumPy array.",
+        "You return nested lists. Return a NumPy array.",
         {"return matrix": "return matrix.tolist()"},
     ),
     one_class_too_many=(
@@ -232,6 +233,7 @@ def probe_accuracy_by_class(accuracy_by_class, rng):
         yield "4 classes, no images of class 0", _values(accuracy_by_class(_matrix(rng, 4, 0))), 3
     values, warned = _quietly(accuracy_by_class, _matrix(rng, 5, 2))
     yield "5 classes, no images of class 2", _values(values)
+    yield "what the result is", _kind(values)
     yield "whether it warns about a division there", warned if values is not None else "nothing came back"
 
 
@@ -289,7 +291,7 @@ lab.misconceptions(
         {"np.nan": "0.0"},
     ),
     warns_of_the_division=(
-        "The values are right, but NumPy warns about a division by zero, which will worry readers of your notebook. "
+        "NumPy warns about a division by zero, which will worry readers of your notebook. "
         "Divide only where there are images.",
         {"np.divide(": "", "return accuracies": "return np.diagonal(confusion) / images"},
     ),
@@ -315,6 +317,10 @@ lab.misconceptions(
     percentages=(
         "You return percentages. Fractions from 0 to 1 are asked for.",
         {"return accuracies": "return 100 * accuracies"},
+    ),
+    returns_a_list=(
+        "You return a list. Return a NumPy array, with nan for classes without images.",
+        {"return accuracies": "return accuracies.tolist()"},
     ),
     unrecognized_is_nan=(
         "A class whose images were all wrong gets nan. Its accuracy is 0: only a class without images has none.",
