@@ -296,6 +296,15 @@ def linear_to_conv__parameters_replaced(dense, channels, height, width):
 
 
 @alternative
+def linear_to_conv__data_assigned(dense, channels, height, width):
+    convolution = nn.Conv2d(channels, dense.out_features, (height, width), bias=dense.bias is not None)
+    convolution.weight.data = dense.weight.data.reshape(dense.out_features, channels, height, width)
+    if convolution.bias is not None:
+        convolution.bias.data = dense.bias.data
+    return convolution
+
+
+@alternative
 def linear_to_conv__loaded_in_a_loop(dense, channels, height, width):
     state = dense.state_dict()
     weight = torch.empty(dense.out_features, channels, height, width)
@@ -341,6 +350,11 @@ def fully_convolutional__in_two_parts(vgg, convert):
         if isinstance(layer, nn.Dropout):
             layer.eval()
     return network
+
+
+@alternative
+def class_heat_map__of_the_only_image(logits, category):
+    return F.softmax(logits.squeeze(0), dim=0)[category]
 
 
 @alternative

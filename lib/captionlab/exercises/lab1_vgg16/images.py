@@ -244,7 +244,7 @@ add_pairs(
         "leaves_channels_last transposes_the_picture forgets_the_batch reshapes_to_channels_first",
         "forgets_to_scale forgets_to_normalize swaps_mean_and_deviation subtracts_the_mean_only",
     ),
-    ("leaves_channels_last reshapes_to_channels_first", "forgets_the_batch"),
+    ("leaves_channels_last reshapes_to_channels_first transposes_the_picture", "forgets_the_batch"),
     (
         "forgets_to_scale forgets_to_normalize swaps_mean_and_deviation subtracts_the_mean_only leaves_channels_last",
         "resizes_with_the_default ignores_the_size",

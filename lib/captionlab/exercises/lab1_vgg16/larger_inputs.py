@@ -305,5 +305,4 @@ add_pairs(
         "softmax_over_positions raw_scores sigmoid_of_one_class softmax_over_rows_or_columns softmax_over_the_batch",
         "other_axes_of_the_map next_category",
     ),
-    ("raw_scores sigmoid_of_one_class", "keeps_the_batch_axis"),
 )

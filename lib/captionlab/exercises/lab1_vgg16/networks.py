@@ -202,6 +202,12 @@ add_pairs(
         "fully_connected_biases_forgotten",
     ),
     ("previous_block_seen", "convolutional_biases_forgotten"),
+    ("convolutional_biases_forgotten kernel_is_a_row previous_block_seen", "color_assumed"),
+    ("pixels_of_one_side last_pooling_forgotten pools_after_every_convolution", "image_size_ignored"),
+    (
+        "fully_connected_biases_forgotten convolutional_biases_forgotten previous_block_seen pixels_forgotten",
+        "totals_exchanged",
+    ),
     ("pixels_of_one_side last_pooling_forgotten", "poolings_round_up"),
     ("pixels_forgotten pixels_of_one_side last_pooling_forgotten", "every_dense_layer_sees_the_maps"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.drawing import draw, draw_tensor
-from captionlab.exercises.lab1_vgg16.common import add_pairs, fit, lab, of_both_sides, split_shape
+from captionlab.exercises.lab1_vgg16.common import add_pairs, fit, lab, of_both_sides
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -27,17 +27,17 @@ def probe_pool_output_shape(pool_output_shape, rng):
         shape = (draw(rng, 6, 64), *((width, height) if rng.random() < 0.5 else (height, width)))
         label = f"shape {shape}, kernel {kernel}, stride {stride}, padding {padding}"
         if stride is None and padding == 0:
-            yield from split_shape(label, pool_output_shape(shape, kernel))
+            yield label, pool_output_shape(shape, kernel), 2
         elif stride is None:
-            yield from split_shape(label, pool_output_shape(shape, kernel=kernel, padding=padding), 4)
+            yield label, pool_output_shape(shape, kernel=kernel, padding=padding), 4
         else:
-            yield from split_shape(label, pool_output_shape(shape, kernel, stride, padding), 4 if padding else 2)
+            yield label, pool_output_shape(shape, kernel, stride, padding), 4 if padding else 2
     kernel, stride = draw(rng, 3, 4), 2
     height, width = (kernel + kernel * stride * one for one in sorted((draw(rng, 1, 2), draw(rng, 3, 5))))
     shape = draw(rng, 6, 64), height, width
     label = f"shape {shape}, kernel {kernel}, stride {stride}"
-    yield from split_shape(label, pool_output_shape(shape, kernel, stride=stride))
-    yield from split_shape("shape (64, 112, 80), kernel 2", pool_output_shape((64, 112, 80), kernel=2))
+    yield label, pool_output_shape(shape, kernel, stride=stride), 2
+    yield "shape (64, 112, 80), kernel 2", pool_output_shape((64, 112, 80), kernel=2)
 
 
 lab.misconceptions(
@@ -103,15 +103,18 @@ add_pairs(
         "moves_by_one stride_is_kernel",
         "swaps_pooled_sides pools_to_a_square pools_maps_too pool_padding_ignored counts_pool_steps rounds_pool_up",
     ),
-    ("rounds_pool_up pool_not_rounded counts_pool_steps", "swaps_pooled_sides pools_to_a_square"),
+    (
+        "rounds_pool_up pool_not_rounded counts_pool_steps pool_padding_ignored pool_padding_once",
+        "pools_maps_too swaps_pooled_sides pools_to_a_square",
+    ),
 )
 
 
 @lab.exercise("captionlab.convnets.pooling:pool2d", paper=True, points=2, minutes=20, difficulty=3, importance=3)
 def probe_pool2d(pool2d, rng):
     maps = torch.tensor([[[1.0, 2.0, 0.0], [3.0, 4.0, 8.0]]])
-    yield "the docstring's maps, kernel 2, stride 1", pool2d(maps.clone(), kernel=2, stride=1)
-    label = "average pooling of the docstring's maps, kernel 2, stride 1"
+    yield "one map, [[1, 2, 0], [3, 4, 8]], kernel 2, stride 1", pool2d(maps.clone(), kernel=2, stride=1)
+    label = "average pooling of one map, [[1, 2, 0], [3, 4, 8]], kernel 2, stride 1"
     yield label, pool2d(maps, kernel=2, stride=1, mode="average")
     for kernel, stride, mode, left_over, mean in (
         (2, 2, "max", 0, 2.0),

@@ -215,14 +215,14 @@ def probe_top_predictions(top_predictions, rng):
 
 
 def _apart(label, result):
-    """Yield the names of a result and its probabilities; what is no list of pairs stays as it is."""
+    """Yield the names of a result and its probabilities."""
     is_pairs = isinstance(result, (list, tuple)) and all(isinstance(one, (list, tuple)) for one in result)
     if is_pairs and all(len(one) == 2 for one in result):
         yield f"{label}: names", [name for name, _ in result]
         yield f"{label}: probabilities", [probability for _, probability in result]
     else:
         yield f"{label}: names", result
-        yield f"{label}: probabilities", result
+        yield f"{label}: probabilities", "not a list of pairs"
 
 
 lab.misconceptions(
@@ -308,5 +308,12 @@ add_pairs(
     ("worst_of_the_best_first least_probable", "numbers_for_names probability_first names_without_probabilities"),
     ("softmax_of_the_best sigmoid_of_each_class", "numbers_for_names probability_first two_lists"),
     ("always_five", "numbers_for_names probability_first two_lists names_without_probabilities"),
+    (
+        "sigmoid_of_each_class log_probabilities softmax_applied_twice",
+        "worst_of_the_best_first probability_first two_lists",
+    ),
+    ("softmax_of_the_best", "least_probable"),
+    ("least_probable", "two_lists"),
+    ("in_the_order_of_the_classes", "numbers_for_names probability_first two_lists"),
     ("worst_of_the_best_first", "softmax_of_the_best always_five rounds_probabilities"),
 )
