@@ -53,6 +53,7 @@ def sort_by_length(
     Returns:
         ``(captions, features, lengths)``: both in the same new order, and the lengths ``(batch,)``, int64, descending:
         a caption's token ids, ``<start>`` and ``<end>`` included. Captions of the same length keep their order.
+        Gradients flow back to ``features``, so that an encoder can be fine-tuned.
 
     Example:
         >>> captions = torch.tensor([[1, 5, 2, 0], [1, 6, 7, 2]])

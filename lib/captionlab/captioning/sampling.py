@@ -24,6 +24,7 @@ def scheduled_words(
 
     Returns:
         ``(batch,)``, int64: ``predicted`` where the random number is smaller than ``probability``, else ``targets``.
+        ``targets`` itself stays as it is: the loss still needs the true words.
 
     Example:
         >>> targets, predicted = torch.tensor([5, 6, 7]), torch.tensor([8, 9, 7])
