@@ -91,15 +91,15 @@ def encode__an_array_filled(tokens, word_to_id, max_length):
 
 
 @alternative
-def encode__words_before_ids_in_place(tokens, word_to_id, max_length):
+def encode__words_before_ids(tokens, word_to_id, max_length):
     if not max_length >= 2:
         raise ValueError(max_length)
-    tokens.insert(0, "<start>")
+    tokens = ["<start>", *tokens]
     del tokens[max_length - 1 :]
     tokens.append("<end>")
     while len(tokens) < max_length:
         tokens.append("<pad>")
-    return [word_to_id.get(token, 3) for token in tokens]
+    return [word_to_id.get(token, word_to_id["<unk>"]) for token in tokens]
 
 
 @alternative
@@ -127,8 +127,7 @@ def split_by_image__an_array_split(image_ids, fractions, seed):
 
 @alternative
 def split_by_image__taken_off_the_front(image_ids, fractions, seed):
-    image_ids.sort()
-    images = list(dict.fromkeys(image_ids))
+    images = list(dict.fromkeys(sorted(image_ids)))
     sizes = [round(len(images) * fraction) for fraction in fractions]
     random.Random(seed).shuffle(images)
     dev, test = [{images.pop(0) for _ in range(size)} for size in sizes]
@@ -309,7 +308,7 @@ alternatives(
     "Gate",
     module=lambda self, context, hidden: context.mul(nn.Sigmoid()(self.linear(hidden))),
     by_hand=lambda self, context, hidden: context / (1 + torch.exp(-self.linear(hidden))),
-    in_place=lambda self, context, hidden: self.linear(hidden).sigmoid_().mul_(context),
+    in_place=lambda self, context, hidden: self.linear(hidden).sigmoid_() * context,
 )
 alternatives(
     "InitialState",

@@ -6,6 +6,8 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, draw_weights, run
 from captionlab.exercises.lab4_captioning.common import lab
+from captionlab.exercises.lab4_captioning.observing import gradient_of
+from captionlab.grading.probe_helpers import outcome_of
 
 
 def _cases(rng, attention):
@@ -18,19 +20,33 @@ def _cases(rng, attention):
         features = draw_tensor(rng, images, positions, encoder_dim, mean=0.5)
         return run(module, features, draw_tensor(rng, images, decoder_dim) * scale)
 
+    context, alpha = alone if isinstance(alone := outcome_of(attend, 1), tuple) else (alone, alone)
+    yield "one image alone: alpha", alpha
+    yield "one image alone: the sum of alpha", float(alpha.sum()) if isinstance(alpha, torch.Tensor) else alpha, 0.5
+    yield "one image alone: the context", context
     context, alpha = attend(batch)
     label = f"{batch} images, {positions} positions, {encoder_dim} channels: "
-    yield label + "the weights alpha", alpha
+    yield label + "the weights alpha", alpha, 3
     yield label + "the context", context
-    context, alpha = attend(1)
-    yield "one image alone: alpha, and its sum", [alpha, float(alpha.sum())]
-    yield "one image alone: the context", context
     context, alpha = attend(2, scale=4)
     yield "two images and a large hidden state: alpha", alpha
     yield "two images and a large hidden state: the context", context
     module = draw_weights(rng, attention(encoder_dim=4, decoder_dim=4, attention_dim=4), scale=1.5)
     context, alpha = run(module, draw_tensor(rng, 4, 4, 4), draw_tensor(rng, 4, 4))
-    yield "4 images, 4 positions, 4 channels: alpha and context", [alpha, context]
+    yield "4 images, 4 positions, 4 channels: alpha", alpha
+    yield "4 images, 4 positions, 4 channels: the context", context
+    features, hidden = draw_tensor(rng, 2, 3, 4).requires_grad_(), draw_tensor(rng, 2, 4).requires_grad_()
+    with torch.enable_grad():
+        context, alpha = module(features * 1, hidden * 1)
+        loss = (context**2).sum() if isinstance(context, torch.Tensor) else context
+    for name, inputs in (("features", features), ("hidden state", hidden)):
+        yield (
+            f"the gradient of the sum of the context's squares for the {name}",
+            gradient_of(loss, inputs, again=True),
+            4,
+        )
+    loss = (alpha**2).sum() if isinstance(alpha, torch.Tensor) else alpha
+    yield "the gradient of the sum of alpha's squares for the hidden state", gradient_of(loss, hidden), 3
 
 
 @lab.exercise(
@@ -86,6 +102,39 @@ lab.misconceptions(
         "softmax cancels. The relu goes around the sum, before the last layer.",
         {"torch.relu(": "("},
     ),
+    no_gradient_for_the_weights=(
+        "The values are right, but the weights are cut off from the gradients (detach, no_grad or .data), so the "
+        "attention would never learn where to look.",
+        {"alpha = torch.softmax(scores, dim=1)": "alpha = torch.softmax(scores, dim=1).detach()"},
+    ),
+    loses_the_batch_of_one=(
+        "A single image loses its batch axis: `squeeze()` removes every axis of length 1. Name the axis to remove.",
+        {
+            "(combined).squeeze(2)": "(combined).squeeze()",
+            SOFTMAX: "torch.softmax(scores, dim=-1)",
+            SUM: SUM.replace("(2)", "(-1)"),
+        },
+    ),
+    weights_with_an_axis_too_many=(
+        "Your weights are (batch, positions, 1). Remove the last axis before you return them.",
+        {"return context, alpha": "return context, alpha.unsqueeze(2)"},
+    ),
+    weights_before_context=(
+        "The two results are swapped: return the context first, then the weights.",
+        {"return context, alpha": "return alpha, context"},
+    ),
+    plain_mean=(
+        "The weights are right, but the context is the plain mean over the positions: it does not use them.",
+        {SUM: "features.mean(dim=1)"},
+    ),
+    tanh_for_relu=(
+        "That is tanh; this exercise has relu in its place.",
+        {"torch.relu(": "torch.tanh("},
+    ),
+    relu_of_the_scores=(
+        "The relu comes after the last layer, so negative scores become 0. It goes around the sum, before the layer.",
+        {"torch.relu(": "(", SOFTMAX: "torch.softmax(torch.relu(scores), dim=1)"},
+    ),
     averages_twice=(
         "The weights are right. The context is the weighted sum: if you also divide by the number of positions it "
         "becomes too small, because the weights already sum to 1.",
@@ -101,6 +150,18 @@ lab.misconceptions(
         "leave one number per channel.",
         {SUM: SUM.replace("dim=1", "dim=2")},
     ),
+)
+
+
+lab.other_spellings(
+    "SoftAttention",
+    loses_the_batch_of_one=[{"(combined).squeeze(2)": "(combined).squeeze()"}],
+    forgets_the_state=[
+        {
+            "torch.relu(self.encoder_att(features) + self.decoder_att(hidden).unsqueeze(1))": "torch.relu("
+            "self.encoder_att(features)) + torch.relu(self.decoder_att(hidden)).unsqueeze(1)"
+        }
+    ],
 )
 
 
@@ -133,10 +194,48 @@ lab.misconceptions(
         "first, then take the tanh.",
         {" + self.decoder_att(hidden).unsqueeze(1)": ""},
     ),
+    tanh_of_each_sum_missing=(
+        "Without the tanh the scores are linear, and the state shifts all positions by the same amount, which the "
+        "softmax cancels. The tanh goes around the sum, before the last layer.",
+        {"torch.tanh(": "("},
+    ),
+    tanh_weights_before_context=(
+        "The two results are swapped: return the context first, then the weights.",
+        {"return context, alpha": "return alpha, context"},
+    ),
+    tanh_averages_twice=(
+        "The weights are right. The context is the weighted sum: the mean also divides by the number of positions.",
+        {SUM: SUM.replace("sum", "mean")},
+    ),
+    tanh_and_relu=(
+        "There is a relu as well as a tanh. Bahdanau's form has the tanh only.",
+        {"torch.tanh(": "torch.relu(torch.tanh(", ".unsqueeze(1))": ".unsqueeze(1)))"},
+    ),
+    sigmoid_for_tanh=(
+        "That is a sigmoid. Bahdanau's form has tanh.",
+        {"torch.tanh(": "torch.sigmoid("},
+    ),
+    tanh_without_gradient=(
+        "The values are right, but the weights are cut off from the gradients (detach, no_grad or .data), so the "
+        "attention would never learn where to look.",
+        {"alpha = torch.softmax(scores, dim=1)": "alpha = torch.softmax(scores, dim=1).detach()"},
+    ),
     tanh_softmax_over_the_batch=(
         "The softmax runs over the images of the batch. It belongs over the positions.",
         {SOFTMAX: "torch.softmax(scores, dim=0)"},
     ),
+)
+
+
+lab.other_spellings(
+    "BahdanauAttention",
+    tanh_without_the_state=[
+        {
+            "torch.tanh(self.encoder_att(features) + self.decoder_att(hidden).unsqueeze(1))": "torch.tanh("
+            "self.encoder_att(features)) + torch.tanh(self.decoder_att(hidden)).unsqueeze(1)"
+        }
+    ],
+    tanh_weights_before_context=[{"return context, alpha": "return alpha, context", "torch.tanh": "torch.relu"}],
 )
 
 
@@ -148,14 +247,20 @@ def probe_gate(Gate, rng):
     gate = draw_weights(rng, Gate(decoder_dim, encoder_dim), scale=2.0)
     batch = draw(rng, 2, 4)
     context, hidden = draw_tensor(rng, batch, encoder_dim), draw_tensor(rng, batch, decoder_dim)
+    yield "one image", run(gate, context[:1], hidden[:1])
     yield f"{batch} images, encoder_dim {encoder_dim}, decoder_dim {decoder_dim}", run(gate, context, hidden)
     yield "the same context, another hidden state", run(gate, context, draw_tensor(rng, batch, decoder_dim))
-    yield (
-        "a context of zeros, then of ones",
-        [run(gate, torch.zeros(1, encoder_dim), hidden[:1]), run(gate, torch.ones(1, encoder_dim), hidden[:1])],
-    )
+    yield "a context of zeros", run(gate, torch.zeros(1, encoder_dim), hidden[:1]), 0.5
+    yield "a context of ones", run(gate, torch.ones(1, encoder_dim), hidden[:1]), 0.5
     gate = draw_weights(rng, Gate(decoder_dim=5, encoder_dim=5), scale=2.0)
     yield "encoder_dim and decoder_dim equal", run(gate, draw_tensor(rng, 2, 5), draw_tensor(rng, 2, 5))
+    context, hidden = draw_tensor(rng, 2, 5).requires_grad_(), draw_tensor(rng, 2, 5).requires_grad_()
+    with torch.enable_grad():
+        result = gate(context * 1, hidden * 1)
+        loss = (result**2).sum() if isinstance(result, torch.Tensor) else result
+    label = "the gradient of the sum of the squares for the "
+    yield label + "context", gradient_of(loss, context, again=True)
+    yield label + "hidden state", gradient_of(loss, hidden), 5
 
 
 GATE = "torch.sigmoid(self.linear(hidden))"  # in the reference
@@ -181,6 +286,22 @@ lab.misconceptions(
     sigmoid_of_the_product=(
         "You take the sigmoid of the product. It belongs around the layer only; the context itself is not squashed.",
         {f"{GATE} * context": "torch.sigmoid(self.linear(hidden) * context)"},
+    ),
+    adds_the_gate=(
+        "You add the gate to the context. Multiply the two: a gate of 0 closes a channel, a gate of 1 leaves it.",
+        {f"{GATE} * context": f"{GATE} + context"},
+    ),
+    closes_instead_of_opens=(
+        "The gate is turned around: 1 minus the sigmoid. The sigmoid itself says how much of the context counts.",
+        {GATE: f"(1 - {GATE})"},
+    ),
+    sigmoid_twice=(
+        "There are two sigmoids. One around the layer is enough; the context is not squashed.",
+        {GATE: f"torch.sigmoid({GATE})"},
+    ),
+    gate_without_gradient=(
+        "The values are right, but the gate is cut off from the gradients, so it would never learn.",
+        {GATE: f"{GATE}.detach()"},
     ),
     softmax_gate=(
         "With a softmax the channels compete for a sum of 1, and each one becomes tiny. Each channel has a gate of its "

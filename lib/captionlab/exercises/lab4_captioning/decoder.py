@@ -7,6 +7,7 @@ from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, draw_weights, on_copies, run, torch_seed
 from captionlab.exercises.lab4_captioning.common import lab
+from captionlab.exercises.lab4_captioning.observing import gradient_of
 
 
 @lab.exercise(
@@ -31,6 +32,11 @@ def probe_initial_state(InitialState, rng):
     label = f"{batch} images, {positions} positions, encoder_dim {encoder_dim}, decoder_dim {decoder_dim}: "
     yield label + "h0", h0
     yield label + "c0", c0
+    features = draw_tensor(rng, 2, positions, encoder_dim).requires_grad_()
+    for name, number in (("h0", 0), ("c0", 1)):
+        with torch.enable_grad():
+            loss = (initial(features * 1)[number] ** 2).sum()
+        yield f"the gradient of the sum of the squares of {name} for the features", gradient_of(loss, features)
 
 
 STATES = "self.init_h(mean), self.init_c(mean)"  # in the reference
@@ -64,6 +70,25 @@ lab.misconceptions(
         "There is a tanh after your layers. Some code has one; here the states are the outputs of the layers.",
         {STATES: "torch.tanh(self.init_h(mean)), torch.tanh(self.init_c(mean))"},
     ),
+    only_c_squashed=(
+        "There is a tanh after one of your layers. Here the states are the outputs of the layers.",
+        {STATES: "torch.tanh(self.init_h(mean)), self.init_c(mean)"},
+    ),
+    no_gradient_for_the_features=(
+        "The values are right, but the mean is cut off from the gradients (no_grad or detach), so an encoder that is "
+        "fine-tuned would learn nothing from the states.",
+        {"features.mean(dim=1)": "features.mean(dim=1).detach()"},
+    ),
+    no_gradient_at_all=(
+        "The values are right, but the states are cut off from the gradients (no_grad or detach), so the two layers "
+        "would never learn.",
+        {STATES: "self.init_h(mean).detach(), self.init_c(mean).detach()"},
+    ),
+    averages_the_batch=(
+        "You average over the images of the batch, too. Each image has a state of its own: only the axis of the "
+        "positions goes.",
+        {"features.mean(dim=1)": "features.mean(dim=(0, 1)).expand(len(features), -1)"},
+    ),
     takes_the_corner=(
         "You only use the first position, the upper left corner. Take the mean over all of them.",
         {"features.mean(dim=1)": "features[:, 0]"},
@@ -75,11 +100,11 @@ lab.misconceptions(
     "captionlab.captioning.decoder:decoder_step", points=2, minutes=15, difficulty=2, importance=5, rtol=1e-3, atol=1e-5
 )
 def probe_decoder_step(decoder_step, rng):
-    decoder_step = on_copies(decoder_step)
+    step, decoder_step = decoder_step, on_copies(decoder_step)
     embed_dim, encoder_dim, decoder_dim = draw_different(rng, 3, 8, 3)
     batch = draw(rng, 2, 4)
 
-    def cases(family, states):
+    def cases(family, states, weight):
         name = family.__name__
         with torch_seed(0):
             cell = draw_weights(rng, family(embed_dim + encoder_dim, decoder_dim), scale=1.5)
@@ -87,16 +112,23 @@ def probe_decoder_step(decoder_step, rng):
         state = tuple(draw_tensor(rng, batch, decoder_dim) for _ in range(states))
         with torch.no_grad():
             output, new = decoder_step(cell, embedding, context, state)
-        yield f"{name}, {batch} captions: the output", output
-        yield f"{name}: whether the new state is a tuple, and its tensors", [isinstance(new, tuple), *list(new)]
+        yield f"{name}, {batch} captions: the output", output, 4 * weight
+        yield f"{name}: the type of the new state", type(new).__name__, 2 * weight
+        yield f"{name}: the new state", list(new), 3 * weight
         ones = torch.ones(batch, embed_dim)
         with torch.no_grad():
             output, new = decoder_step(cell=cell, embedding=ones, context=context, state=new)
-        yield f"{name}, a second step: the output and the state", [output, *list(new)]
+        yield f"{name}, a second step: the output", output, weight
+        yield f"{name}, a second step: the state", list(new), weight
+        embedding = embedding.requires_grad_()
+        with torch.enable_grad():
+            loss = (step(cell, embedding * 1, context, state)[0] ** 2).sum()
+        label = f"{name}: the gradient of the sum of the output's squares for the embedding"
+        yield label, gradient_of(loss, embedding), 4 * weight
 
-    yield from cases(nn.LSTMCell, 2)
-    yield from cases(nn.GRUCell, 1)
-    yield from cases(nn.RNNCell, 1)
+    yield from cases(nn.LSTMCell, 2, 3)
+    yield from cases(nn.GRUCell, 1, 1.5)
+    yield from cases(nn.RNNCell, 1, 1)
 
 
 @lab.misconception(
@@ -139,8 +171,31 @@ lab.misconceptions(
         "You call the cell without a state, so it starts from zeros each time and remembers nothing.",
         {"cell(inputs, state)": "cell(inputs)", "cell(inputs, state[0])": "cell(inputs)"},
     ),
+    only_the_gru_has_one_state=(
+        "LSTM and GRU are right. A plain RNN (nn.RNNCell) has no cell state either: only nn.LSTMCell has one.",
+        {"if isinstance(cell, nn.LSTMCell)": "if not isinstance(cell, nn.GRUCell)"},
+    ),
+    a_list_for_the_state=(
+        "The new state is a list. Return a tuple, as the one that was passed in.",
+        {"return h, (h, c)": "return h, [h, c]", "return h, (h,)": "return h, [h]"},
+    ),
+    lstm_state_without_c=(
+        "The new state of an LSTM has one tensor. It has two, (h, c): without the cell state the next step cannot go "
+        "on.",
+        {"return h, (h, c)": "return h, (h,)"},
+    ),
+    step_without_gradient=(
+        "The values are right, but the output is cut off from the gradients (no_grad or detach), so the decoder would "
+        "never learn.",
+        {"return h, (h, c)": "return h.detach(), (h, c)", "return h, (h,)": "return h.detach(), (h,)"},
+    ),
     swaps_h_and_c=(
         "h and c of the LSTM are swapped in the new state; nn.LSTMCell takes and returns them as (h, c).",
         {"return h, (h, c)": "return h, (c, h)"},
     ),
+)
+
+lab.other_spellings(
+    "decoder_step",
+    returns_the_old_state=[{"return h, (h,)": "return h, state"}, {"return h, (h, c)": "return h, state"}],
 )

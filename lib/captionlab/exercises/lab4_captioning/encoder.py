@@ -13,7 +13,7 @@ from captionlab.exercises.lab4_captioning.common import lab, modes
 def _network(rng):
     sizes = [3, *draw_different(rng, 4, 8, 3)]
     blocks = [
-        nn.Sequential(nn.Conv2d(one, other, 1), nn.BatchNorm2d(other), nn.Dropout(0.3), nn.Tanh())
+        nn.Sequential(nn.Conv2d(one, other, 1), nn.BatchNorm2d(other), nn.Sequential(nn.Dropout(0.3), nn.Tanh()))
         for one, other in pairwise(sizes)
     ]
     network = draw_weights(rng, nn.Sequential(*blocks))
@@ -41,34 +41,53 @@ def probe_grid_encoder(GridEncoder, rng):
     network = _network(rng)
     images = draw_tensor(rng, 3, 3, 2, 3)
     encoder = GridEncoder(network.train())
+    yield "a new encoder: the parameters that are trained", _trained(encoder), 6
     yield "a new encoder of a network that was in training mode: the modes of its layers", modes(encoder)
     encoder.train()
-    yield "a new encoder in training mode: the modes of its layers", modes(encoder)
-    label = "its output for three images, and its batch statistics afterwards"
-    yield label, [run(encoder, images), *(block[1].running_mean for block in network)]
-    yield "another new encoder: which parameters are trained", _trained(GridEncoder(_network(rng)))
-    encoder.fine_tune(1)
-    label = "after fine_tune(1): parameters that are trained; modes at once, after train(), after eval()"
-    yield label, [_trained(encoder), modes(encoder), modes(encoder.train()), modes(encoder.eval())]
-    encoder = GridEncoder(network=_network(rng))
+    yield "a new encoder after train(): the modes of its layers", modes(encoder), 3
+    yield "its output for three images", run(encoder, images)
+    label = "the batch statistics after these images, block "
+    yield from ((f"{label}{at}", block[1].running_mean) for at, block in enumerate(network))
+    own = _mode(encoder)
+    encoder.eval()
+    yield "the encoder's own mode after train() and after eval()", [own, _mode(encoder)], 0.25
+    yield from _fine_tuned(GridEncoder(_network(rng)))
+    encoder = GridEncoder(network=_network(rng).eval())
     encoder.fine_tune(num_blocks=2)
     model = nn.ModuleDict({"encoder": encoder, "decoder": nn.Dropout(0.5)})
     model.train()
-    label = "after fine_tune(2), as part of a model in training mode: modes, parameters that are trained, "
-    yield (
-        label + "the output with dropout, and whether train() returns the module",
-        [
-            modes(model),
-            _trained(encoder),
-            run(encoder, images),
-            encoder.train() is encoder,
-        ],
-    )
+    label = "after fine_tune(2), as part of a model in training mode: the "
+    yield label + "modes", modes(model), 4
+    yield label + "parameters that are trained", _trained(encoder), 3
+    yield label + "output with dropout", run(encoder, images)
+    yield "train() returns", "the encoder" if encoder.train() is encoder else "something else", 0.5
     encoder.fine_tune(1)
-    again = _trained(encoder)
+    yield "after fine_tune(2), then fine_tune(1): parameters that are trained", _trained(encoder), 4
     encoder.fine_tune(0)
-    label = "the same after fine_tune(1), then after fine_tune(0): parameters that are trained; the modes at the end"
-    yield label, [again, _trained(encoder), modes(encoder.train())]
+    yield "then after fine_tune(0): parameters that are trained", _trained(encoder), 5
+    encoder.train()
+    yield "then after train(): the modes", modes(encoder)
+    encoder.fine_tune()
+    yield "after fine_tune(), whose default is 1: parameters that are trained", _trained(encoder)
+
+
+def _mode(module) -> str:
+    return "training" if module.training else "evaluation"
+
+
+def _fine_tuned(encoder):
+    encoder.train()
+    encoder.fine_tune(1)
+    yield "after fine_tune(1): the parameters that are trained", _trained(encoder), 4
+    yield "after fine_tune(1): the modes at once", modes(encoder), 2
+    encoder.train()
+    yield "after fine_tune(1) and train(): the modes", modes(encoder), 5
+    encoder.eval()
+    yield "after fine_tune(1) and eval(): the modes", modes(encoder)
+    encoder.train(mode=False)
+    yield "after fine_tune(1) and train(mode=False): the modes", modes(encoder), 0.5
+    encoder.fine_tune(2)
+    yield "after fine_tune(2) in evaluation mode: the modes", modes(encoder), 0.5
 
 
 @lab.misconception(
@@ -147,8 +166,7 @@ lab.misconceptions(
         {TRAIN: "return super().train(False)\n"},
     ),
     modes_come_later=(
-        "train() is right, but fine_tune() leaves the modes as they were until train() is called the next time: let "
-        "fine_tune() set them.",
+        "fine_tune() leaves the modes as they were until train() is called the next time: let fine_tune() set them.",
         {"self.train(self.training)": "", "self.fine_tune(0)": "self.fine_tune(0)\n        self.train()"},
     ),
     holds_batch_norm_only=(
@@ -163,9 +181,46 @@ lab.misconceptions(
 """
         },
     ),
+    eval_has_no_effect=(
+        "`train(False)`, which is what `eval()` calls, leaves the trained blocks in training mode: use `mode`.",
+        {"layer.training = mode and not": "layer.training = not"},
+    ),
+    freezes_batch_norm_parameters=(
+        "The parameters of batch normalization in the trained blocks are frozen. Only its statistics are kept, by its "
+        "mode; its weight and bias are trained like all others.",
+        {
+            "for parameter in block.parameters():\n                parameter.requires_grad = True": "for layer in "
+            "block.modules():\n                for parameter in layer.parameters(recurse=False):\n"
+            "                    parameter.requires_grad = not isinstance(layer, nn.BatchNorm2d)"
+        },
+    ),
+    direct_children_only=(
+        "Only the direct children of a trained block change their mode. Layers may lie deeper, as in the blocks of a "
+        "ResNet.",
+        {"block.modules()": "block.children()"},
+    ),
     returns_nothing=(
         "train() returns nothing. nn.Module's returns the module, so that `encoder.train()` can be part of an "
         "expression: return self.",
         {"return self\n": ""},
     ),
+)
+
+lab.other_spellings(
+    "GridEncoder",
+    modes_come_later=[{"self.train(self.training)": ""}],
+    holds_batch_norm_only=[
+        {
+            "self.train(self.training)": "",
+            TRAIN: """super().train(mode)
+        for layer in self.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eval()
+        return self
+""",
+        }
+    ],
+    trains_batch_norm=[
+        {"self.train(self.training)": "", " and not isinstance(layer, nn.BatchNorm2d)": ""},
+    ],
 )

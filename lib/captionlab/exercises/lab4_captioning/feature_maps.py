@@ -93,15 +93,17 @@ def probe_cut_before_pooling(cut_before_pooling, rng):
         cut = cut_before_pooling(network)
         own = {id(parameter) for parameter in network.parameters()}
         shared = all(id(parameter) in own for parameter in cut.parameters())
-        label = f"{name}, {count} images of {4 * height} by {4 * width}: "
-        label += "the feature maps, whether the layers are the network's own, and the number of parameters"
-        yield label, [run(cut, images), shared, len(list(cut.parameters()))]
+        maps = run(cut, images)
+        label = f"{name}, {count} image(s) of {4 * height} by {4 * width}: "
+        yield label + "the shape of the feature maps", getattr(maps, "shape", None) and list(maps.shape), 2
+        yield label + "the feature maps", maps, 2
+        yield f"{name}: the layers are the network's own", "yes" if shared else "no, copies", 0.5
+        yield f"{name}: the number of parameters", len(list(cut.parameters())), 0.5
 
+    yield from feature_maps(_VGG, 1, "a VGG")
+    yield from feature_maps(_ResNet, 2, "a ResNet")
     yield from feature_maps(_MobileNet, 1, "a MobileNet")
-    yield from feature_maps(_VGG, draw(rng, 2, 3), "a VGG")
-    yield from feature_maps(_VGG, 1, "another VGG")
-    yield from feature_maps(_ResNet, draw(rng, 2, 3), "a ResNet")
-    yield "a network with neither features nor layer4", str(outcome_of(cut_before_pooling, _Other()))[:16]
+    yield "a network with neither features nor layer4", outcome_of(cut_before_pooling, _Other())
 
 
 @lab.misconception(
@@ -122,8 +124,8 @@ CHILDREN = "nn.Sequential(*list(network.children())[:-2])"
 lab.misconceptions(
     "cut_before_pooling",
     all_children_but_two=(
-        "VGG and ResNet are right. A MobileNet has only two children, and its pooling is not one of them: without the "
-        "last two nothing is left. Take `features` if the network has it.",
+        "Dropping the last two children is right for VGG and ResNet only. A MobileNet has only two children, and its "
+        "pooling is not one of them: without the last two nothing is left. Take `features` if the network has it.",
         {
             'if hasattr(network, "features")': "",
             'hasattr(network, "layer4")': 'hasattr(network, "features") or hasattr(network, "layer4")',
@@ -159,15 +161,28 @@ lab.misconceptions(
 )
 
 
+lab.other_spellings(
+    "cut_before_pooling",
+    drops_the_last_layer_of_features=[
+        {
+            'network.get_submodule("features")': "network.features[:-1] if isinstance(network.features[-1], "
+            "nn.MaxPool2d) else network.features"
+        }
+    ],
+)
+
+
 @lab.exercise("captionlab.captioning.encoders:to_positions", points=1, minutes=10, difficulty=2, importance=5)
 def probe_to_positions(to_positions, rng):
     height, width = draw_different(rng, 2, 5, 2)
     channels = draw(rng, 6, 8)
+    counted = torch.arange(8.0).reshape(1, 2, 2, 2)
+    yield "1 image, 2 channels, 2 by 2, the numbers 0 to 7", to_positions(counted)
     yield (
         f"2 images, {channels} channels, {height} by {width}",
         to_positions(draw_tensor(rng, 2, channels, height, width)),
     )
-    yield "1 image, 3 channels, 2 by 2", to_positions(draw_tensor(rng, 1, 3, 2, 2))
+    yield "1 image, 3 channels, 3 by 1", to_positions(draw_tensor(rng, 1, 3, 3, 1))
     yield (
         f"3 images, 2 channels, {width} by {height}",
         to_positions(feature_maps=draw_tensor(rng, 3, 2, width, height)),
@@ -204,6 +219,14 @@ lab.misconceptions(
     averages_the_positions=(
         "You average over the positions: a single vector, which says what is in the image but no longer where.",
         {RESHAPED: "mean(dim=(2, 3))"},
+    ),
+    loses_the_batch_of_one=(
+        "A single image loses its batch axis: `squeeze` removes every axis of length 1. Name the axis.",
+        {RESHAPED: f"{RESHAPED}.squeeze()"},
+    ),
+    mixes_images_and_channels=(
+        "The axes of the images and the channels are mixed up: the batch stays first.",
+        {RESHAPED: "permute(1, 2, 3, 0).flatten(1, 2)"},
     ),
     backwards=(
         "The last position comes first. Count from the upper left corner.",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from captionlab.exercises.drawing import draw, draw_different
 from captionlab.exercises.lab4_captioning.common import lab
+from captionlab.exercises.lab4_captioning.observing import dtype_of
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -17,13 +20,20 @@ INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     importance=5,
     rtol=1e-3,
     atol=1e-4,
-    check_dtype=True,
     starter="never_normalizes",
 )
 def probe_encoder_input(encoder_input, rng):
     def images(height, width):
         return rng.integers(0, 256, (draw(rng, 1, 3), height, width, 3), dtype="uint8")
 
+    small = rng.integers(0, 256, (1, 3, 3, 3), dtype="uint8")
+    label = "one image of 3x3, to the same size, with ImageNet's mean and standard deviation"
+    yield label, encoder_input(small, 3, *IMAGENET)
+    black = np.zeros((1, 10, 10, 3), dtype="uint8")
+    result = encoder_input(black, 2, *INCEPTION)
+    yield "a black image of 10x10, to 2x2, with mean and standard deviation 0.5", result
+    result = encoder_input(rng.integers(0, 256, (4, 3, 3, 3), dtype="uint8"), 5, *IMAGENET)
+    yield "4 images of 3x3, to 5x5: shape and dtype", f"{list(result.shape)} {dtype_of(result)}", 0.25
     size, height, width = draw_different(rng, 4, 9, 3)
     same = images(size, size)
     yield (
@@ -62,6 +72,27 @@ lab.misconceptions(
     subtracts_only=(
         "The mean is subtracted, but nothing is divided by the standard deviation: values are four times too small.",
         {f" / {STD}": ""},
+    ),
+    divides_by_the_variance=(
+        "You divide by the variance, the square of the standard deviation. `std` is the standard deviation itself.",
+        {f" / {STD}": f" / {STD} ** 2"},
+    ),
+    multiplies_by_std=(
+        "You multiply by the standard deviation. Divide by it.",
+        {f" / {STD}": f" * {STD}"},
+    ),
+    adds_the_mean=(
+        "You add the mean. Subtract it.",
+        {"(resized -": "(resized +"},
+    ),
+    along_the_width=(
+        "Mean and standard deviation are applied along the last axis, the width, not along the colors. Reshape them so "
+        "that their three numbers lie along the axis of the colors.",
+        {MEAN: "torch.tensor(mean)", STD: "torch.tensor(std)"},
+    ),
+    scales_by_256=(
+        "You divide by 256. The largest value of uint8 is 255, and it becomes 1.",
+        {" / 255": " / 256"},
     ),
     by_its_own_statistics=(
         "You normalize each batch by its own mean and standard deviation. The network expects those of its training "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from captionlab.exercises.drawing import draw, draw_different, on_copies
 from captionlab.exercises.lab4_captioning.common import NOUNS, draw_words, lab
+from captionlab.exercises.lab4_captioning.observing import GlobalGenerators
 
 
 def _ids(rng, images: int) -> list[str]:
@@ -16,17 +17,19 @@ def _ids(rng, images: int) -> list[str]:
 @lab.exercise("captionlab.captioning.splitting:split_by_image", points=2, minutes=15, difficulty=2, importance=5)
 def probe_split_by_image(split_by_image, rng):
     split_by_image = on_copies(split_by_image)
+    generators = GlobalGenerators()
+    parts = generators.call(split_by_image, [*"aabbccdd"], (0.25, 0.25), seed=0)
+    yield (
+        "8 captions of the images a, b, c and d, fractions 0.25 and 0.25, seed 0: the number of images in each part",
+        [*map(len, parts)],
+    )
     images, seed = draw(rng, 17, 19), draw(rng, 1, 1000)
     ids = _ids(rng, images)
     train, dev, test = split_by_image(ids, (0.2, 0.15), seed)
     label = f"{len(ids)} captions of {images} images, fractions 0.2 and 0.15, seed {seed}: "
-    yield (
-        label + "the number of images in each part, and in two parts at once",
-        [
-            *map(len, (train, dev, test)),
-            len(set(train) & set(dev)) + len(set(train) & set(test)) + len(set(dev) & set(test)),
-        ],
-    )
+    yield label + "the number of images in each part", list(map(len, (train, dev, test)))
+    common = (set(train) & set(dev)) | (set(train) & set(test)) | (set(dev) & set(test))
+    yield label + "images in two parts at once", len(common)
     yield label + "training images", list(train)
     yield label + "dev images", list(dev)
     yield label + "test images", list(test)
@@ -34,6 +37,7 @@ def probe_split_by_image(split_by_image, rng):
     yield "13 images, no test images", [list(part) for part in split_by_image(ids, (0.3, 0), seed + 1)]
     turned = [list(part) for part in split_by_image(image_ids=ids[::-1], fractions=(0.3, 0.2), seed=seed)]
     yield "13 images, their captions in another order", turned
+    yield "global random generators that were used", generators.used, 0.5
 
 
 # What the reference returns.
@@ -77,6 +81,28 @@ lab.misconceptions(
         "The images of each part are in shuffled order. Return sorted lists, which are easier to compare.",
         {PARTS: "shuffled[dev + test :], shuffled[:dev], shuffled[dev : dev + test]"},
     ),
+    dev_test_train=(
+        "Your parts are right, but in another order: return training images first, then dev, then test.",
+        {PARTS: "sorted(shuffled[:dev]), sorted(shuffled[dev : dev + test]), sorted(shuffled[dev + test :])"},
+    ),
+    shuffled_by_numpy=(
+        "NumPy's generators shuffle in another way, so the same seed gives another split. Use random.Random(seed).",
+        {"random.Random(seed)": "np.random.default_rng(seed)"},
+        "import numpy as np",
+    ),
+    global_generator=(
+        "You seed Python's global generator, which changes the random numbers of all other code. Make one of your own: "
+        "random.Random(seed).",
+        {"random.Random(seed).shuffle": "random.seed(seed)\n    random.shuffle"},
+    ),
+    sorts_nothing=(
+        "Nothing is sorted: neither the images before the shuffle, so that the order of the captions changes the "
+        "split, nor the lists you return.",
+        {
+            "sorted(set(image_ids))": "list(dict.fromkeys(image_ids))",
+            PARTS: "shuffled[dev + test :], shuffled[:dev], shuffled[dev : dev + test]",
+        },
+    ),
     rounds_down=(
         "You round down. 0.15 of 18 images is 2.7, so 3 images: round to the nearest integer.",
         {"round(": "int("},
@@ -86,4 +112,18 @@ lab.misconceptions(
         "too many.",
         {"fraction * len(images)": "fraction * len(image_ids)"},
     ),
+)
+
+lab.other_spellings(
+    "split_by_image",
+    training_first=[
+        {
+            "return ": "train = len(images) - dev - test\n    return ",
+            PARTS: "shuffled[:train], shuffled[train : train + dev], shuffled[train + dev :]",
+        }
+    ],
+    test_first=[
+        {PARTS: "shuffled[dev + test :], shuffled[test : dev + test], shuffled[:test]"},
+    ],
+    dev_test_train=[{PARTS: "shuffled[:dev], shuffled[dev : dev + test], shuffled[dev + test :]"}],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 from captionlab.exercises.drawing import draw_different
 from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, PLACES, draw_words, lab
 
@@ -11,13 +13,14 @@ def probe_tokenize(tokenize, rng):
     one, other, third = draw_words(rng, NOUNS, 3)
     color, place = draw_words(rng, COLORS, 1)[0], draw_words(rng, PLACES, 1)[0]
     count, more = draw_different(rng, 2, 40, 2)
+    yield 'caption: "A man\'s T-shirt , 2 dogs ."', tokenize("A man's T-shirt , 2 dogs ."), 3
     captions = [
         f"Two {one}s , one {color} and one white , play in the {place} .",
         f"A {other}'s {color} T-shirt isn't clean.",
         f"{count} {one}s and {more} people at the {place.upper()}",
         f"\tThe {third}s' toys:  a ball,a 'frisbee' ({color})!\n",
         f"{one.title()}/{other.title()}-racing & {third}_show; 1st of {count}",
-        f"A café, a {third}… and I",
+        f"A café, a {third}… and I: rock'n'roll",
     ]
     for at, caption in enumerate(captions):
         yield f"caption {at + 1}: {caption!r}", tokenize(caption)
@@ -90,9 +93,45 @@ lab.misconceptions(
 )
 
 
+lab.misconceptions(
+    "tokenize",
+    one_apostrophe_only=(
+        "A word may have several apostrophes inside, as rock'n'roll does: your pattern allows for one.",
+        {WORD: r"[^\W_]+(?:'[^\W_]+)?"},
+    ),
+    strips_the_edges_only=(
+        "You remove punctuation from the edges of what stands between spaces, but inside it separates words, too: "
+        '"T-shirt" is two words, and so is "ball,a".',
+        {
+            f're.findall(r"{WORD}", caption.lower())': "[word for one in caption.lower().split() "
+            r"""if (word := re.sub(r"^[\W_]+|[\W_]+$", "", one))]"""
+        },
+    ),
+    every_word_once=(
+        "A word that occurs twice in a caption comes out once. Return all words, in order.",
+        {"re.findall(": "list(dict.fromkeys(re.findall(", "caption.lower())": "caption.lower())))"},
+    ),
+)
+
+
 @lab.misconception(
     "tokenize",
     hint='You delete punctuation instead of splitting at it: "T-shirt" becomes "tshirt" and "ball,a" becomes "balla".',
 )
 def glues_words_together(caption):
     return "".join(one for one in caption.lower() if one.isalnum() or one.isspace()).split()
+
+
+@lab.misconception("tokenize", another="glues_words_together")
+def glues_words_but_for_apostrophes(caption):
+    return "".join(one for one in caption.lower() if one.isalnum() or one.isspace() or one == "'").split()
+
+
+@lab.misconception("tokenize", another="glues_words_together")
+def glues_words_of_ascii(caption):
+    return "".join(one for one in caption.lower() if one not in string.punctuation).split()
+
+
+@lab.misconception("tokenize", another="splits_at_spaces")
+def splits_at_each_space(caption):
+    return caption.lower().split(" ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captionlab.exercises.drawing import draw, draw_different, on_copies
-from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, SPECIALS, draw_words, lab
+from captionlab.exercises.lab4_captioning.common import COLORS, END, NOUNS, PAD, SPECIALS, START, draw_words, lab
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -11,8 +11,9 @@ def _captions_with(rng, counts: dict[str, int]) -> list[list[str]]:
     """Captions in which each word occurs as often as ``counts`` says, sometimes twice in one caption."""
     words = [word for word, count in counts.items() for _ in range(count)]
     words = [words[at] for at in rng.permutation(len(words))]
-    # Equally frequent words first occur in reverse alphabetical order.
-    words.sort(key=lambda word: -ord(word[0]))
+    # Equally frequent words first occur neither in alphabetical order nor from z to a, but as in b, c, a.
+    order = sorted(counts)
+    words.sort(key=lambda word: (word == min(one for one in order if counts[one] == counts[word]), word))
     captions = [words[:1], *(words[at : at + 4] for at in range(1, len(words), 4))]
     return [caption for caption in captions if caption]
 
@@ -30,6 +31,8 @@ def probe_choose_words(choose_words, rng):
         "zebra": 1,
         "quay": 1,
     }
+    yield "2 captions: a dog, a cat", choose_words([["a", "dog"], ["a", "cat"]])
+    yield "the same, max_vocab_size=2", choose_words([["a", "dog"], ["a", "cat"]], max_vocab_size=2)
     captions = _captions_with(rng, counts)
     label = f"{len(captions)} captions with 11 different words"
     yield f"{label}: all of them", choose_words(captions)
@@ -51,6 +54,26 @@ lab.misconceptions(
         "Equally frequent words come in the order of their first occurrence (as most_common returns them), so the "
         "vocabulary depends on the order of the captions. Sort ties alphabetically.",
         {"counts.items()": "counts.most_common()", "kept.sort": ""},
+    ),
+    ties_from_z_to_a=(
+        "Equally frequent words come from z to a: `reverse=True` turns both around, the frequencies and the alphabet. "
+        "Negate the frequencies instead.",
+        {"(-counts[word], word)": "(counts[word], word), reverse=True"},
+    ),
+    cuts_before_it_sorts=(
+        "You limit the number of words before they are in order, so the wrong ones get lost. Sort first, then cut.",
+        {
+            "kept.sort": "kept = kept if max_vocab_size is None else kept[:max_vocab_size]\n    kept.sort",
+            "return kept if max_vocab_size is None else kept[:max_vocab_size]": "return kept",
+        },
+    ),
+    ignores_the_limit=(
+        "`max_vocab_size` has no effect: keep at most so many words.",
+        {" if max_vocab_size is None else kept[:max_vocab_size]": ""},
+    ),
+    ignores_the_minimum=(
+        "`min_word_freq` has no effect: drop the words that occur less often.",
+        {"count >= min_word_freq and ": ""},
     ),
     more_often_than_the_minimum=(
         "Keep a word that occurs exactly min_word_freq times: at least that often, not more often.",
@@ -94,6 +117,9 @@ def probe_encode(encode, rng):
     count = draw(rng, 4, 6)
     caption = words[:count]
     spare = draw(rng, 2, 4)
+    small = {**{word: number for number, word in enumerate(SPECIALS)}, "a": 4, "dog": 5}
+    yield "a dog runs, max_length=6; runs is unknown", encode(["a", "dog", "runs"], small, max_length=6), 1.5
+    yield "a dog runs, max_length=4", encode(["a", "dog", "runs"], small, max_length=4), 2
     yield f"{count} words, max_length={count + 2 + spare}", encode(caption, word_to_id, count + 2 + spare)
     yield f"{count} words, max_length={count + 2}", encode(caption, word_to_id, count + 2)
     yield f"{count} words, max_length={count + 1}", encode(caption, word_to_id, count + 1)
@@ -103,8 +129,16 @@ def probe_encode(encode, rng):
     yield (
         f"word {known + 1} and the last one unknown, max_length=12",
         encode(tokens=caption, word_to_id=word_to_id, max_length=12),
+        2,
     )
     yield "no words, max_length=4", encode([], word_to_id, 4)
+    others = {word: number for number, word in enumerate([*words, *SPECIALS[::-1]])}
+    label = ", ".join(f"{word} {others[word]}" for word in SPECIALS)
+    yield (
+        f"a vocabulary with the ids {label}: two words, one of them unknown, max_length=6",
+        encode([words[1], strange], others, 6),
+        2,
+    )
     yield "two words, max_length=2", encode(words[:2], word_to_id, 2)
     yield "two words, max_length=1", outcome_of(encode, words[:2], word_to_id, 1)
 
@@ -150,6 +184,33 @@ lab.misconceptions(
         "There is no <start>. The decoder reads it before the first word: it needs something to begin with.",
         {"max_length - 2": "max_length - 1", 'word_to_id["<start>"], ': ""},
     ),
+    ids_built_in=(
+        "The ids 0 to 3 of <pad>, <start>, <end> and <unk> are built into your code. Another vocabulary has others: "
+        "look them up in `word_to_id`.",
+        {
+            'word_to_id["<unk>"]': "3",
+            'word_to_id["<start>"]': "1",
+            'word_to_id["<end>"]]': "2]",
+            'word_to_id["<pad>"]': "0",
+        },
+    ),
+    cuts_one_word_less=(
+        "A caption that is too long gets one id too many: two ids are needed besides its words, <start> and <end>.",
+        {"max_length - 2]": "max_length - 1]"},
+    ),
+    cuts_one_word_more=(
+        "A caption that is too long loses one word too many: only two ids are needed besides its words.",
+        {"max_length - 2]": "max(0, max_length - 3)]"},
+    ),
+    never_cuts=(
+        "A caption that is too long stays so. Drop its last words, so that it has max_length ids with <start> and "
+        "<end>.",
+        {"tokens[: max_length - 2]": "tokens"},
+    ),
+    forgets_the_end=(
+        "There is no <end>. Without it the model never learns to stop.",
+        {"max_length - 2]": "max_length - 1]", ', word_to_id["<end>"]]': "]"},
+    ),
     accepts_any_length=(
         "Everything is right except for a max_length below 2: <start> and <end> do not fit. Raise a ValueError.",
         {"if max_length < 2": "", "max_length - 2": "max(0, max_length - 2)"},
@@ -163,12 +224,23 @@ def probe_decode(decode, rng):
     words = [*SPECIALS, *draw_words(rng, NOUNS, 6), *draw_words(rng, COLORS, 6)]
     inside = draw_different(rng, 4, 15, draw(rng, 5, 6))
     after = draw_different(rng, 4, 15, 3)
+    small = [*SPECIALS, "a", "dog"]
+    yield f"[1, 4, 5, 3, 2, 5, 0] of the words {', '.join(small)}", decode([1, 4, 5, 3, 2, 5, 0], small), 2
     yield "a caption with <start>, <end> and padding", decode([1, *inside, 2, 0, 0, 0], words)
-    yield "one that continues after <end>", decode([*inside[:4], 2, *after, 2, 0], words)
-    yield "one without <end>", decode(token_ids=[1, *after], words=words)
-    yield "an unknown word in the middle", decode([1, *inside[:2], 3, inside[2], 2], words)
+    yield "one that continues after <end>", decode([*inside[:4], 2, *after, 2, 0], words), 2
+    yield "one without <end>", outcome_of(decode, token_ids=[1, *after], words=words), 2
+    yield "an unknown word in the middle", decode([1, *inside[:2], 3, inside[2], 2], words), 2
     yield "padding in front, <start> twice", decode([0, 0, 1, 1, *inside[1:4], 2], words)
     yield "nothing but <start> and <end>, then three words", [decode([1, 2], words), decode([1, *after, 2], words)]
+
+
+@lab.misconception(
+    "decode",
+    hint="A caption without <end> fails: `index` raises a ValueError if there is none. All its ids count then.",
+)
+def needs_an_end(token_ids, words):
+    ids = list(token_ids)
+    return [words[at] for at in ids[: ids.index(END)] if at not in (PAD, START)]
 
 
 lab.misconceptions(
@@ -198,6 +270,14 @@ lab.misconceptions(
     drops_unknown=(
         "Unknown words are dropped. Keep <unk> in its place, to show that the model had no word for something.",
         {'"<start>")': '"<start>", "<unk>")'},
+    ),
+    keeps_all_before_the_end=(
+        "Everything before <end> is kept, <start> and <pad> too: these two are not words of the caption.",
+        {'if words[token_id] not in ("<pad>", "<start>")': "if True"},
+    ),
+    gives_ids=(
+        "You return ids. Look up the word of each id in `words`.",
+        {"kept.append(words[token_id])": "kept.append(token_id)"},
     ),
     stops_at_padding=(
         "You stop at the first <pad>. Only <end> ends a caption; padding is skipped.",
