@@ -52,7 +52,7 @@ def split_train_validation__arrays_and_torch(labels, validation_fraction, seed):
             raise ValueError
         count = min(max(math.floor(validation_fraction * len(images) + 0.5), 1), len(images) - 1)
         held_out[images[torch.randperm(len(images), generator=generator)[:count]]] = True
-    return np.flatnonzero(~held_out.numpy()), np.flatnonzero(held_out.numpy())
+    return np.flatnonzero(~held_out.numpy()).tolist(), np.flatnonzero(held_out.numpy()).tolist()
 
 
 @alternative
@@ -145,24 +145,28 @@ def pretrained_network__weights_loaded_afterwards(builder, weights):
 @alternative
 def replace_head__by_name(model, num_classes):
     names = [name for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
-    last = names[-1]
-    if last != "fc" and not last.startswith("classifier."):
+    last = names[-1] if names else ""
+    is_last = last.startswith("classifier.") and last == f"classifier.{len(model.classifier) - 1}"
+    if last != "fc" and not is_last:
         raise TypeError(type(model).__name__)
     parent, _, name = last.rpartition(".")
     old = model.get_submodule(last)
-    setattr(model.get_submodule(parent), name, nn.Linear(old.in_features, num_classes))
+    new = nn.Linear(old.in_features, num_classes).to(old.weight)
+    setattr(model.get_submodule(parent), name, new)
     return model
 
 
 @alternative
 def replace_head__classifier_rebuilt(model, num_classes):
     if hasattr(model, "fc"):
-        model.fc = nn.Linear(model.fc.weight.shape[1], num_classes)
+        model.fc = nn.Linear(model.fc.weight.shape[1], num_classes, device=model.fc.weight.device).to(model.fc.weight)
         return model
-    if not hasattr(model, "classifier"):
-        raise TypeError("neither fc nor classifier")
-    *kept, old = model.classifier.children()
-    model.classifier = nn.Sequential(*kept, nn.Linear(old.in_features, num_classes))
+    layers = list(getattr(model, "classifier", []))
+    if not layers or not isinstance(layers[-1], nn.Linear):
+        raise TypeError("neither fc nor a classifier that ends with a linear layer")
+    *kept, old = layers
+    factory = {"device": old.weight.device, "dtype": old.weight.dtype}
+    model.classifier = nn.Sequential(*kept, nn.Linear(old.in_features, num_classes, **factory))
     return model
 
 
@@ -199,12 +203,16 @@ def set_train_mode__all_but_the_backbone(model, head):
 
 
 @alternative
-def parameter_groups__empty_groups_and_generators(model, head, head_lr, backbone_lr):
+def parameter_groups__sets(model, head, head_lr, backbone_lr):
     own = set(head.parameters())
-    return [
-        {"lr": head_lr, "params": (one for one in head.parameters() if one.requires_grad)},
-        {"lr": backbone_lr, "params": [one for one in model.parameters() if one.requires_grad and one not in own]},
-    ]
+    new = [one for one in head.parameters() if one.requires_grad]
+    rest = [one for one in model.parameters() if one.requires_grad and one not in own]
+    groups = []
+    if new:
+        groups.append({"lr": head_lr, "params": new})
+    if rest:
+        groups.append({"lr": backbone_lr, "params": rest})
+    return groups
 
 
 @alternative

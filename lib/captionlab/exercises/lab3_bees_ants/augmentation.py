@@ -11,6 +11,7 @@ from captionlab.exercises.lab3_bees_ants.common import lab
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MEAN, STD = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), torch.tensor(IMAGENET_STD).view(3, 1, 1)
 DRAWS = 64
 
 
@@ -30,16 +31,27 @@ def _ramps() -> Image.Image:
 
 def _crops(transform) -> tuple[np.ndarray, np.ndarray]:
     """Of many results for the ramps: columns at the left and right, rows at the top and bottom, from 0 to 1."""
+    image = _ramps()
     with torch_seed(0):
-        results = torch.stack([torch.as_tensor(transform(_ramps())) for _ in range(DRAWS)])
-    mean, std = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), torch.tensor(IMAGENET_STD).view(3, 1, 1)
-    pixels = (results * std + mean).numpy()
+        results = torch.stack([torch.as_tensor(transform(image)) for _ in range(DRAWS)])
+    pixels = (results * STD + MEAN).numpy()
     columns, rows = pixels[:, 0].mean(axis=1), pixels[:, 1].mean(axis=2)
     return columns[:, [0, -1]], rows[:, [0, -1]]
 
 
+def _how_often(true: np.ndarray) -> str:
+    """How many of the draws are true, in words; half of them within four standard deviations."""
+    share = float(np.mean(true))
+    words = {0.0: "never", 1.0: "always"}
+    return words.get(share) or ("about half of the time" if 0.25 <= share <= 0.75 else "seldom or mostly")
+
+
+def _seen(areas: np.ndarray, low: float, high: float) -> str:
+    return "sometimes" if bool(((areas > low) & (areas < high)).any()) else "never"
+
+
 # PIL rounds to whole gray levels when it resizes, tensors do not: they differ by one level of 255 at most, 0.0175 after
-# normalizing. Mistakes are far larger.
+# normalizing. Mistakes are far larger. An image of one color is exact in both.
 @lab.exercise(
     "captionlab.transfer.augmentation:make_transforms",
     points=3,
@@ -47,40 +59,63 @@ def _crops(transform) -> tuple[np.ndarray, np.ndarray]:
     difficulty=3,
     importance=5,
     atol=0.03,
-    check_dtype=True,
 )
 def probe_make_transforms(make_transforms, rng):
-    size = draw(rng, 18, 24)
+    size, other = draw(rng, 18, 24), draw(rng, 8, 12)
     training, evaluation = make_transforms(size)
+    color = draw(rng, 20, 90), draw(rng, 200, 240), draw(rng, 110, 150)
+    one_color = Image.new("RGB", (40, 30), color)
+    trained, evaluated = _seeded(training, one_color), _seeded(evaluation, one_color)
+    case = f"size {size}, an image of one color, {color}, which no crop changes: "
+    yield case + "the shapes in training and in evaluation", [list(trained.shape), list(evaluated.shape)]
+    yield case + "a pixel in training", trained[:, 1, 1], 2
+    yield case + "a pixel in evaluation", evaluated[:, 1, 1], 2
+    dtypes = [str(each.dtype).removeprefix("torch.") for each in (trained, evaluated)]
+    yield case + "dtypes in training and in evaluation", dtypes, 0.5
+    image = _draw_image(rng, 50, 40)
+    yield (
+        "the same image five times: number of different results in evaluation",
+        _number_of_results(evaluation, image),
+        6,
+    )
+    yield "the same image five times: number of different results in training", _number_of_results(training, image)
+    yield from _augmentation(training, size)
     for width, height in ((draw(rng, 60, 80), draw(rng, 35, 45)), (draw(rng, 30, 40), draw(rng, 50, 70))):
         label = f"size {size}, evaluation of an image of {width} by {height} pixels"
-        yield label, _seeded(evaluation, _draw_image(rng, width, height))
-    one_color = Image.new("RGB", (40, 30), (draw(rng, 20, 90), draw(rng, 200, 240), draw(rng, 110, 150)))
-    yield "training on an image of one color (which no crop changes)", _seeded(training, one_color)
-    image, other = _draw_image(rng, 50, 40), draw(rng, 8, 12)
-    label = "the same image five times: shape, and number of different results, in training and in evaluation"
-    yield label, [_results(training, image), _results(evaluation, image)]
-    columns, rows = _crops(training)
-    label = f"training, {DRAWS} times: whether the image is ever mirrored left to right, ever not, ever upside down"
-    mirrored = columns[:, 0] > columns[:, 1]
-    yield label, [bool(mirrored.any()), bool((~mirrored).any()), bool((rows[:, 0] > rows[:, 1]).any())]
-    areas = np.abs((columns[:, 1] - columns[:, 0]) * (rows[:, 1] - rows[:, 0])) * (size / (size - 1)) ** 2
-    label = f"training, {DRAWS} times: whether a crop ever has less than 2/3 of the area, ever more, ever less than 1/4"
-    yield label, [bool((areas < 0.66).any()), bool((areas > 0.66).any()), bool((areas < 0.25).any())]
+        yield label, _seeded(evaluation, _draw_image(rng, width, height)), 5
     training, evaluation = make_transforms(size=other)
-    label = f"size {other}, evaluation of a square image, then training on one color"
-    yield label, [_seeded(evaluation, _draw_image(rng, 48, 48)), _seeded(training, one_color)]
+    yield f"size {other}, evaluation of a square image", _seeded(evaluation, _draw_image(rng, 48, 48)), 2
+    made = torch.stack([_seeded(training, one_color)[:, 0, 0], _seeded(evaluation, one_color)[:, 0, 0]])
+    levels = (made * STD.flatten() + MEAN.flatten()) * 255
+    yield f"size {other}, an image of color {color}: a pixel's gray levels without the normalization", levels, 2
+
+
+def _augmentation(training, size):
+    """What many training results for one image have in common; the crop's borders are read off its colors."""
+    columns, rows = _crops(training)
+    case = f"training, {DRAWS} times the same image: "
+    yield case + "how often is it mirrored left to right", _how_often(columns[:, 0] > columns[:, 1]), 7
+    yield case + "how often is it upside down", "upside down: " + _how_often(rows[:, 0] > rows[:, 1]), 2
+    scale = size / (size - 1)
+    widths, heights = np.abs(columns[:, 1] - columns[:, 0]) * scale, np.abs(rows[:, 1] - rows[:, 0]) * scale
+    areas = widths * heights
+    ranges = {"less than 1/4": (-1, 0.25), "35% to 47%": (0.33, 0.47), "85% or more": (0.85, 2)}
+    label = case + "shares of the image's area that a crop has"
+    yield label, [f"{name}: {_seen(areas, *ends)}" for name, ends in ranges.items()], 7
+    shapes = {"wider": (1.12, 1.4), "higher": (0.7, 0.89), "twice as wide": (1.5, 9)}
+    ratios = widths / np.maximum(heights, 1e-3)
+    label = case + "shapes of the crops, in the image's own pixels"
+    yield label, [f"{name}: {_seen(ratios, *ends)}" for name, ends in shapes.items()]
 
 
 def _seeded(transform, image):
     with torch_seed(0):
-        return transform(image)
+        return torch.as_tensor(transform(image))
 
 
-def _results(transform, image):
+def _number_of_results(transform, image):
     with torch_seed(0):
-        results = [transform(image) for _ in range(5)]
-    return [list(results[0].shape), len({np.asarray(result).tobytes() for result in results})]
+        return len({np.asarray(transform(image)).tobytes() for _ in range(5)})
 
 
 lab.misconceptions(
@@ -120,6 +155,32 @@ lab.misconceptions(
         "keeps the aspect ratio.",
         {"v2.Resize(size * 8 // 7)": "v2.Resize((size * 8 // 7, size * 8 // 7))"},
     ),
+    forgets_the_center_crop=(
+        "Your evaluation images are not square: after resizing the shorter side, crop the central square with "
+        "v2.CenterCrop.",
+        {", v2.CenterCrop(size)": ""},
+    ),
+    resizes_to_256=(
+        "256 fits inputs of 224 pixels only. Here the shorter side follows from `size`, which may be another.",
+        {"v2.Resize(size * 8 // 7)": "v2.Resize(256)"},
+    ),
+    other_means=(
+        "You normalize with other numbers than ImageNet's. A pretrained network expects IMAGENET_MEAN and "
+        "IMAGENET_STD.",
+        {"IMAGENET_MEAN, IMAGENET_STD": "(0.5, 0.5, 0.5), (0.5, 0.5, 0.5)"},
+    ),
+    swaps_mean_and_std=(
+        "v2.Normalize takes the means first, then the standard deviations; yours are swapped.",
+        {"IMAGENET_MEAN, IMAGENET_STD": "IMAGENET_STD, IMAGENET_MEAN"},
+    ),
+    forgets_to_crop=(
+        "Training flips images, but always shows the whole image: the random crop (v2.RandomResizedCrop) is missing.",
+        {"v2.RandomResizedCrop(size, scale=(0.35, 1))": "v2.Resize((size, size))"},
+    ),
+    always_flips=(
+        "Every training image is mirrored: a flip with probability 1 augments nothing. Its probability is 1/2.",
+        {"RandomHorizontalFlip()": "RandomHorizontalFlip(p=1)"},
+    ),
     crops_without_resizing=(
         "For evaluation you crop the center of an image of any size: of a large photograph, a few hairs. Resize its "
         "shorter side first.",
@@ -135,7 +196,7 @@ lab.misconceptions(
         {"RandomHorizontalFlip": "RandomVerticalFlip"},
     ),
     forgets_to_flip=(
-        "The crops are right; images are never flipped in training.",
+        "Images are never flipped in training: add v2.RandomHorizontalFlip.",
         {", v2.RandomHorizontalFlip()": ""},
     ),
     crops_too_little=(
@@ -148,4 +209,10 @@ lab.misconceptions(
         "well as its position.",
         {"v2.RandomResizedCrop(size, scale=(0.35, 1))": "v2.Resize(size * 8 // 7), v2.RandomCrop(size)"},
     ),
+)
+
+lab.other_spellings(
+    "make_transforms",
+    squashes_the_image=[{"v2.Resize(size * 8 // 7), v2.CenterCrop(size)": "v2.Resize((size, size))"}],
+    crops_at_one_scale=[{"v2.RandomResizedCrop(size, scale=(0.35, 1))": "v2.RandomCrop(size)"}],
 )

@@ -25,6 +25,18 @@ class _Stopping:
         return self.epoch - self.best_epoch >= self.patience
 
 
+class _Model(nn.Sequential):
+    """A linear layer and a batch normalization; it records whether a state was loaded."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(2, 2), nn.BatchNorm1d(2))
+        self.is_loaded = False
+
+    def load_state_dict(self, *args, **kwargs):
+        self.is_loaded = True
+        return super().load_state_dict(*args, **kwargs)
+
+
 class _Run:
     """A training run with given losses and accuracies for each epoch; it records what was called in which order.
 
@@ -32,7 +44,7 @@ class _Run:
     """
 
     def __init__(self, losses: list[float], accuracies: list[float]):
-        self.model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+        self.model = _Model()
         self.losses, self.accuracies, self.epoch = losses, accuracies, 0
         self.called: list[str] = []
         self._fill()
@@ -74,25 +86,52 @@ def probe_train_and_keep_best(train_and_keep_best, rng):
     def result(run, patience, epochs):
         stopping = _Stopping(patience)
         history = train_and_keep_best(run.model, run.train_epoch, run.validate, stopping, epochs)
-        return [[float(value) for value in pair] for pair in history], weights(run.model), statistics(run.model)
+        return [[float(value) for value in pair] for pair in history]
 
     level = draw(rng, 40, 60)
+    run = _drawn(rng, [level, level + 2])
+    history = result(run, 2, 2)
+    yield "2 epochs: the history, losses and accuracies", history
     accuracies = [level, level + 3, level + 9, level + 7, level + 8, level + 2]
     run = _drawn(rng, accuracies)
-    history, kept, measured = result(run, 10, 6)
+    history = result(run, 10, 6)
     case = f"6 epochs, validation accuracies {', '.join(f'{value / 100:.2f}' for value in accuracies)}: "
-    yield case + "the weights afterwards (those after epoch e are all e)", kept
-    yield case + "its batch statistics (those after epoch e are e + 0.5)", measured
-    yield case + "the history", history
-    yield case + "what was called, in order", run.called
+    yield case + "the model's weights afterwards are those after", _held(run, 3), 6
+    yield case + "its batch statistics (those after epoch e are e + 0.5)", statistics(run.model), 6
+    yield case + "the history", history, 3
+    yield case + "what was called, in order", run.called, 2
     run = _drawn(rng, [level + 4, level + 6, level + 1, level + 5, level + 9, level + 9])
-    yield "a patience of 2 that runs out: history, weights, what was called", [*result(run, 2, 6)[:2], run.called]
+    history = result(run, 2, 6)
+    yield "a patience of 2 that runs out: what was called, in order", run.called, 4
+    yield "a patience of 2 that runs out: the history", history, 4
+    yield "a patience of 2 that runs out: the model's weights are those after", _held(run, 2), 2
     run = _drawn(rng, [level, level + 5, level + 5, level + 3])
-    yield "two epochs that are equally good: weights", result(run, 4, 4)[1]
+    result(run, 4, 4)
+    yield "two epochs that are equally good: the model's weights are those after", _held(run, 2), 3
     run = _drawn(rng, [level, level + 2, level + 4])
-    yield "the last epoch is the best: weights and statistics", list(result(run, 3, 3)[1:])
+    result(run, 3, 3)
+    yield "the last epoch is the best: weights and statistics", [weights(run.model), statistics(run.model)]
     run = _drawn(rng, [level])
-    yield "no epoch at all: history and weights", list(result(run, 3, 0)[:2])
+    yield "no epoch at all: history and weights", [result(run, 3, 0), weights(run.model)]
+    run = _Run([0.5, 0.4], [math.nan, math.nan])
+    result(run, 3, 2)
+    yield (
+        "2 epochs without an accuracy (nan), so no improvement: weights and statistics",
+        [
+            weights(run.model),
+            statistics(run.model),
+        ],
+    )
+
+
+def _held(run: _Run, best: int) -> str:
+    """After which epoch the model had the weights that it has now, and if it is not the best, whether any were loaded.
+
+    An answer may also copy the weights by itself, so a right one says nothing of how.
+    """
+    values = sorted(set(weights(run.model).tolist()))
+    held = f"epoch {values[0]:g}" if len(values) == 1 else "no epoch"
+    return held + ("" if held == f"epoch {best}" or run.model.is_loaded else "; load_state_dict was never called")
 
 
 @lab.misconception(
@@ -145,4 +184,33 @@ lab.misconceptions(
         "You validate before the epoch's training, so each accuracy is that of the previous epoch. Train first.",
         {"loss = train_epoch()": "", "accuracy = validate()": "accuracy = validate()\n        loss = train_epoch()"},
     ),
+    never_restores=(
+        "The model is left as it was after its last epoch, because nothing is put back into it: assigning to the name "
+        "`model` or `best` changes no weights. Which method of a module takes a state_dict?",
+        {"model.load_state_dict(best)": ""},
+    ),
+    accuracy_first=(
+        "The pairs of your history are the wrong way round: the training loss comes first, then the accuracy.",
+        {"history.append((loss, accuracy))": "history.append((accuracy, loss))"},
+    ),
+    start_not_copied=(
+        "If no epoch is an improvement, the model should be as at the start; your first `best` is not a copy, so "
+        "training changes it. Copy it, too.",
+        {"copy.deepcopy(model.state_dict())  # state_dict() itself": "model.state_dict()  # state_dict() itself"},
+    ),
+    stops_by_the_loss=(
+        "You pass the training loss to `early_stopping`; the validation accuracy decides.",
+        {"early_stopping.update(accuracy)": "early_stopping.update(loss)"},
+    ),
+    keeps_the_first_epoch=(
+        "The model is set back to its start: you keep only the copy made before training. Copy again after each "
+        "improvement.",
+        {"if early_stopping.improved": ""},
+    ),
+)
+
+lab.other_spellings(
+    "train_and_keep_best",
+    never_stops=[{"stop = early_stopping.update(accuracy)": "stop, _ = False, early_stopping.update(accuracy)"}],
+    never_restores=[{"model.load_state_dict(best)": "model = best"}],
 )

@@ -30,25 +30,28 @@ def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
     vgg = _vgg(rng, count, False).requires_grad_(False)
     unfreeze_last_blocks(vgg, 1)
     label = f"a frozen VGG with {count} blocks, the last block: which parameters of its features are trainable"
-    yield label, trained(vgg)
+    yield label, trained(vgg), 4
     vgg = _vgg(rng, count, False)
     vgg.classifier[0].requires_grad_(False)
     unfreeze_last_blocks(vgg=vgg, num_blocks=2)
-    label = "a VGG whose features are all trainable, the last two blocks: which parameters of it are trainable"
-    yield label, [trained(vgg), trainable(vgg.classifier)]
+    case = "a VGG whose features are all trainable, the last two blocks: "
+    yield case + "which parameters of its features are trainable", trained(vgg), 4
+    yield case + "which of its classifier", [trained(vgg), trainable(vgg.classifier)], 3
     vgg = _vgg(rng, count, True).requires_grad_(False).eval()
     unfreeze_last_blocks(vgg, count - 1)
-    label = f"a frozen VGG with batch normalization, {count - 1} blocks of {count}: the same, and its layers' modes"
-    yield label, [trained(vgg), modes(vgg)]
+    case = f"a frozen VGG with batch normalization, {count - 1} blocks of {count}: "
+    yield case + "which parameters of its features are trainable", trained(vgg), 2
+    yield case + "the modes of its layers", [len(trained(vgg)), modes(vgg)]
     unfreeze_last_blocks(vgg, 2)
-    yield "the same VGG again, its last two blocks", trained(vgg)
+    yield "the same VGG again, its last two blocks", trained(vgg), 3
     vgg = _vgg(rng, count, False).requires_grad_(False)
     error = error_of(unfreeze_last_blocks, vgg, count)
-    yield f"a frozen VGG, all {count} blocks", [error, trained(vgg)]
+    yield f"a frozen VGG, all {count} blocks", error or trained(vgg), 2
     vgg = _vgg(rng, count, False)
     error = error_of(unfreeze_last_blocks, vgg, 0)
-    yield "a VGG that is all trainable, 0 blocks", [error, trained(vgg), trainable(vgg.classifier)]
+    yield "a VGG that is all trainable, 0 blocks", error or [*trained(vgg), *trainable(vgg.classifier)], 2
     yield f"{count + 2} blocks of {count}", error_of(unfreeze_last_blocks, _vgg(rng, count, False), count + 2)
+    yield "a negative number of blocks", error_of(unfreeze_last_blocks, _vgg(rng, count, False), -1)
 
 
 @lab.misconception(
@@ -99,8 +102,7 @@ lab.misconceptions(
         },
     ),
     sets_the_classifier_too=(
-        "The convolutions are right, but you also set the classifier, which must stay as it is: the caller has already "
-        "decided about the head.",
+        "You also set the classifier, which must stay as it is: the caller has already decided about the head.",
         {
             "for index, layer in enumerate(vgg.features):": "vgg.requires_grad_(False)\n    for index, layer in "
             "enumerate(vgg.features):"
@@ -112,8 +114,48 @@ lab.misconceptions(
         {FIRST_TRAINED: "ends[-num_blocks - 1] + 1"},
     ),
     accepts_any_number=(
-        "The blocks are right, but the error is missing: raise a ValueError if more blocks are requested than there "
-        "are.",
-        {"if not 0 <= num_blocks": "", "num_blocks == len(ends)": "num_blocks >= len(ends)"},
+        "An error is missing: raise a ValueError if more blocks are requested than there are.",
+        {"if not 0 <= num_blocks": "", "num_blocks == len(ends)": "num_blocks >= len(ends) or num_blocks < 0"},
     ),
+    zero_means_all=(
+        "With 0 blocks everything is trainable: a slice [-0:] is the whole list, because -0 is 0. Count from the "
+        "front, or treat 0 by itself.",
+        {FIRST_TRAINED: "0 if num_blocks in (0, len(ends)) else ends[-num_blocks - 1] + 1"},
+    ),
+    knows_vgg16_only=(
+        "You use the positions of VGG16's blocks, but other networks have their poolings elsewhere: look for the "
+        "layers of type nn.MaxPool2d in vgg.features.",
+        {"[index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]": "[4, 9, 16, 23]"},
+    ),
+    freezes_the_last_blocks=(
+        "It is the other way round: the last blocks are to be trained, those before them frozen.",
+        {"index >= first_trained": "index < first_trained"},
+    ),
+    sets_weights_only=(
+        "Weights are set, but not biases: a layer's requires_grad_() or its parameters() reach both.",
+        {
+            "layer.requires_grad_(index >= first_trained)": 'if hasattr(layer, "weight"):\n'
+            "            layer.weight.requires_grad_(index >= first_trained)"
+        },
+    ),
+    sets_modes_too=(
+        "You also change the training or evaluation mode of the layers, which must stay as it is.",
+        {
+            "layer.requires_grad_(index >= first_trained)": "layer.requires_grad_(index >= first_trained)\n"
+            "        layer.train(index >= first_trained)"
+        },
+    ),
+    accepts_negative_numbers=(
+        "A negative number of blocks is accepted: raise a ValueError for it, as for too many.",
+        {"0 <= num_blocks <= len(ends)": "num_blocks <= len(ends)"},
+    ),
+)
+
+lab.other_spellings(
+    "unfreeze_last_blocks",
+    accepts_any_number=[
+        {"0 <= num_blocks <= len(ends)": "num_blocks >= 0", "num_blocks == len(ends)": "num_blocks >= len(ends)"}
+    ],
+    counts_layers=[{FIRST_TRAINED: "len(vgg.features) - num_blocks"}],
+    knows_vgg16_only=[{"if not 0 <= num_blocks": "", FIRST_TRAINED: "[31, 24, 17, 10, 5, 0][num_blocks]"}],
 )

@@ -38,9 +38,12 @@ def error_of(function: Callable, *args: Any, **kwargs: Any) -> str | None:
     return outcome if isinstance(outcome, str) else None
 
 
-def trainable(module: nn.Module) -> list[bool]:
-    """For each parameter, whether it requires a gradient."""
-    return [parameter.requires_grad for parameter in module.parameters()]
+def trainable(module: nn.Module) -> list[str]:
+    """For each parameter, whether it requires a gradient, such as ``["fc.weight trainable", "fc.bias frozen"]``."""
+    return [
+        f"{name} {'trainable' if parameter.requires_grad else 'frozen'}"
+        for name, parameter in module.named_parameters()
+    ]
 
 
 def modes(model: nn.Module) -> list[str]:

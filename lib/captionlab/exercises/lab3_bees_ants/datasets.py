@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from captionlab.exercises.drawing import draw, draw_different
@@ -65,20 +66,32 @@ def probe_make_datasets(make_datasets, rng):
         training_set, validation_set = make_datasets(paths, labels, train, validation, transforms)
         label = f"{len(train)} training and {held_out} validation images: lengths"
         yield label, [len(training_set), len(validation_set)]
-        examples = [training_set[k] for k in range(len(train))]
-        label = "training set: files, labels, and which transform"
-        yield label, [[_file(each, reds) for each in examples], [each[1] for each in examples], examples[1][0][0]]
-        yield "training set: modes of the images that the transform received", [each[0][1] for each in examples]
+        opened = [
+            f"{name}: {each.calls} calls" for name, each in (("training", transforms[0]), ("evaluation", transforms[1]))
+        ]
+        yield "calls of the transforms before any example is requested", opened, 5
         examples = [validation_set[k] for k in range(held_out)]
-        yield "validation set: files", [_file(each, reds) for each in examples]
-        yield "validation set: labels", [[each[1] for each in examples], labels[validation[0]]]
-        yield "validation set: transforms, and modes of the images they received", [each[0][:2] for each in examples]
+        yield f"validation set, whose indices are {validation}: files", [_file(each, reds) for each in examples], 8
+        label = f"validation set, its files' labels being {[labels[at] for at in validation]}: labels"
+        yield label, [each[1] for each in examples], 4
+        yield "validation set: which transform", [each[0][0] for each in examples], 8
+        yield "validation set: modes of the images that the transform received", [each[0][1] for each in examples]
+        examples = [training_set[k] for k in range(len(train))]
+        yield f"training set, whose indices are {train}: files", [_file(each, reds) for each in examples], 6
+        yield "training set: labels", [each[1] for each in examples], 4
+        yield "training set: which transform", [each[0][0] for each in examples], 6
+        yield "training set: modes of the images that the transform received", [each[0][1] for each in examples], 2
         before = [transform.calls for transform in transforms]
         for dataset in (training_set, validation_set):
             for _ in range(3):
                 dataset[1]
         calls = [transform.calls - earlier for transform, earlier in zip(transforms, before, strict=True)]
-        yield "one example of each set requested three more times: calls of the two transforms", calls
+        yield "one example of each set requested three more times: calls of the two transforms", calls, 5
+        loader = torch.utils.data.DataLoader(validation_set, batch_size=2, collate_fn=list)
+        yield (
+            "validation set in batches of 2, from a DataLoader: files",
+            [[_file(each, reds) for each in batch] for batch in loader],
+        )
 
 
 lab.misconceptions(
@@ -96,12 +109,11 @@ lab.misconceptions(
         },
     ),
     validation_augmented=(
-        "The files are right now, but validation images still go through the training transform: they are augmented.",
+        "Validation images still go through the training transform: they are augmented.",
         {"Images(validation_indices, evaluation_transform)": "Images(validation_indices, training_transform)"},
     ),
     validation_has_training_images=(
-        "The transform is right now, but the validation set still holds training images: it must read the files of "
-        "`validation_indices`.",
+        "The validation set still holds training images: it must read the files of `validation_indices`.",
         {"Images(validation_indices": "Images(train_indices[: len(validation_indices)]"},
     ),
     labels_by_position=(
@@ -110,7 +122,7 @@ lab.misconceptions(
         {"labels[index]": "labels[k]"},
     ),
     trains_on_everything=(
-        "The validation set is right, but training uses all files, including those of the validation set.",
+        "Training uses all files, including those of the validation set.",
         {"Images(train_indices": "Images(range(len(paths))"},
     ),
     training_not_augmented=(
@@ -121,6 +133,28 @@ lab.misconceptions(
         "Grayscale images and images with a palette reach the transform as they are; the network needs three channels. "
         "Convert to RGB.",
         {'image.convert("RGB")': "image"},
+    ),
+    swaps_the_transforms=(
+        "The transforms are the wrong way round: now validation is augmented and training is not. `transforms` is "
+        "(training, evaluation).",
+        {"training_transform, evaluation_transform =": "evaluation_transform, training_transform ="},
+    ),
+    swaps_the_sets=(
+        "The training set comes first, then the validation set; you return them the other way round.",
+        {
+            "Images(train_indices, training_transform), Images(validation_indices, evaluation_transform)": "Images("
+            "validation_indices, evaluation_transform), Images(train_indices, training_transform)"
+        },
+    ),
+    validation_on_everything=(
+        "Your validation set holds all files, the training images among them: only those of `validation_indices` "
+        "belong to it.",
+        {"Images(validation_indices": "Images(range(len(paths))"},
+    ),
+    files_by_position=(
+        "Example k reads the file paths[k], whatever the indices are. It is the file paths[indices[k]], with the label "
+        "of that file.",
+        {"index = self.indices[k]": "index = k"},
     ),
 )
 
@@ -135,3 +169,12 @@ def transforms_once(paths, labels, train_indices, validation_indices, transforms
         return [(transform(Image.open(paths[index]).convert("RGB")), labels[index]) for index in indices]
 
     return examples(train_indices, transforms[0]), examples(validation_indices, transforms[1])
+
+
+lab.other_spellings(
+    "make_datasets",
+    validation_has_training_images=[
+        {"Images(validation_indices": "Images(range(len(validation_indices))"},
+        {"Images(validation_indices": "Images(train_indices"},
+    ],
+)

@@ -55,30 +55,43 @@ def probe_evaluate(evaluate, rng):
     model.train()
     loss, accuracy = measure(model, list(batches))
     case = "batches of 5, 4 and 1 images, a model in training mode: "
-    yield case + "loss", loss
-    yield case + "accuracy", accuracy
-    types = [isinstance(loss, float), isinstance(accuracy, float)]
-    yield case + "both again, and whether they are Python floats", [*measure(model, list(batches)), *types]
-    again = measure(model=model, batches=iter(batches))[0]
-    moved = statistics(model) - before
-    yield case + "loss, how far the batch statistics moved, and modes afterwards", [again, moved, modes(model)]
+    yield case + "accuracy", accuracy, 6
+    yield case + "loss", loss, 6
+    yield case + "types of loss and accuracy", [type(loss).__name__, type(accuracy).__name__], 0.5
+    again = measure(model=model, batches=iter(batches))
+    yield case + "loss and accuracy again, from an iterator", list(again), 2
+    yield case + "how far the batch statistics moved", statistics(model) - before, 2
+    yield case + "modes afterwards", modes(model), 5
     model.eval()
     label = "the same model in evaluation mode: loss, accuracy, and modes afterwards"
-    yield label, [*measure(model, list(batches)), modes(model)]
+    yield label, [*measure(model, list(batches)), modes(model)], 3
 
     watched = _Watched(model)
-    seen = measure(watched, [batches[0], batches[2]])
-    label = "batches of 5 and 1: accuracy, whether gradients were enabled at each call of the model, and afterwards"
-    yield label, [seen[1], watched.gradients, torch.is_grad_enabled()]
+    measure(watched, [batches[0], batches[2]])
+    states = ["gradients enabled" if one else "no gradients" for one in watched.gradients]
+    yield "at each call of the model", states, 8
+    yield "after the calls", "gradients enabled" if torch.is_grad_enabled() else "gradients still disabled"
     model = _model(rng, classes)
     normed_head(rng, model)
     model.features.eval()
     images = draw_images(rng, 6)
     seen = measure(model, [(images, draw_labels(rng, 6, classes))])
-    yield "the head in training mode, the rest in evaluation mode: loss, and modes afterwards", [seen[0], modes(model)]
+    yield "the head in training mode, the rest in evaluation mode: loss", seen[0]
+    yield "the head in training mode, the rest in evaluation mode: modes afterwards", modes(model), 8
+    yield "the example of the docstring: loss and accuracy", list(_own_logits(measure))
     yield "no batches at all", outcome_of(measure, model, [])
 
 
+def _own_logits(measure):
+    """The docstring's example."""
+    images = torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]]).view(3, 1, 1, 2)
+    return measure(nn.Flatten(), [(images[:2], torch.tensor([0, 1])), (images[2:], torch.tensor([1]))])
+
+
+COUNTED = {
+    "total_loss, correct, num_images = 0.0, 0.0, 0": "total_loss, correct, num_images, count = 0.0, 0.0, 0, 0",
+    "num_images += len(labels)": "num_images += len(labels)\n            count += 1",
+}
 RESTORE = "for layer, was_training in modes:\n        layer.training = was_training"
 
 lab.misconceptions(
@@ -113,7 +126,7 @@ lab.misconceptions(
         {RESTORE: "model.train(modes[0][1])"},
     ),
     keeps_gradients=(
-        "The numbers are right, but gradients are enabled while the model runs, which wastes time and memory. Wrap the "
+        "Gradients are enabled while the model runs, which wastes time and memory. Wrap the "
         "loop in `with torch.no_grad():`.",
         {"torch.no_grad()": "torch.enable_grad()"},
     ),
@@ -132,7 +145,45 @@ lab.misconceptions(
         {', reduction="sum"': ""},
     ),
     divides_by_zero=(
-        "Everything is right except for an empty data set: there you divide by zero. Raise a ValueError instead.",
+        "For batches without any image you divide by zero: raise a ValueError instead.",
         {"if num_images == 0": ""},
+    ),
+    averages_accuracies=(
+        "Your accuracy is the mean over batches: the single image of the last batch counts as much as all five of the "
+        "first. Count the right ones, and divide by the number of images.",
+        {
+            **COUNTED,
+            ".sum().item()": ".float().mean().item()",
+            "correct / num_images": "correct / count",
+        },
+    ),
+    averages_losses=(
+        "Your loss is the mean over batches: the single image of the last batch counts as much as all five of the "
+        "first. Sum over images and divide by their number.",
+        {**COUNTED, ', reduction="sum"': "", "total_loss / num_images": "total_loss / count"},
+    ),
+    divides_by_the_number_of_batches=(
+        "You divide a sum over images by the number of batches: divide by the number of images.",
+        {**COUNTED, "total_loss / num_images, correct / num_images": "total_loss / count, correct / count"},
+    ),
+    counts_only=(
+        "Your accuracy is the number of right answers; the docstring asks for the fraction of the images.",
+        {"correct / num_images": "correct"},
+    ),
+    swaps_the_results=(
+        "The loss comes first, then the accuracy: you return them the other way round.",
+        {"total_loss / num_images, correct / num_images": "correct / num_images, total_loss / num_images"},
+    ),
+    counts_wrong_answers=(
+        "Your accuracy is the fraction of wrong answers: count where the largest logit is that of the label.",
+        {"== labels": "!= labels"},
+    ),
+    smallest_logit=(
+        "You compare the labels with the smallest logits: the prediction is the largest one, argmax.",
+        {"argmax": "argmin"},
+    ),
+    only_the_last_batch=(
+        "Loss and accuracy are those of the last batch alone: add up over all batches.",
+        {"total_loss +=": "total_loss =", "correct +=": "correct =", "num_images += ": "num_images = "},
     ),
 )

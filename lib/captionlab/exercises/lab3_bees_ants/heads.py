@@ -8,6 +8,7 @@ from captionlab.exercises.drawing import draw_different, run, torch_seed
 from captionlab.exercises.lab3_bees_ants.common import draw_images, lab, modes, trainable
 from captionlab.exercises.lab3_bees_ants.networks import Other, small_mobilenet, small_resnet, small_vgg
 from captionlab.grading.probe_helpers import outcome_of
+from captionlab.grading.watching import describe
 
 
 def _sizes(model):
@@ -25,33 +26,56 @@ def probe_replace_head(replace_head, rng):
         with torch_seed(0):  # the weights of a new layer are the same every time
             return replace_head(*args, **kwargs)
 
-    num_classes, images = draw_different(rng, 2, 7, 4), draw_images(rng, 2)
+    num_classes, images = draw_different(rng, 2, 7, 5), draw_images(rng, 2)
     resnet = small_resnet(rng).requires_grad_(False)
     made = replace(resnet, num_classes[0])
     case = f"a frozen ResNet, {num_classes[0]} classes: "
-    yield case + "shape of the logits for two images", outcome_of(_logits_shape, made, images)
-    yield case + "linear layers of the model that was passed (inputs, outputs)", _sizes(resnet)
-    yield case + "which parameters require gradients", [_logits_shape(resnet, images), trainable(resnet)]
+    yield case + "what is returned", "the model that was passed" if made is resnet else _kind(made), 6
+    yield case + "linear layers of the model that was passed (inputs, outputs)", _sizes(resnet), 3
+    yield case + "shape of the logits for two images", outcome_of(_logits_shape, resnet, images), 2
+    yield case + "which parameters require gradients", [_sizes(resnet), trainable(resnet)], 5
 
     vgg = small_vgg(rng).eval()
     before = run(vgg.features, images)
-    made = replace(vgg, num_classes=num_classes[1])
+    replace(vgg, num_classes=num_classes[1])
     case = f"a VGG, {num_classes[1]} classes: "
-    yield case + "linear layers (inputs, outputs)", outcome_of(_sizes, made)
-    kinds = [type(layer).__name__ for layer in vgg.modules() if not list(layer.children())]
+    yield case + "linear layers (inputs, outputs)", outcome_of(_sizes, vgg), 3
+    yield case + "all layers", [type(layer).__name__ for layer in vgg.modules() if not list(layer.children())], 6
     same = bool((run(vgg.features, images) == before).all())
-    label = case + "all layers, whether features has the same output as before, and shape of the logits"
-    yield label, [kinds, same, outcome_of(_logits_shape, vgg, images)]
-    label = case + "which parameters require gradients, and the modes of the layers before the new one"
-    yield label, [_sizes(vgg)[-1], trainable(vgg), [mode for mode in modes(vgg) if "classifier.3" not in mode]]
+    label = case + "the output of features, and shape of the logits"
+    yield label, ["as before" if same else "changed", outcome_of(_logits_shape, vgg, images)], 2
+    yield case + "which parameters require gradients", [_sizes(vgg)[-1], trainable(vgg)], 5
+    label = case + "the modes of the layers before the new one"
+    yield label, [mode for mode in modes(vgg) if "classifier.3" not in mode]
 
     mobilenet = small_mobilenet(rng)
     mobilenet.features[0].requires_grad_(False)
-    made = replace(model=mobilenet, num_classes=num_classes[2])
+    replace(model=mobilenet, num_classes=num_classes[2])
     case = f"a MobileNet with a frozen first layer, {num_classes[2]} classes: "
-    yield case + "shape of the logits for two images", outcome_of(_logits_shape, made, images)
-    yield case + "which parameters require gradients", [_sizes(mobilenet), trainable(mobilenet)]
-    yield "a network of another family", outcome_of(replace, Other(5), num_classes[3])
+    yield case + "shape of the logits for two images", outcome_of(_logits_shape, mobilenet, images), 2
+    yield case + "which parameters require gradients", [_sizes(mobilenet), trainable(mobilenet)], 3
+    double = [replace(network.double(), num_classes[4]) for network in (small_resnet(rng), small_mobilenet(rng))]
+    found = [
+        f"{name} in float64: {_last_weight(one).dtype}"
+        for name, one in zip(("ResNet", "MobileNet"), double, strict=True)
+    ]
+    meta = replace(small_mobilenet(rng).to("meta"), num_classes[4])
+    found.append(f"MobileNet on the meta device: {_last_weight(meta).device}")
+    yield "dtype or device of the new layer", found, 2
+    yield "a network without fc and classifier", outcome_of(replace, Other(5), num_classes[3])
+    other = Other(5)
+    other.classifier = nn.Sequential(nn.Linear(4, 5), nn.Dropout())
+    label = "a network without fc, and with a classifier that ends with a dropout"
+    yield label, outcome_of(replace, other, num_classes[3])
+
+
+def _kind(made):
+    return "another model" if isinstance(made, nn.Module) else describe(made)
+
+
+def _last_weight(model):
+    """The weight of the last linear layer of a network, in the order of its layers."""
+    return [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1].weight
 
 
 lab.misconceptions(
@@ -92,8 +116,7 @@ lab.misconceptions(
         {"return model": "return model.requires_grad_(False)"},
     ),
     freezes_the_rest=(
-        "The head is right, but you also freeze the rest. Whether the backbone is trained is decided elsewhere: leave "
-        "it as it is.",
+        "You also freeze the rest. Whether the backbone is trained is decided elsewhere: leave it as it is.",
         {"new = nn.Linear": "model.requires_grad_(False)\n    new = nn.Linear"},
     ),
     changes_a_copy=(
@@ -114,5 +137,26 @@ lab.misconceptions(
         "You return a network of another family unchanged, and nobody notices. Raise a TypeError if there is no head "
         "to replace.",
         {"raise TypeError": "return model\n        raise TypeError"},
+    ),
+    forgets_dtype_and_device=(
+        "Your new layer is always float32 on the CPU; that of a model in another dtype or on a GPU must have the old "
+        "layer's dtype and device: give nn.Linear both.",
+        {", device=old.weight.device, dtype=old.weight.dtype": ""},
+    ),
+    without_bias=(
+        "Your new layer has no bias: make it as nn.Linear makes it by default.",
+        {"dtype=old.weight.dtype": "dtype=old.weight.dtype, bias=False"},
+    ),
+    frozen_like_the_old=(
+        "Your new layer takes over `requires_grad` of the old one: if the model is frozen, nothing is left to train.",
+        {"return model": "new.requires_grad_(old.weight.requires_grad)\n    return model"},
+    ),
+    puts_the_model_in_a_mode=(
+        "You also change the training or evaluation mode of the other layers: leave it.",
+        {"return model": "return model.train()"},
+    ),
+    wrong_inputs_and_outputs_swapped=(
+        "Inputs and outputs of your new layer are swapped: nn.Linear takes the number of inputs first.",
+        {"old.in_features, num_classes": "num_classes, old.in_features"},
     ),
 )

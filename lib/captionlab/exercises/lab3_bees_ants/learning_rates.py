@@ -20,12 +20,28 @@ def _groups(model, groups):
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a parameter twice in one group, which the names show
-        optimizer = torch.optim.SGD(groups, lr=0.5)
+        optimizer = torch.optim.SGD([dict(group) for group in groups], lr=0.5)
     listed = [
         [group["lr"], sorted(names.get(id(each), "not a parameter of the model") for each in group["params"])]
         for group in optimizer.param_groups
     ]
     return [group for group in listed if group[1]]
+
+
+def _in_order(model, groups):
+    """The names of all parameters, group by group."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return [[names.get(id(each), "not a parameter of the model") for each in group["params"]] for group in groups]
+
+
+def _count(groups):
+    return f"{len(groups)} group{'s' * (len(groups) != 1)}"
+
+
+def _form(groups):
+    """The types of the groups, their keys, and the type of their parameters."""
+    keys = [f"{type(group).__name__} with {' and '.join(sorted(map(str, group)))}" for group in groups]
+    return [type(groups).__name__, *keys, *(type(group["params"]).__name__ for group in groups)]
 
 
 @lab.exercise("captionlab.transfer.freezing:parameter_groups", points=3, minutes=20, difficulty=3, importance=4)
@@ -34,26 +50,42 @@ def probe_parameter_groups(parameter_groups, rng):
         fast = draw(rng, 2, 9) * 1e-2
         return fast, fast / draw(rng, 20, 200)
 
+    def case(model, head, *rates):
+        groups = outcome_of(parameter_groups, model, head, *rates)
+        return groups if isinstance(groups, str) else list(groups)
+
+    def observe(look, *seen):
+        return seen[-1] if isinstance(seen[-1], str) else outcome_of(look, *seen)
+
     observed = "the learning rate of each group and its parameters"
-    resnet = small_resnet(rng)
-    yield f"a ResNet: {observed}", outcome_of(_groups, resnet, parameter_groups(resnet, resnet.fc, *rates()))
+    resnet, (fast, slow) = small_resnet(rng), rates()
+    groups = case(resnet, resnet.fc, fast, slow)
+    label = f"a ResNet, head_lr {fast:g}, backbone_lr {slow:.6g}: "
+    yield label + observed, observe(_groups, resnet, groups), 4
+    yield label + "the parameters of each group, in order", observe(_in_order, resnet, groups)
+    yield label + "the groups, their keys, and what the parameters are in", observe(_form, groups), 0.5
+    mobilenet = small_mobilenet(rng)
+    mobilenet.features.requires_grad_(False)
+    groups = case(mobilenet, mobilenet.classifier, *rates())
+    yield f"a MobileNet with all its features frozen: {observed}", observe(_groups, mobilenet, groups), 3
+    yield "a MobileNet with all its features frozen: number of groups", observe(_count, groups), 2
+    mobilenet.features[1].requires_grad_(True)
+    mobilenet.classifier[-1].bias.requires_grad_(False)
+    groups = case(mobilenet, mobilenet.classifier, *rates())
+    label = f"the last of its features trainable, a bias of the head frozen: {observed}"
+    yield label, observe(_groups, mobilenet, groups), 4
+    mobilenet.classifier.requires_grad_(False)
+    groups = case(mobilenet, mobilenet.classifier, *rates())
+    yield f"then with its whole head frozen: {observed}", observe(_groups, mobilenet, groups)
+    yield "then with its whole head frozen: number of groups", observe(_count, groups)
     vgg = small_vgg(rng)
     fast, slow = rates()
     groups = parameter_groups(model=vgg, head=vgg.classifier[-1], head_lr=fast, backbone_lr=slow)
-    yield f"a VGG, with the last layer of its classifier as the head: {observed}", outcome_of(_groups, vgg, groups)
+    yield f"a VGG, with the last layer of its classifier as the head: {observed}", outcome_of(_groups, vgg, groups), 4
     vgg.features[0].requires_grad_(False)
-    groups = parameter_groups(vgg, vgg.classifier, slow, fast)
+    groups = case(vgg, vgg.classifier, slow, fast)
     label = f"its first layer frozen, the whole classifier as the head, which is slower: {observed}"
-    yield label, outcome_of(_groups, vgg, groups)
-    mobilenet = small_mobilenet(rng)
-    mobilenet.features.requires_grad_(False)
-    groups = parameter_groups(mobilenet, mobilenet.classifier, *rates())
-    yield f"a MobileNet with all its features frozen: {observed}", outcome_of(_groups, mobilenet, groups)
-    mobilenet.features[1].requires_grad_(True)
-    mobilenet.classifier[-1].bias.requires_grad_(False)
-    groups = parameter_groups(mobilenet, mobilenet.classifier, *rates())
-    label = f"the last of its features trainable, a bias of the head frozen: {observed}"
-    yield label, outcome_of(_groups, mobilenet, groups)
+    yield label, observe(_groups, vgg, groups), 3
 
 
 lab.misconceptions(
@@ -64,7 +96,7 @@ lab.misconceptions(
         {" if id(one) not in in_head": ""},
     ),
     swaps_the_rates=(
-        "The parameters are right, but the two learning rates are swapped.",
+        "The two learning rates are swapped.",
         {
             'in trained if id(one) in in_head], "lr": head_lr': 'in trained if id(one) in in_head], "lr": backbone_lr',
             'not in in_head], "lr": backbone_lr': 'not in in_head], "lr": head_lr',
@@ -93,7 +125,38 @@ lab.misconceptions(
         {"for parameter in head.parameters()": 'for name, parameter in model.named_parameters() if name[:2] == "fc"'},
     ),
     backbone_first=(
-        "The groups are right, but not their order: the head comes first.",
+        "The order of the groups is the other way round: the head comes first.",
         {"(head_group, backbone_group)": "(backbone_group, head_group)"},
     ),
+    keeps_empty_groups=(
+        "A group without parameters is listed. With a frozen backbone there is only one group: leave empty ones out.",
+        {' if group["params"]': ""},
+    ),
+    loses_the_order=(
+        "The parameters in the groups are not in the order of model.parameters(): a set has no "
+        "order. Go through model.parameters() and ask for each whether it is in the head.",
+        {
+            "trained = [parameter for parameter in model.parameters() if parameter.requires_grad]": "trained = "
+            "[parameter for parameter in model.parameters() if parameter.requires_grad][::-1]"
+        },
+    ),
+    other_key_for_the_rate=(
+        'An optimizer looks for the learning rate of a group under the key "lr"; under another name it is ignored.',
+        {'"lr": head_lr': '"learning_rate": head_lr', '"lr": backbone_lr': '"learning_rate": backbone_lr'},
+    ),
+    everything_in_the_head=(
+        "The head's group holds all trainable parameters of the network: only those of `head` belong to it.",
+        {"{id(parameter) for parameter in head.parameters()}": "{id(parameter) for parameter in model.parameters()}"},
+    ),
+)
+
+lab.other_spellings(
+    "parameter_groups",
+    swaps_the_rates=[
+        {
+            'in trained if id(one) in in_head], "lr": head_lr': 'in trained if id(one) in in_head], "lr": backbone_lr',
+            'not in in_head], "lr": backbone_lr': 'not in in_head], "lr": head_lr',
+            "(head_group, backbone_group)": "(backbone_group, head_group)",
+        }
+    ],
 )

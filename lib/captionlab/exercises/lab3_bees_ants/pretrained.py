@@ -58,17 +58,22 @@ def probe_pretrained_network(pretrained_network, rng):
 
     def case(entry):
         network, preprocess = pretrained_network(_build, entry)
-        dropout = network[1].training
+        mode = "training" if network[1].training else "evaluation"
         inputs = None if preprocess is None else outcome_of(preprocess, images)
-        return [run(network.eval(), images), dropout, inputs]
+        return run(network.eval(), images), f"{mode} mode", inputs
 
-    for entry in requested:
-        logits, dropout, inputs = case(entry)
-        label = f"weights {entry.name} of an enumeration with three entries: "
-        yield label + "the network's logits for two images", logits
-        yield label + "whether its dropout is active", dropout
-        yield label + "two images, preprocessed", inputs
-    yield "no weights: logits, whether dropout is active, what preprocesses the images", case(None)
+    for entry, name in zip(requested, ("", "again, "), strict=True):
+        logits, mode, inputs = case(entry)
+        label = f"{name}weights {entry.name} of an enumeration with three entries: "
+        weight = 4 if not name else 2
+        yield label + "the mode of the network", mode, 2 * weight
+        yield label + "the network's logits for two images", logits, 2 * weight
+        yield label + "two images, preprocessed", inputs, weight
+    made = outcome_of(case, None)
+    logits, mode, inputs = made if isinstance(made, tuple) else (made, made, made)
+    yield "no weights: the network's logits (the weights of a new one are 0 here)", logits
+    yield "no weights: what preprocesses the images", "nothing" if inputs is None else inputs
+    yield "no weights: the mode of the network", f"{mode}, without weights"
     network, _ = pretrained_network(builder=_build, weights=ENTRIES[0])
     yield "arguments by name: the network's weights", weights(network)
 
@@ -95,7 +100,7 @@ lab.misconceptions(
         {"weights=weights": ""},
     ),
     left_in_training_mode=(
-        "The weights are right, but a new network is in training mode: dropout is active, and batch normalization "
+        "A new network is in training mode, and yours stays there: dropout is active, and batch normalization "
         "would use the statistics of each batch. Call eval().",
         {".eval()": ""},
     ),
@@ -111,5 +116,9 @@ lab.misconceptions(
     no_preprocessing=(
         "There is no preprocessing: `weights.transforms()` returns the one that these weights were trained with.",
         {"None if weights is None else weights.transforms()": "None"},
+    ),
+    fails_without_weights=(
+        "`weights` may be None, which has no transforms(): return None as the preprocessing then.",
+        {"None if weights is None else weights.transforms()": "weights.transforms()"},
     ),
 )

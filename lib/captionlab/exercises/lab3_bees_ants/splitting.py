@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import torch
 
-from captionlab.exercises.drawing import draw, draw_different
+from captionlab.exercises.drawing import draw, draw_different, torch_seed
 from captionlab.exercises.lab3_bees_ants.common import lab
 from captionlab.grading.probe_helpers import outcome_of
 
@@ -33,17 +34,28 @@ def _same(one, other):
 
 
 _FIRST_DRAW = float(np.random.RandomState(1).random())
+_FIRST_OF_TORCH = int(torch.randint(1 << 40, (1,), generator=torch.Generator().manual_seed(1)))
 
 
 @contextmanager
 def _global_state(seed: int) -> Iterator[None]:
-    """NumPy's global random state, seeded inside and restored afterwards."""
+    """The global random states of NumPy and PyTorch, seeded inside and restored afterwards."""
     before = np.random.get_state()
     np.random.seed(seed)
     try:
-        yield
+        with torch_seed(seed):
+            yield
     finally:
         np.random.set_state(before)
+
+
+def _states() -> list[str]:
+    """Whether the global random states are as after seeding with 1."""
+    same = {
+        "NumPy": float(np.random.random()) == _FIRST_DRAW,
+        "PyTorch": int(torch.randint(1 << 40, (1,))) == _FIRST_OF_TORCH,
+    }
+    return [f"{name}: {'unchanged' if is_same else 'changed'}" for name, is_same in same.items()]
 
 
 @lab.exercise("captionlab.transfer.splitting:split_train_validation", points=2, minutes=20, difficulty=2, importance=5)
@@ -52,34 +64,38 @@ def probe_split_train_validation(split_train_validation, rng):
     labels, seed = _labels(rng, sizes, np.arange(5)).tolist(), draw(rng, 0, 1000)
     train, validation = split_train_validation(list(labels), 0.2, seed)
     case = f"five classes of {min(sizes)} to {max(sizes)} images, a fifth for validation: "
-    yield case + "validation images of each class", _counts(labels, validation)
-    yield case + "training images of each class", _counts(labels, train)
-    twice = sorted(set(train) & set(validation))
-    complete = sorted({*train, *validation}) == list(range(len(labels)))
-    label = case + "training images, validation images, images in both, whether every image is in one"
-    yield label, [len(train), len(validation), len(twice), complete]
-    label = case + "whether each part is in ascending order, and how long it is"
-    ascending = [list(part) == sorted(part) for part in (train, validation)]
-    yield label, [*ascending, len(train), len(validation)]
+    yield case + "validation images of each class", _counts(labels, validation), 3
+    yield case + "training images of each class", _counts(labels, train), 3
+    twice, indices = set(train) & set(validation), {*train, *validation}
+    neither = len(set(range(len(labels))) - indices)
+    yield case + "how many are in both parts, and in neither", f"{len(twice)} in both, {neither} in neither", 4
+    order = ["ascending" if list(part) == sorted(part) else "not ascending" for part in (train, validation)]
+    yield case + "the order of the training and of the validation part", order
+    types = [f"{type(part).__name__} of {type(part[0]).__name__}" for part in (train, validation)]
+    yield case + "types of the parts and of their elements", types, 0.5
 
-    labels = np.repeat([3, 8], [draw(rng, 30, 40), draw(rng, 41, 60)])
+    labels = np.repeat([3, 8], [draw(rng, 15, 19) * 2, draw(rng, 21, 29) * 2])
     with _global_state(1):
         first = split_train_validation(labels=labels, validation_fraction=0.5, seed=seed)
-        untouched = float(np.random.random()) == _FIRST_DRAW
+        states = _states()
     with _global_state(2):
         again = split_train_validation(labels, 0.5, seed)
         other = split_train_validation(labels, 0.5, seed + 1)
-    counts = _counts(labels, first[1])
-    case = "classes 3 and 8, one after the other: validation images of each class, and whether "
-    yield case + "the same seed gives the same split", [counts, _same(first, again)]
-    yield case + "another seed gives another split", [counts, not _same(first, other)]
-    yield case + "NumPy's global random state is unchanged", [counts, untouched]
-    yield case + "they are the first of their class", [counts, sorted(first[1]) == _first(labels, counts)]
+    counts = _counts(labels, set(first[1]))
+    case = "classes 3 and 8, one after the other, half for validation: "
+    yield case + "different validation images of each class", counts, 2
+    drawn = [
+        f"the same seed: {'the same' if _same(first, again) else 'another'} split",
+        f"another seed: {'the same' if _same(first, other) else 'another'} split",
+        f"{'the first' if sorted(first[1]) == _first(labels, counts) else 'not just the first'} of each class",
+    ]
+    yield case + "what is drawn", drawn, 8
+    yield case + "the global random states afterwards", states
 
     sizes = [10, 6, 14, draw(rng, 40, 60) * 4]
     labels = _labels(rng, sizes, [0, 1, 2, 3])
     validation = split_train_validation(labels, 0.25, 1)[1]
-    yield f"classes of {sizes} images, a quarter for validation: validation images", _counts(labels, validation)
+    yield f"classes of {sizes} images, a quarter for validation: validation images", _counts(labels, validation), 4
     sizes = [draw(rng, 17, 30), 2, 3]
     labels = _labels(rng, sizes, [0, 1, 2])
     case = f"classes of {sizes} images: validation images for a fraction of "
@@ -123,7 +139,7 @@ lab.misconceptions(
         {"default_rng(seed)": "default_rng()"},
     ),
     seeds_everybody=(
-        "The split is right, but np.random.seed changes the global state, which all other code draws from. Use a "
+        "You seed a global generator (np.random.seed, torch.manual_seed), from which all other code draws. Use a "
         "generator of your own, np.random.default_rng(seed).",
         {"rng = np.random.default_rng(seed)": "np.random.seed(seed)", "rng.permutation": "np.random.permutation"},
     ),
@@ -146,7 +162,7 @@ lab.misconceptions(
         {"train, sorted(validation)": "sorted(validation), train"},
     ),
     forgets_to_sort=(
-        "The parts are right except for their order: return both in ascending order.",
+        "A part is not in ascending order: sort both before you return them.",
         {
             "np.setdiff1d(np.arange(len(labels)), validation)": "rng.permutation([i for i in range(len(labels)) if i "
             "not in validation])",
@@ -161,4 +177,41 @@ lab.misconceptions(
             "* len(indices) + 0.5)"
         },
     ),
+    rounds_up=(
+        "You round up. The docstring says: to the nearest integer, halves up.",
+        {"int(validation_fraction * len(indices) + 0.5)": "int(np.ceil(validation_fraction * len(indices)))"},
+    ),
+    draws_with_replacement=(
+        "An image can be drawn twice for the validation part, which then has fewer images than its length says. Draw "
+        "without replacement: shuffle, and take the first ones.",
+        {"rng.permutation(indices)[:count]": "rng.choice(indices, count)"},
+    ),
+    assumes_consecutive_classes=(
+        "You assume that the classes are 0, 1, 2, ... without gaps. The docstring says they need not be: loop over the "
+        "labels that occur.",
+        {"np.unique(labels)": "range(len(np.unique(labels)))"},
+    ),
+    accepts_a_class_of_one=(
+        "A class with a single image is accepted, although it cannot be in both parts: raise "
+        "the ValueError that the docstring promises.",
+        {"if len(indices) < 2": ""},
+    ),
+)
+
+CLIPPED = "min(max(int(validation_fraction * len(indices) + 0.5), 1), len(indices) - 1)"
+
+lab.other_spellings(
+    "split_train_validation",
+    forgets_to_sort=[{"sorted(validation)": "validation"}],
+    empties_a_class=[
+        {CLIPPED: "max(int(validation_fraction * len(indices) + 0.5), 1)"},
+        {CLIPPED: "min(int(validation_fraction * len(indices) + 0.5), len(indices) - 1)"},
+    ],
+    seeds_everybody=[
+        {
+            "rng = np.random.default_rng(seed)": "torch.manual_seed(seed)",
+            "rng.permutation(indices)[:count]": "indices[torch.randperm(len(indices))[:count].numpy()]",
+        }
+    ],
+    unseeded=[{"rng = np.random.default_rng(seed)": "", "rng.permutation": "np.random.permutation"}],
 )

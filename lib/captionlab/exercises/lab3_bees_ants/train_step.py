@@ -36,33 +36,38 @@ def probe_train_step(train_step, rng):
     model = _spread_logits(small_resnet(rng, classes)).eval()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     loss = step(model, images.clone(), labels.clone(), optimizer)
-    yield "the loss of a batch of six, and whether it is a Python float", [loss, isinstance(loss, float)]
-    yield "all parameters after this step", weights(model)
+    yield "the loss of a batch of six", loss, 4
+    yield "all parameters after this step", weights(model), 5
+    yield "type of the loss that is returned", type(loss).__name__, 2
     again = step(model=model, images=images.flip(0), labels=labels.flip(0), optimizer=optimizer)
-    yield "the loss of a second step on the same images", again
-    yield "all parameters after two steps", weights(model)
+    yield "the loss of a second step on the same images", again, 2
+    yield "all parameters after two steps", weights(model), 4
 
     model = small_resnet(rng, classes).eval()
     for parameter in model.parameters():
         parameter.grad = torch.full_like(parameter, 0.5)
     before = weights(model)
     step(model, images[:1].clone(), labels[:1].clone(), torch.optim.SGD(model.parameters(), lr=0.05))
-    yield "gradients left over from before: how far a step on one image moves the parameters", weights(model) - before
+    label = "gradients left over from before: how far a step on one image moves the parameters"
+    yield label, weights(model) - before, 8
 
     model = small_vgg(rng, classes).eval()
     before = weights(model)
     loss = step(model, images.clone(), labels.clone(), torch.optim.Adam(model.classifier.parameters(), lr=0.01))
-    label = "an optimizer (Adam) of the classifier only: loss, and which parameters moved, in features and classifier"
-    moved = (weights(model) != before).int()
+    label = "an optimizer (Adam) of the classifier only: "
+    moved = weights(model) - before
     inside = sum(parameter.numel() for parameter in model.features.parameters())
-    yield label, [loss, int(moved[:inside].sum()), int(moved[inside:].sum()) > 0]
+    yield label + "the loss", loss
+    yield label + "how far the parameters of features and classifier moved", [moved[:inside], moved[inside:]], 8
 
     model = small_mobilenet(rng, classes)
     head = normed_head(rng, model)
     model.features.eval()
     loss = step(model, images.clone(), labels.clone(), torch.optim.SGD(head.parameters(), lr=0.05))
-    yield "the head in training mode, the rest in evaluation mode: loss, and modes afterwards", [loss, modes(model)]
-    yield "batch statistics afterwards (only those of the head move)", [loss, statistics(model)]
+    case = "the head in training mode, the rest in evaluation mode: "
+    yield case + "the loss", loss
+    yield case + "modes afterwards", [loss, modes(model)], 4
+    yield case + "batch statistics afterwards (only those of the head move)", statistics(model)
 
 
 lab.misconceptions(
@@ -87,8 +92,7 @@ lab.misconceptions(
         {"optimizer.step()": "", "optimizer.zero_grad()": "optimizer.step()\n    optimizer.zero_grad()"},
     ),
     returns_a_tensor=(
-        "The step is right, but the loss you return is a tensor with its whole graph; a list of those fills the "
-        "memory. Return loss.item().",
+        "The loss you return is a tensor with its whole graph; a list of those fills the memory. Return loss.item().",
         {"loss.item()": "loss"},
     ),
     loss_after_the_update=(
@@ -117,4 +121,28 @@ lab.misconceptions(
             "                parameter -= 0.05 * parameter.grad",
         },
     ),
+    clears_at_the_end=(
+        "You clear the gradients only after the step: those left over from before the first call are still used. Clear "
+        "them before backward().",
+        {"optimizer.zero_grad()": "", "return loss.item()": "optimizer.zero_grad()\n    return loss.item()"},
+    ),
+    sets_evaluation_mode=(
+        "You put the model in evaluation mode: the head stops learning with dropout and batch statistics. Leave the "
+        "modes to the caller.",
+        {"loss = ": "model.eval()\n    loss = "},
+    ),
+    no_logarithm=(
+        "F.nll_loss expects logarithms of probabilities; you pass it logits. F.cross_entropy takes logits.",
+        {"F.cross_entropy(": "F.nll_loss("},
+    ),
+    steps_twice=(
+        "The parameters are updated twice per batch: call step() once.",
+        {"optimizer.step()": "optimizer.step()\n    optimizer.step()"},
+    ),
+)
+
+lab.other_spellings(
+    "train_step",
+    never_moves=[{"optimizer.step()": ""}, {"loss.backward()": ""}],
+    sets_training_mode=[{"return loss.item()": "model.train()\n    return loss.item()"}],
 )
