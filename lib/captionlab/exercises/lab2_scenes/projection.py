@@ -174,9 +174,9 @@ lab.misconceptions(
     takes_columns_of_vt=(
         "You take columns of the matrix that svd returns last. It is transposed already: its rows are the directions.",
         {
-            "pca = PCA(components, ": "pca = PCA(",
-            "pca.transform(train), pca.transform(test)": "(train - pca.mean_) @ pca.components_[:, :components], "
-            "(test - pca.mean_) @ pca.components_[:, :components]",
+            'pca = PCA(components, svd_solver="full").fit(train)': "mean = train.mean(axis=0)\n"
+            "    directions = np.linalg.svd(train - mean, full_matrices=False)[2][:, :components]",
+            "pca.transform(train), pca.transform(test)": "(train - mean) @ directions, (test - mean) @ directions",
         },
     ),
     approximates=(
