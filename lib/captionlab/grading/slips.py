@@ -42,7 +42,6 @@ TEXTS: tuple[tuple[str, str], ...] = (
     (r"argument (\w+)=.* dropped", "the argument `{1}` of a call is missing, or has its default value"),
     (r"range ends at .*", "a loop or range that ends one step too early or too late"),
     (r"(lower|upper) bound .*", "a slice that begins or ends in the wrong place, perhaps by one"),
-    (r".* swapped", "two things are swapped: arguments of a call, or what is returned or unpacked"),
     (r".* in the other order", "two steps in the wrong order"),
     (r"(True|False) -> (True|False)", "a flag is {2} where it should be {1}"),
     (r"if .* dropped", "nothing is filtered out where something must be"),
