@@ -220,7 +220,7 @@ def _values(accuracies: Any) -> Any:
 def probe_accuracy_by_class(accuracy_by_class, rng):
     right = draw(rng, 2, 4)
     matrix = np.array([[right, 1], [2 * right, right]])
-    yield f"the matrix {matrix.tolist()}", _values(accuracy_by_class(matrix)), 2
+    yield f"the matrix {matrix.tolist()}", _values(accuracy_by_class(matrix))
     for classes, weight in ((3, 3), (draw(rng, 5, 7), 2)):
         yield f"{classes} classes", _values(accuracy_by_class(confusion=_matrix(rng, classes))), weight
     perfect = np.diag(rng.integers(3, 30, 4))
