@@ -21,6 +21,7 @@ from captionlab.grading.watching import ARGUMENTS
 
 MAX_AXES = 5  # permutations of more axes are not tried
 MIN_NUMBERS = 3  # that must share a factor or an offset
+SMALLEST = 1e-4  # below, numbers are noise whose ratios say nothing
 FACTORS = {2: "twice", 0.5: "half", 100: "100 times", 0.01: "a hundredth of", 255: "255 times", 1 / 255: "1/255 of"}
 
 FACTOR_VARIES = (
@@ -209,8 +210,8 @@ def _is_scaled(pair: Pair) -> bool:
     if not pair.numbers:
         return False
     expected, got = np.ravel(pair.expected).astype(float), np.ravel(pair.got).astype(float)
-    used = np.abs(expected) > pair.exercise.atol
-    if not used.any() or not np.isfinite(got).all():
+    used = np.abs(expected) > max(pair.exercise.atol, 1e-3 * np.abs(expected).max())
+    if not used.any() or np.abs(expected).max() < SMALLEST or not np.isfinite(got).all():
         return False
     factor = float(np.median(got[used] / expected[used]))
     return factor not in (0, 1) and math.isfinite(factor) and pair.is_close(got, factor * expected)
