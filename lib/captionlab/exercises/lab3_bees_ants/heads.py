@@ -160,3 +160,13 @@ lab.misconceptions(
         {"old.in_features, num_classes": "num_classes, old.in_features"},
     ),
 )
+
+lab.other_spellings(
+    "replace_head",
+    replaces_whole_classifier=[
+        {
+            "classifier[-1] if": "next(layer for layer in classifier if isinstance(layer, nn.Linear)) if",
+            "classifier[-1] = new": "model.classifier = nn.Sequential(new)",
+        },
+    ],
+)
