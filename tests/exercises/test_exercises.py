@@ -6,6 +6,7 @@ reference and from the others; probes are quick, repeat themselves for a seed an
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -144,6 +145,8 @@ def test_there_are_misconceptions_with_hints(exercise):
     assert len(hints) >= 2
     assert all(20 < len(hint) < 400 and hint.rstrip().endswith((".", "?")) for hint in hints)
     assert len(set(hints)) == len(hints)
+    praise = re.compile(r"\b(is|are) (all )?right,? (but|except)")
+    assert not [hint for hint in hints if praise.search(hint)], "a hint must be true beside other mistakes as well"
 
 
 def test_a_probe_repeats_itself_for_a_seed_and_varies_between_seeds(exercise):

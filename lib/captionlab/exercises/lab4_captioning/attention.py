@@ -88,7 +88,7 @@ lab.misconceptions(
         {SOFTMAX: "scores"},
     ),
     returns_the_scores=(
-        "The context is right, but you return the scores from before the softmax instead of the weights.",
+        "You return the scores from before the softmax instead of the weights.",
         {"return context, alpha": "return context, scores"},
     ),
     forgets_the_state=(
@@ -103,7 +103,7 @@ lab.misconceptions(
         {"torch.relu(": "("},
     ),
     no_gradient_for_the_weights=(
-        "The values are right, but the weights are cut off from the gradients (detach, no_grad or .data), so the "
+        "The weights are cut off from the gradients (detach, no_grad or .data), so the "
         "attention would never learn where to look.",
         {"alpha = torch.softmax(scores, dim=1)": "alpha = torch.softmax(scores, dim=1).detach()"},
     ),
@@ -124,7 +124,7 @@ lab.misconceptions(
         {"return context, alpha": "return alpha, context"},
     ),
     plain_mean=(
-        "The weights are right, but the context is the plain mean over the positions: it does not use them.",
+        "The context is the plain mean over the positions: it does not use them.",
         {SUM: "features.mean(dim=1)"},
     ),
     tanh_for_relu=(
@@ -216,7 +216,7 @@ lab.misconceptions(
         {"torch.tanh(": "torch.sigmoid("},
     ),
     tanh_without_gradient=(
-        "The values are right, but the weights are cut off from the gradients (detach, no_grad or .data), so the "
+        "The weights are cut off from the gradients (detach, no_grad or .data), so the "
         "attention would never learn where to look.",
         {"alpha = torch.softmax(scores, dim=1)": "alpha = torch.softmax(scores, dim=1).detach()"},
     ),
@@ -300,7 +300,7 @@ lab.misconceptions(
         {GATE: f"torch.sigmoid({GATE})"},
     ),
     gate_without_gradient=(
-        "The values are right, but the gate is cut off from the gradients, so it would never learn.",
+        "The gate is cut off from the gradients, so it would never learn.",
         {GATE: f"{GATE}.detach()"},
     ),
     softmax_gate=(

@@ -182,7 +182,7 @@ lab.misconceptions(
         {"!= pad": "!= 0"},
     ),
     features_lose_the_gradient=(
-        "The order is right, but no gradient flows back through the features, so an encoder could not be fine-tuned. "
+        "No gradient flows back through the features, so an encoder could not be fine-tuned. "
         "Index the tensor itself, without detach, numpy or torch.tensor.",
         {"features[order]": "features.detach()[order].clone().requires_grad_()"},
     ),
@@ -249,13 +249,12 @@ lab.misconceptions(
         {"length - 1 > step": "length - 2 > step", "lengths[0] - 1": "lengths[0] - 2"},
     ),
     counts_one_step_longer=(
-        "The number of steps is right, but captions are counted one step too long. Steps are counted from 0: a caption "
+        "Captions are counted one step too long. Steps are counted from 0: a caption "
         "of n token ids takes part in steps 0 to n - 2.",
         {"length - 1 > step": "length - 1 >= step"},
     ),
     counts_one_step_shorter=(
-        "The number of steps is right, but captions are counted one step too short. A caption of n token ids takes "
-        "part in n - 1 steps, 0 to n - 2.",
+        "Captions are counted one step too short. A caption of n token ids takes part in n - 1 steps, 0 to n - 2.",
         {"length - 1 > step": "length - 2 > step"},
     ),
     stops_with_the_shortest=(

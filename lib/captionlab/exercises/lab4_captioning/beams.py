@@ -67,7 +67,7 @@ lab.misconceptions(
         {f"return {BEAMS}": "# Row by row: index 0 is word 0 of beam 0.\n    return indices / vocab_size"},
     ),
     rounds_floats_down=(
-        "The values are right, but your beams are floats, and a float cannot be an index. Use integer division, //.",
+        "Your beams are floats, and a float cannot be an index. Use integer division, //.",
         {BEAMS: "torch.floor(indices / vocab_size)"},
     ),
     rounds_to_the_nearest=(
@@ -123,7 +123,7 @@ lab.misconceptions(
         {LONGER: "totals.unsqueeze(-1) + log_probs.exp()"},
     ),
     two_dimensions_only=(
-        "For one image your function is right, but leading dimensions are allowed: count axes from the end, as in "
+        "Leading dimensions are allowed: count axes from the end, as in "
         "unsqueeze(-1) and flatten(-2), not from the front.",
         {"totals.unsqueeze(-1)": "totals.unsqueeze(1)"},
     ),

@@ -75,13 +75,12 @@ lab.misconceptions(
         {STATES: "torch.tanh(self.init_h(mean)), self.init_c(mean)"},
     ),
     no_gradient_for_the_features=(
-        "The values are right, but the mean is cut off from the gradients (no_grad or detach), so an encoder that is "
+        "The mean is cut off from the gradients (no_grad or detach), so an encoder that is "
         "fine-tuned would learn nothing from the states.",
         {"features.mean(dim=1)": "features.mean(dim=1).detach()"},
     ),
     no_gradient_at_all=(
-        "The values are right, but the states are cut off from the gradients (no_grad or detach), so the two layers "
-        "would never learn.",
+        "The states are cut off from the gradients (no_grad or detach), so the two layers would never learn.",
         {STATES: "self.init_h(mean).detach(), self.init_c(mean).detach()"},
     ),
     averages_the_batch=(
@@ -185,8 +184,7 @@ lab.misconceptions(
         {"return h, (h, c)": "return h, (h,)"},
     ),
     step_without_gradient=(
-        "The values are right, but the output is cut off from the gradients (no_grad or detach), so the decoder would "
-        "never learn.",
+        "The output is cut off from the gradients (no_grad or detach), so the decoder would never learn.",
         {"return h, (h, c)": "return h.detach(), (h, c)", "return h, (h,)": "return h.detach(), (h,)"},
     ),
     swaps_h_and_c=(

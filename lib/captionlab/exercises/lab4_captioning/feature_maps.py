@@ -196,7 +196,7 @@ RESHAPED = "flatten(2).transpose(1, 2)"
 lab.misconceptions(
     "to_positions",
     reshapes_only=(
-        "The shape is right, the numbers are not: reshaping keeps the numbers in their order, so a position gets "
+        "Reshaping keeps the numbers in their order, so a position gets "
         "values of one channel at several places. Move the channels to the last axis.",
         {RESHAPED: "reshape(len(feature_maps), -1, feature_maps.shape[1])"},
     ),

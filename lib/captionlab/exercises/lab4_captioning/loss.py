@@ -135,7 +135,7 @@ lab.misconceptions(
         },
     ),
     cuts_the_gradient=(
-        "The values are right, but no gradient reaches the logits, so the model would learn nothing. Compute the loss "
+        "No gradient reaches the logits, so the model would learn nothing. Compute the loss "
         "with tensors throughout, without detach, .data, numpy or no_grad.",
         {"logits[real]": "logits[real].detach()"},
     ),
@@ -292,7 +292,7 @@ lab.misconceptions(
         {'if reduction not in ("sum", "mean")': ""},
     ),
     cuts_the_gradient=(
-        "The values are right, but no gradient reaches the attention weights, so the penalty would teach nothing. "
+        "No gradient reaches the attention weights, so the penalty would teach nothing. "
         "Compute with tensors throughout, without detach, .data, numpy, .item() or no_grad.",
         {MISSING: "(1 - alphas.detach().sum(dim=1)) ** 2"},
     ),

@@ -118,7 +118,7 @@ lab.misconceptions(
         {f"{HITS}.float().mean().item()": f"1 - {HITS}.float().mean().item()"},
     ),
     padding_is_zero=("You assume that the padding is 0, whatever `pad` is. Use the argument.", {"!= pad": "!= 0"}),
-    returns_a_tensor=("The fraction is right, but a tensor. Return a Python number.", {".mean().item()": ".mean()"}),
+    returns_a_tensor=("Your fraction is a tensor. Return a Python number.", {".mean().item()": ".mean()"}),
 )
 lab.other_spellings(
     "top_k_accuracy",

@@ -96,7 +96,7 @@ lab.misconceptions(
         {CHOICE: "(probability * predicted + (1 - probability) * targets).long()"},
     ),
     words_become_floats=(
-        "The words are right, but floats: an embedding needs integers. Choose between the ids (torch.where) instead "
+        "Your words are floats: an embedding needs integers. Choose between the ids (torch.where) instead "
         "of multiplying them by a mask of floats.",
         {CHOICE: f"{CHOICE}.float()"},
     ),

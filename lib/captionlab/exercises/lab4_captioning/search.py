@@ -148,7 +148,7 @@ lab.misconceptions(
         {"step(words, state)": "step(torch.full_like(words, start), state)"},
     ),
     never_stops_early=(
-        "The words are right, but you continue up to `max_words` although all captions have ended. Stop then.",
+        "You continue up to `max_words` although all captions have ended. Stop then.",
         {STOP: ""},
     ),
     never_gives_up=(
@@ -168,7 +168,7 @@ lab.misconceptions(
         {"range(max_words)": "range(max_words + 1)"},
     ),
     asks_once_more=(
-        "The words are right, but you call `step` once more than a caption may have words, for an <end> that changes "
+        "You call `step` once more than a caption may have words, for an <end> that changes "
         "nothing. Stop after `max_words` calls.",
         {
             "range(max_words)": "range(max_words + 1)",

@@ -82,7 +82,7 @@ lab.misconceptions(
         {PARTS: "shuffled[dev + test :], shuffled[:dev], shuffled[dev : dev + test]"},
     ),
     dev_test_train=(
-        "Your parts are right, but in another order: return training images first, then dev, then test.",
+        "Your parts come in another order: return training images first, then dev, then test.",
         {PARTS: "sorted(shuffled[:dev]), sorted(shuffled[dev : dev + test]), sorted(shuffled[dev + test :])"},
     ),
     shuffled_by_numpy=(

@@ -156,7 +156,7 @@ lab.misconceptions(
         {" if parameter.grad is not None": ""},
     ),
     returns_a_tensor=(
-        "The norm is right, but a tensor. Return a Python number.",
+        "Your norm is a tensor. Return a Python number.",
         {".norm().item()": ".norm()"},
     ),
 )

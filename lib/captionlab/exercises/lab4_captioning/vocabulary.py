@@ -212,7 +212,7 @@ lab.misconceptions(
         {"max_length - 2]": "max_length - 1]", ', word_to_id["<end>"]]': "]"},
     ),
     accepts_any_length=(
-        "Everything is right except for a max_length below 2: <start> and <end> do not fit. Raise a ValueError.",
+        "A max_length below 2 must be refused: <start> and <end> do not fit. Raise a ValueError.",
         {"if max_length < 2": "", "max_length - 2": "max(0, max_length - 2)"},
     ),
 )
