@@ -1,4 +1,4 @@
-# Made by `captionlab build` from solutions/lab4_captioning/lab4_captioning.md, fingerprint 534f25ec90fdc543
+# Made by `captionlab build` from solutions/lab4_captioning/lab4_captioning.md, fingerprint 35c5aa79031795ff
 """Lab 4, Show, Attend and Tell: the functions and classes you write.
 
 The notebook in this folder explains them, checks them, and puts them together into a model that describes images.
@@ -236,7 +236,8 @@ def cut_before_pooling(network: nn.Module) -> nn.Module:
     """Take the convolutional part of a classification network: everything before its last pooling and its classifier.
 
     A VGG or a MobileNet keeps its convolutions in ``network.features``; what follows (in a VGG an adaptive pooling to
-    7x7 and the classifier) is dropped. A ResNet is a sequence of children, of which the last two, the average pooling
+    7x7 and the classifier) is dropped. VGG's last max pooling is a part of ``features`` and stays; Xu et al. drop it,
+    too, for a grid of 14x14. A ResNet is a sequence of children, of which the last two, the average pooling
     and the classifier, are dropped.
 
     Args:
@@ -384,7 +385,8 @@ class SoftAttention(nn.Module):
         >>> torch.allclose(alpha.sum(dim=1), torch.ones(2))  # the weights of each image sum to 1
         True
 
-    Source: Xu et al. 2015, equations 4 to 6 and 13.
+    Source: Xu et al. 2015, equations 4 to 6 and 13. The paper leaves the network behind e open (its code has tanh, as
+    :class:`BahdanauAttention`); relu is that of widely used PyTorch code.
     """
 
     def __init__(self, encoder_dim: int, decoder_dim: int, attention_dim: int):
@@ -414,7 +416,7 @@ class SoftAttention(nn.Module):
 
 
 class BahdanauAttention(nn.Module):
-    """Bahdanau's attention: the same as :class:`SoftAttention`, with tanh in place of relu.
+    """Bahdanau's attention, which is also that of the paper's code: :class:`SoftAttention` with tanh in place of relu.
 
     With a_i the features at position i and h the decoder's hidden state::
 
@@ -622,6 +624,7 @@ def sort_by_length(
     Returns:
         ``(captions, features, lengths)``: both in the same new order, and the lengths ``(batch,)``, int64, descending:
         a caption's token ids, ``<start>`` and ``<end>`` included. Captions of the same length keep their order.
+        Gradients flow back to ``features``, so that an encoder can be fine-tuned.
 
     Example:
         >>> captions = torch.tensor([[1, 5, 2, 0], [1, 6, 7, 2]])
@@ -691,15 +694,20 @@ def caption_loss(logits: torch.Tensor, targets: torch.Tensor, pad: int = 0) -> t
 
 
 def attention_penalty(alphas: torch.Tensor, reduction: str = "sum") -> torch.Tensor:
-    """The doubly stochastic penalty: over a whole caption, each position should get a total weight of about 1.
+    """The doubly stochastic penalty: over a whole caption, each position should get about the same total weight.
 
     The weights of one step sum to 1 over the positions by construction. The penalty asks for the same over the steps::
 
         penalty = sum_i (1 - sum_t alpha_ti)^2
 
+    All weights of T steps sum to T, so on a grid of L positions the penalty is smallest if each position gets T / L;
+    it is 0 only if T = L.
+
     It is averaged over the captions of the batch. The paper sums over the positions i; well-known code takes their
     mean, which divides the penalty by the number of positions: on a 7x7 grid, a factor lambda of 1 with "mean" is a
-    factor of 1/49 with "sum".
+    factor of 1/49 with "sum". The factor also depends on the other part of the loss: the paper adds the penalty to the
+    sum of -log p over the words of a caption. Beside a mean per word, as :func:`caption_loss` gives, the same factor
+    weighs about T times as much.
 
     Args:
         alphas: ``(batch, steps, positions)``: attention weights, zeros at the steps after the end of a caption.
@@ -744,6 +752,7 @@ def scheduled_words(
 
     Returns:
         ``(batch,)``, int64: ``predicted`` where the random number is smaller than ``probability``, else ``targets``.
+        ``targets`` itself stays as it is: the loss still needs the true words.
 
     Example:
         >>> targets, predicted = torch.tensor([5, 6, 7]), torch.tensor([8, 9, 7])
@@ -947,7 +956,8 @@ def best_caption(
         >>> best_caption([], [(-2.0, [5, 5]), (-1.0, [5])])
         [5]
 
-    Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 7: powers of 0.6 to 0.7.
+    Source: Wu et al. 2016, "Google's Neural Machine Translation System", section 7. The power of the length is the form
+    they tried first, with 0.6 to 0.7; their final length penalty is ``((5 + length) / 6) ** alpha``.
     """
     ### BEGIN SOLUTION
     candidates = finished or running
