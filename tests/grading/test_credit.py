@@ -39,7 +39,7 @@ def wrong_for_f(path):
 
 
 def test_by_default_only_what_a_constant_does_not_get_counts():
-    assert points(wrong_for_f) == 6  # 5 of 6 are right, a constant gets 3
+    assert points(wrong_for_f) == 4  # 5 of 6 are right, a constant gets 3; 2 of the other 3, squared
     assert points(lambda path: True) == 0
 
 

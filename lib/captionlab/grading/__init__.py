@@ -5,7 +5,7 @@ from captionlab.common.lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "credit": ["CheckResults", "CreditPolicy", "all_or_nothing", "beyond_free_credit"],
+        "credit": ["CheckResults", "CreditPolicy", "all_or_nothing", "beyond_free_credit", "squared_share"],
         "exercise": ["Exercise", "Lab", "grading_seed", "public_seed"],
         "observation": ["ProbeResult", "observe"],
         "pipeline": ["GradeReport", "Grader", "check_implementation"],

@@ -4,7 +4,7 @@ A policy is any function of :class:`CheckResults`. A lab sets the default of its
 
     lab = Lab("lab1_vgg16", title="VGG16", package=__name__, credit=all_or_nothing)
 
-    @lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10, credit=beyond_free_credit)
+    @lab.exercise("captionlab.convnets.arithmetic:conv_output_size", points=2, minutes=10, credit=squared_share)
     def probe_conv_output_size(conv_output_size, rng): ...
 """
 
@@ -56,6 +56,18 @@ def beyond_free_credit(results: CheckResults) -> float:
     """
     counted = results.total - results.free
     return max(0.0, results.earned - results.free) / counted if counted > 0 else 0.0
+
+
+def squared_share(results: CheckResults) -> float:
+    """The square of that share, the default: an edge costs little, and half of the checks are no half of the task.
+
+    >>> squared_share(CheckResults(("a", "b", "c", "d"), (True, True, True, False), free=2))
+    0.25
+    >>> share = squared_share(CheckResults(("the point", "an edge"), (True, False), free=0, weights=(9, 1)))
+    >>> round(share, 2)
+    0.81
+    """
+    return beyond_free_credit(results) ** 2
 
 
 def all_or_nothing(results: CheckResults) -> float:

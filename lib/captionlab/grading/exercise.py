@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from captionlab.grading.credit import CreditPolicy, beyond_free_credit
+from captionlab.grading.credit import CreditPolicy, squared_share
 from captionlab.grading.misconception import Misconception
 
 Probe = Callable[..., Iterator[tuple]]  # of (label, value) or (label, value, weight)
@@ -92,7 +92,7 @@ class Lab:
         package: str,
         module_filename: str | None = None,
         preload: tuple[str, ...] = (),
-        credit: CreditPolicy = beyond_free_credit,
+        credit: CreditPolicy = squared_share,
     ) -> None:
         """Create a lab without exercises.
 

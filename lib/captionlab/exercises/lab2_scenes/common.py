@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from captionlab.exercises.drawing import draw_tensor
-from captionlab.grading.credit import CheckResults, beyond_free_credit
 from captionlab.grading.exercise import Lab
 
 # The package holds the lab as `lab`, so that importing it is importing the whole lab.
@@ -32,14 +31,6 @@ def draw_weights(rng: np.random.Generator, model: nn.Module) -> nn.Module:
             elif tensor.is_floating_point():
                 tensor.copy_(draw_tensor(rng, *tensor.shape, scale=0.4, mean=name.endswith("bn.weight")))
     return model.eval()
-
-
-def all_aspects(results: CheckResults) -> float:
-    """Credit for an exercise whose aspects all count: the share of the checks that are right, squared.
-
-    Features that are right but cost too much memory, or a network that is left changed, lose more than their checks.
-    """
-    return beyond_free_credit(results) ** 2
 
 
 def modes(model: nn.Module) -> list[str]:

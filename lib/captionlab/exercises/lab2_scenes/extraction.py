@@ -9,7 +9,6 @@ from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
 from captionlab.exercises.lab2_scenes.common import (
-    all_aspects,
     draw_weights,
     dtype_name,
     gradient_history,
@@ -56,7 +55,6 @@ class _WatchedNetwork(nn.Module):
     importance=5,
     rtol=1e-3,
     atol=1e-5,
-    credit=all_aspects,
 )
 def probe_extract_features(extract_features, rng):
     yield from _small_cases(extract_features, rng)

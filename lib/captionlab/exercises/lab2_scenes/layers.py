@@ -10,7 +10,6 @@ from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
 from captionlab.exercises.lab2_scenes.common import (
-    all_aspects,
     draw_weights,
     dtype_name,
     gradient_history,
@@ -71,7 +70,6 @@ def _hooks(model: nn.Module) -> list[str]:
     importance=4,
     rtol=1e-3,
     atol=1e-5,
-    credit=all_aspects,
 )
 def probe_features_at(features_at, rng):
     yield from _small_cases(features_at, rng)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, run
-from captionlab.exercises.lab2_scenes.common import all_aspects, draw_weights, dtype_name, lab, modes
+from captionlab.exercises.lab2_scenes.common import draw_weights, dtype_name, lab, modes
 from captionlab.grading.departures import is_error
 from captionlab.grading.probe_helpers import outcome_of
 
@@ -42,7 +42,6 @@ class _SmallVGG(nn.Module):
     rtol=1e-3,
     atol=1e-5,
     student_methods=("__init__", "forward"),
-    credit=all_aspects,
 )
 def probe_vgg16relu7(VGG16relu7, rng):
     maps, side, (sixth, seventh) = draw(rng, 5, 8), draw(rng, 2, 3), draw_different(rng, 11, 16, 2)
