@@ -9,6 +9,24 @@ from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.exercises.lab4_captioning.search import ScriptedDecoder, right_search
 
 
+def true_captions(rng, images, captions, longest):
+    """True captions as token ids, ``(images, captions, longest)``; the first of each image is the longest."""
+    token_ids = torch.zeros(images, captions, longest, dtype=torch.int64)
+    for image in range(images):
+        for caption in range(captions):
+            length = longest - 2 if caption == 0 else draw(rng, 2, longest - 2)
+            token_ids[image, caption, : length + 2] = torch.tensor([1, *draw_different(rng, 4, 14, length), 2])
+    return token_ids
+
+
+def say(label, observed):
+    """Candidates, references and the result as three checks."""
+    candidates, references, result = observed
+    yield f"{label}: the candidates that are scored", candidates, 3
+    yield f"{label}: the references", references, 2
+    yield f"{label}: the result, if score returns 0.75, 0.5, 0.25, 0.125", result, 0.5
+
+
 @lab.exercise(
     "captionlab.captioning.teacher_forcing:free_running_bleu",
     points=2,
@@ -20,14 +38,6 @@ from captionlab.exercises.lab4_captioning.search import ScriptedDecoder, right_s
 def probe_free_running_bleu(free_running_bleu, rng):
     def search(step, state):
         return right_search(step, state, end=2, max_words=12)
-
-    def true_captions(images, captions, longest):
-        token_ids = torch.zeros(images, captions, longest, dtype=torch.int64)
-        for image in range(images):
-            for caption in range(captions):
-                length = longest - 2 if caption == 0 else draw(rng, 2, longest - 2)
-                token_ids[image, caption, : length + 2] = torch.tensor([1, *draw_different(rng, 4, 14, length), 2])
-        return token_ids
 
     def case(written, true, search=search):
         """What is scored: candidates and references; and what is returned."""
@@ -47,28 +57,22 @@ def probe_free_running_bleu(free_running_bleu, rng):
         times = f"score was called {len(calls)} times"
         return times, times, result
 
-    def say(label, observed):
-        candidates, references, result = observed
-        yield f"{label}: the candidates that are scored", candidates, 3
-        yield f"{label}: the references", references, 2
-        yield f"{label}: the result, if score returns 0.75, 0.5, 0.25, 0.125", result, 0.5
-
     true = torch.tensor([[[1, 5, 6, 2, 0], [1, 5, 3, 7, 2]]])
     label = "one image, true captions [1, 5, 6, 2, 0] and [1, 5, 3, 7, 2], the decoder writes 5, 8, 6"
     yield from say(label, case([[5, 8, 6]], true))
     images, captions = draw(rng, 2, 3), draw(rng, 3, 5)
     written = [draw_different(rng, 4, 14, draw(rng, 3, 5)) for _ in range(images)]
-    true = true_captions(images, captions, 8)
+    true = true_captions(rng, images, captions, 8)
     true[0, 0, 2] = true[0, 1, 1] = 3  # <unk>: a word that people wrote
     yield from say(f"{images} images with {captions} captions each", case(written, true))
-    written = [one[0, 1:7].tolist() for one in true_captions(2, 1, 8)]
+    written = [one[0, 1:7].tolist() for one in true_captions(rng, 2, 1, 8)]
     written[0][3] = 3
-    yield from say("2 images, captions longer than the first true ones", case(written, true_captions(2, 2, 7)))
-    true = true_captions(2, 4, 7)
+    yield from say("2 images, captions longer than the first true ones", case(written, true_captions(rng, 2, 2, 7)))
+    true = true_captions(rng, 2, 4, 7)
     true[1, 2:] = 0
     yield from say("2 images, the second with 2 captions and 2 rows of padding", case([[5, 6], [7, 8, 9]], true))
     fixed = [[int(rng.integers(4, 15))], draw_different(rng, 4, 14, 3)]
-    another = case([[5], [6]], true_captions(2, 5, 6), lambda step, state: fixed)
+    another = case([[5], [6]], true_captions(rng, 2, 5, 6), lambda step, state: fixed)
     yield from say(f"another search, which returns {fixed}", another)
     true = torch.tensor([[[1, 5, 6, 2, 0], [1, 5, 3, 7, 2]]])
     candidates, references, _ = scored(None, None, true, lambda step, state: [[5, 6]])
