@@ -130,6 +130,9 @@ def probe_set_train_mode(set_train_mode, rng):
     yield label + "modes", modes(vgg), 2
     yield label + "the mode of the head as a whole", "training mode" if vgg.classifier.training else "evaluation mode"
     yield label + "modes, and which parameters require gradients", [modes(vgg), trainable(vgg)], 3
+    vgg.train()
+    set_train_mode(vgg, vgg.classifier[-1])
+    yield "a VGG in training mode, with the last layer of its classifier as its head: modes", modes(vgg), 2
     mobilenet = small_mobilenet(rng)
     head = normed_head(rng, mobilenet).eval()
     mobilenet.requires_grad_(False)
@@ -143,6 +146,14 @@ def probe_set_train_mode(set_train_mode, rng):
 
 lab.misconceptions(
     "set_train_mode",
+    goes_through_the_children=(
+        "A head deeper in the network, such as the last layer of a classifier, gets the mode of the part that holds "
+        "it. Set the whole network first, then the head.",
+        {
+            "model.eval()\n    head.train()": "head.train()\n    for child in model.children():\n"
+            "        if child is not head:\n            child.eval()"
+        },
+    ),
     everything_in_training=(
         "model.train() puts the whole network in training mode: the batch statistics of the backbone will drift. Only "
         "the head should be in training mode.",
