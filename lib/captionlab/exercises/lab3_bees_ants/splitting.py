@@ -96,7 +96,7 @@ def probe_split_train_validation(split_train_validation, rng):
     labels = _labels(rng, sizes, [0, 1, 2, 3])
     validation = split_train_validation(labels, 0.25, 1)[1]
     yield f"classes of {sizes} images, a quarter for validation: validation images", _counts(labels, validation), 4
-    sizes = [draw(rng, 17, 30), 2, 3]
+    sizes = [draw(rng, 21, 29), 2, 3]  # a twentieth of the first is rounded down
     labels = _labels(rng, sizes, [0, 1, 2])
     case = f"classes of {sizes} images: validation images for a fraction of "
     yield case + "0.05", _counts(labels, split_train_validation(labels, 0.05, seed)[1])
