@@ -59,6 +59,8 @@ def test_equal_kinds_and_values(toy, expected, got):
         (True, 1, "type: expected a boolean, got a number"),
         (1, None, "type: expected a number, got None"),
         (1, "1", "type: expected a number, got a string"),
+        (1, "raises ValueError", "type: expected a number, got an error"),
+        ("raises ValueError", "raises KeyError", "value differs"),
         (np.ones(3), [1.0, 1.0, 1.0], "type: expected an array, got a list"),
         (1, {"a": 1}, "type: expected a number, got a value of type dict"),
         (np.ones((2, 3)), np.ones((3, 2)), "shape: expected (2, 3), got (3, 2)"),

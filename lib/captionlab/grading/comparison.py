@@ -71,6 +71,11 @@ def _difference(exercise: Exercise, expected: Any, got: Any) -> Place | None:
     return Place(reason) if reason else None
 
 
+def is_error(value: Any) -> bool:
+    """Whether an observation stands for an exception, as ``outcome_of`` gives it."""
+    return isinstance(value, str) and value.startswith("raises ")
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return "an array of booleans" if value.dtype == bool else "an array"
@@ -80,6 +85,8 @@ def _kind(value: Any) -> str:
         return "None"
     if isinstance(value, bool):
         return "a boolean"
+    if is_error(value):
+        return "an error"
     return "a string" if isinstance(value, str) else "a list" if isinstance(value, (list, tuple)) else "a number"
 
 
@@ -151,6 +158,8 @@ def format_value(value: Any, limit: int = 160, at: tuple[int, ...] = (), digits:
         text = _format_list(value, limit, at, digits)
     elif isinstance(value, Unsupported):
         text = f"<{value.type_name}>"
+    elif is_error(value):
+        text = value
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from captionlab.grading.comparison import compare
+from captionlab.grading.comparison import compare, is_error
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import Observation, ProbeResult, cases, plain
 
@@ -78,11 +78,6 @@ def _agree(exercise: Exercise, reference: ProbeResult, at: int, one: Departures,
     if wants_error and not is_error(one[at].value) and not is_error(other[at].value):
         return True
     return compare(exercise, one[at], other[at]) is None
-
-
-def is_error(value: Any) -> bool:
-    """Whether an observation stands for an exception."""
-    return isinstance(value, str) and value.startswith("raises")
 
 
 def _is_telling(reference: ProbeResult, departures: Departures, shared: set[int], overlap: float) -> bool:

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from captionlab.grading.departures import Departures, is_error
+from captionlab.grading.comparison import is_error
+from captionlab.grading.departures import Departures
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import ProbeResult
 from captionlab.grading.watching import ARGUMENTS
