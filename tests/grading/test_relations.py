@@ -41,7 +41,7 @@ def hints(expected, got, *, times: int = 1) -> tuple[str, ...]:
         (GRID / 255, "1/255 of the expected ones"),
         (GRID * 7, "times 7 throughout"),
         (-GRID, "wrong sign"),
-        (GRID + 1, "one too large"),
+        (GRID + 1, "too large by the same amount"),
         (GRID - 0.25, "too small by the same amount"),
         (np.exp(GRID / 4), None),
         (GRID + np.eye(3, 4), None),

@@ -240,16 +240,15 @@ def _is_shifted(pair: Pair) -> bool:
 
 
 def _shifted_text(pairs: list[Pair]) -> str | None:
-    expected, got = (np.concatenate([np.ravel(side).astype(float) for side in both]) for both in _sides(pairs))
-    offsets = {float(f"{offset:.3g}") for offset in got - expected}
-    if expected.size < MIN_NUMBERS or len(offsets) > 1:
+    expected, got = (np.concatenate([np.ravel(side) for side in both]) for both in _sides(pairs))
+    offsets = {float(f"{offset:.3g}") for offset in got.astype(float) - expected.astype(float)}
+    if np.unique(expected).size < MIN_NUMBERS or len(offsets) > 1:
         return None
     offset = offsets.pop()
-    if abs(offset) == 1:
-        return (
-            f"Each of your values is one too {'large' if offset > 0 else 'small'}: look where counting begins and ends."
-        )
-    return f"Each of your values is too {'large' if offset > 0 else 'small'} by the same amount."
+    size = "large" if offset > 0 else "small"
+    if abs(offset) == 1 and all(side.dtype.kind == "i" for side in (expected, got)):
+        return f"Each of your values is one too {size}: look where counting begins and ends."
+    return f"Each of your values is too {size} by the same amount."
 
 
 def _is_function(transform: Callable[[Any], Any]) -> Callable[[Pair], bool]:
