@@ -125,7 +125,7 @@ lab.misconceptions(
         "import copy",
     ),
     returns_nothing=(
-        "The model is changed as it should be, but your function returns None: return the model.",
+        "Your function changes the model but returns None: return the model.",
         {"return model": ""},
     ),
     sets_fc_everywhere=(

@@ -109,7 +109,7 @@ lab.misconceptions(
         {"weights.transforms()": "weights.transforms"},
     ),
     preprocessed_for_the_newest=(
-        "The network is the requested one, but images are preprocessed for the newest weights. Each entry has its own "
+        "Images are preprocessed for the newest weights, not for the requested ones. Each entry has its own "
         "transforms.",
         {"weights.transforms()": "type(weights).DEFAULT.transforms()"},
     ),

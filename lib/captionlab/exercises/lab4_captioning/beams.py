@@ -136,7 +136,7 @@ lab.misconceptions(
         {"topk(k, dim=-1)": "topk(k, dim=-1, largest=False)"},
     ),
     worst_of_them_first=(
-        "Your continuations are the right ones, but the best one comes last. Best first.",
+        "The best continuation comes last. Best first.",
         {"longer.topk(k, dim=-1)": "(one.flip(-1) for one in longer.topk(k, dim=-1))"},
     ),
     joins_the_images=(
