@@ -77,7 +77,7 @@ lab.misconceptions(
         {" + 2 * padding": ""},
     ),
     one_forgotten=(
-        "You count the kernel's steps, not its positions. Try a kernel as large as the input: it has no room to move, "
+        "You count the kernel's steps, not its positions. Try a kernel as large as the input: it cannot move, "
         "but still gives one output.",
         {" // stride + 1": " // stride"},
     ),
@@ -91,12 +91,13 @@ lab.misconceptions(
         {"room // stride": "room"},
     ),
     divides_a_part=(
-        "You divide only a part of the room by the stride: // comes before + and -. Where do parentheses belong?",
+        "You divide only part of the expression by the stride: // binds more tightly than + and -. Where do "
+        "the parentheses belong?",
         {"room // stride + 1": "size - kernel + 2 * padding // stride + 1"},
     ),
     divides_before_subtracting=(
-        "You divide by the stride first and subtract the kernel afterwards. Subtract the kernel first: only the room "
-        "it has to move in is divided into steps.",
+        "You divide by the stride first and subtract the kernel afterwards. Subtract the kernel first: only "
+        "the distance it can move is divided into steps.",
         {"room // stride + 1": "(size + 2 * padding) // stride - kernel + 1"},
     ),
     never_raises=(
@@ -157,7 +158,7 @@ def probe_conv_output_shape(conv_output_shape, rng):
 lab.misconceptions(
     "conv_output_shape",
     keeps_channels=(
-        "Every filter makes one output map, no matter how many maps it looks at.",
+        "You return the number of input maps. Every filter makes one output map, no matter how many maps it looks at.",
         {"_, height, width = shape": "channels, height, width = shape", "return filters": "return channels"},
     ),
     multiplies_channels=(
@@ -176,11 +177,11 @@ lab.misconceptions(
         {"return filters, out_height, out_width": "return filters, out_width, out_height"},
     ),
     channels_last=(
-        "The channels stand last in your result: they come first, as in the input's shape.",
+        "The channels come last in your result; they should come first, as in the input's shape.",
         {"return filters, out_height, out_width": "return out_height, out_width, filters"},
     ),
     leaves_channels_out=(
-        "Your result has no number of channels: return three numbers, (channels, height, width).",
+        "The number of channels is missing from your result: return three numbers, (channels, height, width).",
         {"return filters, out_height, out_width": "return out_height, out_width"},
     ),
     rounds_shape_up=(
@@ -215,7 +216,8 @@ lab.misconceptions(
         of_both_sides("({side} + 2 * padding - kernel + 1) // stride"),
     ),
     misses_parentheses=(
-        "You divide only a part of the room by the stride: // comes before + and -. Where do parentheses belong?",
+        "You divide only part of the expression by the stride: // binds more tightly than + and -. Where do "
+        "the parentheses belong?",
         of_both_sides("{side} - kernel + 2 * padding // stride + 1"),
     ),
 )
@@ -254,7 +256,7 @@ def probe_same_padding(same_padding, rng):
 lab.misconceptions(
     "same_padding",
     both_ends_together=(
-        "This is the total padding of both ends; the function should return the padding of one end.",
+        "You return the total padding of both ends; the function should return the padding of one end.",
         {"both_ends // 2": "both_ends"},
     ),
     dilation_ignored=(
@@ -262,8 +264,8 @@ lab.misconceptions(
         {"dilation * (kernel - 1)": "kernel - 1"},
     ),
     one_gap_too_many=(
-        "A kernel has fewer gaps between its taps than it has taps. Draw a kernel of 3 with a dilation of 2 and count "
-        "the pixels from its first tap to its last.",
+        "Your dilated kernel is too long: a kernel has fewer gaps between its taps than it has taps. Draw a "
+        "kernel of 3 with a dilation of 2 and count the pixels from its first tap to its last.",
         {"dilation * (kernel - 1)": "dilation * kernel - 1"},
     ),
     gap_as_wide_as_the_dilation=(

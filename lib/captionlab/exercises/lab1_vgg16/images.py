@@ -161,8 +161,8 @@ def crops_the_center(image, size=224):
 lab.misconceptions(
     "prepare_image",
     reshapes_to_channels_first=(
-        "You only cut the pixels differently: reshape and view keep the order in memory, so colors and places get "
-        "mixed. Moving the channels to the front takes permute or transpose.",
+        "reshape and view keep the order of the values in memory, so they mix up colors and positions. To "
+        "move the channels to the front, permute the axes.",
         {".permute(2, 0, 1)": ".reshape(3, size, size)"},
     ),
     divides_by_256=(
@@ -174,7 +174,8 @@ lab.misconceptions(
         {" / np.array(IMAGENET_STD, np.float32)": ""},
     ),
     divides_the_mean_only=(
-        "You divide only the mean by the standard deviation: / comes before -. Where do parentheses belong?",
+        "You divide only the mean by the standard deviation: / binds more tightly than -. Where do the "
+        "parentheses belong?",
         {"(pixels - np.array(IMAGENET_MEAN, np.float32))": "pixels - np.array(IMAGENET_MEAN, np.float32)"},
     ),
     uses_the_images_own_statistics=(
@@ -190,8 +191,8 @@ lab.misconceptions(
         {"(size, size)": "(224, 224)"},
     ),
     resizes_with_the_default=(
-        "Your resized images are not those of PIL's bilinear filter. The default of PIL's resize is another one, and "
-        "F.interpolate is another one without antialias.",
+        "Your resized images are not those of PIL's bilinear filter. PIL's resize uses another filter by "
+        "default, and F.interpolate without antialias gives other values.",
         {", Image.Resampling.BILINEAR": ""},
     ),
 )

@@ -90,16 +90,16 @@ lab.misconceptions(
         {", bias=dense.bias is not None": "", "if convolution.bias is not None": "if dense.bias is not None"},
     ),
     pads_the_map=(
-        "Your convolution pads its input, so its output is larger than asked for: without padding the kernel covers a "
-        "map of its own size exactly once.",
+        "Your convolution pads its input, so its output is too large: without padding the kernel covers a map "
+        "of its own size exactly once.",
         {"bias=dense.bias": "padding=(height // 2, width // 2), bias=dense.bias"},
     ),
     moves_by_its_own_size=(
-        "Your kernel moves by its own size. On larger maps the layer's outputs are asked for at every position.",
+        "Your kernel moves by its own size: on larger maps it must visit every position.",
         {"bias=dense.bias": "stride=(height, width), bias=dense.bias"},
     ),
     returns_a_sequential=(
-        "You return something around the convolution; return the nn.Conv2d itself.",
+        "You wrap the convolution in another module; return the nn.Conv2d itself.",
         {"return convolution": "return nn.Sequential(convolution)"},
     ),
 )

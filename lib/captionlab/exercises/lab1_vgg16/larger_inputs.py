@@ -120,16 +120,15 @@ lab.misconceptions(
         {".eval()": ""},
     ),
     converts_only_the_first=(
-        "You convert only the first linear layer. The others stay linear and see the wrong axis: they become "
-        "convolutions as well, with kernels of one pixel.",
+        "You convert only the first linear layer. The others stay linear and act on the wrong axis: they must "
+        "become convolutions too, with 1x1 kernels.",
         {
             "if isinstance(layer, nn.Linear):": "if isinstance(layer, nn.Linear) and len(layers) == 1:",
             "maps, side = layer.out_features, 1": "",
         },
     ),
     flattens_the_maps=(
-        "You flatten the maps before the classifier, so positions are lost. A convolution takes maps: nothing is "
-        "flattened.",
+        "You flatten the maps before the classifier, so positions are lost. A convolution takes maps as they are.",
         {"[copy.deepcopy(vgg.features)]": "[copy.deepcopy(vgg.features), nn.Flatten()]"},
     ),
     ends_with_a_softmax=(
@@ -137,7 +136,7 @@ lab.misconceptions(
         {"nn.Sequential(*layers)": "nn.Sequential(*layers, nn.Softmax(dim=1))"},
     ),
     averages_the_positions=(
-        "You average the logits over all positions. The map of logits is what the network returns.",
+        "You average the logits over all positions. The network should return the map of logits.",
         {"nn.Sequential(*layers)": "nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))"},
     ),
     kernels_of_the_first_for_all=(
@@ -253,7 +252,7 @@ lab.misconceptions(
         {"torch.softmax(logits, dim=1)[0, category]": "logits[0, category].ravel().softmax(0).view(logits.shape[2:])"},
     ),
     raw_scores=(
-        "These are raw logits. Turn them into probabilities over the categories first.",
+        "You return raw logits. Turn them into probabilities over the categories first.",
         {"torch.softmax(logits, dim=1)": "logits"},
     ),
     keeps_the_batch_axis=(

@@ -57,16 +57,16 @@ lab.misconceptions(
         {"return layers": "return dict(layers)"},
     ),
     numbers_first=(
-        "The number stands first in your pairs; the name comes first.",
+        "The number comes first in your pairs; the name should.",
         {"(name, sum(": "(sum(", "for parameter in own)))": "for parameter in own), name))"},
     ),
     types_for_names=(
-        "You give the type of each layer. Its name in the model is asked for, as model.named_modules() gives it.",
+        "You return the type of each layer. Return its name in the model, as model.named_modules() gives it.",
         {"(name, sum(": "(type(module).__name__, sum("},
     ),
     children_only=(
-        "You look only at the model's direct children, and give each of them all that it holds. Layers may be nested "
-        "several levels deep: look for the method that visits all modules.",
+        "You look only at the model's direct children and count everything inside each of them. Layers may be "
+        "nested several levels deep: look for the method that visits all modules.",
         {"model.named_modules()": "model.named_children()", "recurse=False": "recurse=True"},
     ),
     lists_layers_without_parameters=(

@@ -37,7 +37,7 @@ lab.misconceptions(
         {"field, step = 1, 1": "field, step = 0, 1", "(kernel - 1) * step": "kernel"},
     ),
     starts_from_zero_pixels=(
-        "You add up what the layers add, but start from nothing: without any layer a value is one pixel of the image.",
+        "You start from 0 pixels: without any layer, the receptive field is one pixel of the image.",
         {"field, step = 1, 1": "field, step = 0, 1"},
     ),
     strides_ignored=(
@@ -183,7 +183,7 @@ lab.misconceptions(
         {"inputs = outputs": ""},
     ),
     totals_exchanged=(
-        "You return the two totals in the other order: the convolutions come first.",
+        "Your two totals are in the wrong order: the convolutions come first.",
         {"return convolutional, fully_connected": "return fully_connected, convolutional"},
     ),
 )

@@ -74,8 +74,8 @@ lab.misconceptions(
         of_both_sides("({side} + padding - kernel) // stride + 1"),
     ),
     divides_the_size_by_the_stride=(
-        "You divide the size of the map by the stride, whatever the kernel. That holds only if the stride is the "
-        "kernel: the room the window has to move in depends on its size.",
+        "You divide the size of the map by the stride, whatever the kernel. That works only if the stride "
+        "equals the kernel size: how far the window can move depends on its size.",
         of_both_sides("({side} + 2 * padding) // stride"),
     ),
     counts_pool_steps=(
@@ -139,7 +139,7 @@ def probe_pool2d(pool2d, rng):
 lab.misconceptions(
     "pool2d",
     stride_is_kernel_size=(
-        "Your window always moves by its own size and ignores the stride. Overlapping windows are allowed.",
+        "Your window always moves by its own size and ignores the stride. Windows may overlap.",
         {"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, kernel).unfold(2, kernel, kernel)"},
     ),
     visits_every_pixel=(
@@ -147,8 +147,8 @@ lab.misconceptions(
         {"unfold(1, kernel, stride).unfold(2, kernel, stride)": "unfold(1, kernel, 1).unfold(2, kernel, 1)"},
     ),
     uses_windows_that_stick_out=(
-        "You also use windows that stick out of the map at the right or at the bottom. Only whole windows count, so "
-        "your result has a row or a column too many.",
+        "You also use windows that stick out of the map at the right or at the bottom. Only whole windows "
+        "count, so your result has an extra row or column.",
         {
             'return windows.amax(dim=(3, 4)) if mode == "max" else windows.mean(dim=(3, 4))': (
                 'pool = F.max_pool2d if mode == "max" else F.avg_pool2d\n'
@@ -158,8 +158,8 @@ lab.misconceptions(
         "import torch.nn.functional as F",
     ),
     assumes_square_maps=(
-        "Your result is square although the maps are not: they may be wider than high. Compute the number of rows and "
-        "the number of columns separately.",
+        "Your result is square although the maps are not: maps may be wider than they are tall. Compute the "
+        "number of rows and the number of columns separately.",
         {"windows = maps.unfold(1": "side = min(maps.shape[1:])\n    windows = maps[:, :side, :side].unfold(1"},
     ),
     transposes_the_maps=(

@@ -27,8 +27,8 @@ def probe_softmax(softmax, rng):
 
 @lab.misconception(
     "softmax",
-    hint="Your values are right until the logits get large: the exponential of 1000 is infinite. Adding the same "
-    "number to all logits of a row does not change their softmax; choose one that helps.",
+    hint="Large logits overflow: the exponential of 1000 is infinite. Adding the same number to all logits "
+    "of a row does not change their softmax; choose one that helps.",
 )
 def overflows(logits):
     return logits.exp() / logits.exp().sum(-1, keepdim=True)
@@ -109,7 +109,7 @@ def no_exponential(logits):
 
 @lab.misconception(
     "softmax",
-    hint="You divide the exponentials by the largest of a row, or not at all: the values of a row must sum to 1.",
+    hint="You divide the exponentials by the largest one in the row, or not at all: every row must sum to 1.",
 )
 def no_division(logits):
     return (logits - logits.amax(-1, keepdim=True)).exp()
@@ -241,7 +241,7 @@ lab.misconceptions(
         {"torch.softmax": "torch.log_softmax"},
     ),
     worst_of_the_best_first=(
-        "You have the least probable of the best classes first; the most probable comes first.",
+        "Your classes go from least to most probable; the most probable should come first.",
         {"strict=True)]": "strict=True)][::-1]"},
     ),
     least_probable=(
@@ -249,7 +249,7 @@ lab.misconceptions(
         {".topk(k)": ".topk(k, largest=False)"},
     ),
     in_the_order_of_the_classes=(
-        "You do not sort: the most probable class comes first, wherever it stands among the logits.",
+        "You do not sort: the most probable class comes first, whatever its index among the logits.",
         {
             "probabilities, indices = torch.softmax(logits, dim=-1).topk(k)": (
                 "probabilities = torch.softmax(logits, dim=-1)[:k]\n    indices = torch.arange(k)"
@@ -265,8 +265,7 @@ lab.misconceptions(
         },
     ),
     softmax_applied_twice=(
-        "You take the softmax twice, so your probabilities are too much alike. The logits are turned into "
-        "probabilities once.",
+        "You apply softmax twice, so your probabilities are too similar. Apply it to the logits, once.",
         {"torch.softmax(logits, dim=-1)": "torch.softmax(torch.softmax(logits, dim=-1), dim=-1)"},
     ),
     numbers_for_names=(
@@ -274,7 +273,7 @@ lab.misconceptions(
         {"categories[index]": "index"},
     ),
     probability_first=(
-        "The probability stands first in your pairs; the name of the class comes first.",
+        "The probability comes first in your pairs; the name of the class should.",
         {"(categories[index], value)": "(value, categories[index])"},
     ),
     names_without_probabilities=(
@@ -282,8 +281,7 @@ lab.misconceptions(
         {"(categories[index], value)": "categories[index]"},
     ),
     two_lists=(
-        "You return the names and the probabilities apart. Return one list of pairs, a name and its probability in "
-        "each.",
+        "You return names and probabilities as two lists. Return one list of (name, probability) pairs.",
         {"    return [(categories[index], value) for": "    pairs = [(categories[index], value) for"}
         | {"strict=True)]": "strict=True)]\n    return [name for name, _ in pairs], [value for _, value in pairs]"},
     ),
@@ -292,7 +290,7 @@ lab.misconceptions(
         {".topk(k)": ".topk(5)"},
     ),
     rounds_probabilities=(
-        "You round the probabilities. The example of the docstring rounds only what it shows.",
+        "You round the probabilities. The docstring's example rounds only for display.",
         {"(categories[index], value)": "(categories[index], round(value, 3))"},
     ),
 )

@@ -114,8 +114,8 @@ def probe_choose_C(choose_C, rng):
 lab.misconceptions(
     "choose_C",
     training_accuracy=(
-        "You measure on the images the classifier was trained on, which it may have memorized: measure each time on "
-        "the held-out fold.",
+        "You measure on the images the classifier was trained on, which it may have memorized: measure on the "
+        "held-out fold each time.",
         {"cross_val_score(classifier, ": "classifier.fit(features, labels).score(", ", cv=splitter).mean()": ")"},
     ),
     ties_to_the_largest=(
@@ -168,7 +168,7 @@ lab.misconceptions(
         {"make_pipeline(Normalizer(), LinearSVC(": "(LinearSVC("},
     ),
     returns_the_place=(
-        "You return the index of the best C in the list. Return the value itself: candidates[index].",
+        "You return the index of the best C in the list. Return the value itself.",
         {"best = min(": "best = accuracies.index(max(accuracies))  # min("},
     ),
     sorts_the_candidates=(
@@ -188,11 +188,11 @@ lab.misconceptions(
         {"StratifiedKFold(folds, ": "StratifiedKFold("},
     ),
     trains_on_one_fold=(
-        "Training and held-out images are exchanged: you train on one fold and measure on all the others.",
+        "Training and held-out images are swapped: you train on one fold and measure on all the others.",
         {"cv=splitter": "cv=[parts[::-1] for parts in splitter.split(features, labels)]"},
     ),
     adds_the_folds_up=(
-        "You add the accuracies of the folds up. Their mean is asked for, from 0 to 1.",
+        "You add up the accuracies of the folds. Return their mean, which lies between 0 and 1.",
         {".mean())": ".sum())"},
     ),
     keeps_the_best_fold=(
@@ -200,15 +200,15 @@ lab.misconceptions(
         {".mean())": ".max())"},
     ),
     measures_errors=(
-        "You return error rates. The accuracy is the fraction that is right.",
+        "You return error rates. The accuracy is the fraction of correct predictions.",
         {"return best, accuracies": "return best, [1 - accuracy for accuracy in accuracies]"},
     ),
     returns_the_best_accuracies_first=(
-        "You sort the accuracies. They stay in the order of the candidates, so that one knows which belongs to which.",
+        "You sort the accuracies. Keep them in the order of the candidates, so that they can be matched.",
         {"return best, accuracies": "return best, sorted(accuracies, reverse=True)"},
     ),
     svms_with_other_parameters=(
-        "The SVM is not the one asked for: max_iter or random_state is missing or another one than asked for.",
+        "Your SVM has other parameters than the docstring says: check max_iter and random_state.",
         {", max_iter=10_000, random_state=0": ", max_iter=5_000"},
     ),
     standardizes=(

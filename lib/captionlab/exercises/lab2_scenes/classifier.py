@@ -117,7 +117,7 @@ lab.misconceptions(
         {"C=C": "C=1 / C"},
     ),
     another_default_C=(
-        "Your classifier is another one when C is not given: the default is 1.0.",
+        "Your default for C is different: it should be 1.0.",
         {"C: float = 1.0": "C: float = 0.1"},
     ),
     logistic_regression=(
@@ -126,8 +126,8 @@ lab.misconceptions(
         "from sklearn.linear_model import LogisticRegression",
     ),
     all_classes_together=(
-        "Your SVM trains all classes together (crammer_singer). LinearSVC's default trains one classifier per class, "
-        "against all others.",
+        "Your SVM trains all classes jointly (crammer_singer). LinearSVC's default trains one classifier per "
+        "class, against all others.",
         {"random_state=0": 'random_state=0, multi_class="crammer_singer"'},
     ),
     another_loss=(
@@ -144,8 +144,8 @@ lab.misconceptions(
         {"random_state=0": "random_state=0, fit_intercept=False"},
     ),
     default_iterations=(
-        "The SVM stops after scikit-learn's default of 1,000 iterations, or another number than asked for, which may "
-        "be too early for thousands of features: set max_iter.",
+        "The SVM stops after scikit-learn's default of 1,000 iterations, or after some other number, which "
+        "may be too early for thousands of features: set max_iter.",
         {"max_iter=10_000, ": ""},
     ),
     unseeded=(
@@ -153,7 +153,7 @@ lab.misconceptions(
         {", random_state=0": ""},
     ),
     bare_svm=(
-        "Two parameters of the SVM are missing or others than asked for: max_iter and random_state.",
+        "Two parameters of the SVM are missing or wrong: max_iter and random_state.",
         {", max_iter=10_000, random_state=0": ""},
     ),
     steps_in_the_wrong_order=(

@@ -154,40 +154,39 @@ lab.misconceptions(
         {"images.split(batch_size)": "images.split(1)"},
     ),
     reruns_the_last_batch=(
-        "You have more rows than images: your last batch starts again before its place. It may be smaller than the "
-        "others.",
+        "You have more rows than images: your last batch repeats earlier images. It may be smaller than the others.",
         {
             "images.split(batch_size)": "[*images.split(batch_size)[:-1], images[-batch_size:]]",
         },
     ),
     keeps_a_list_of_batches=(
-        "You return one tensor per batch. Put the batches together into one matrix with torch.cat.",
+        "You return one tensor per batch. Concatenate the batches into one matrix with torch.cat.",
         {"return torch.cat(rows)": "return rows"},
     ),
     keeps_only_the_last_batch=(
-        "You return the features of the last batch only. Collect those of all batches, and put them together.",
+        "You return the features of the last batch only. Collect those of all batches and concatenate them.",
         {"return torch.cat(rows)": "return rows[-1]"},
     ),
     stacks_the_batches=(
-        "torch.stack makes a new axis and needs batches of one size. To put the rows of the batches below each other, "
-        "use torch.cat.",
+        "torch.stack makes a new axis and needs batches of one size. To concatenate batches along an existing "
+        "axis, use torch.cat.",
         {"return torch.cat(rows)": "return torch.stack(rows)"},
     ),
     joins_along_columns=(
-        "You put the batches side by side. They belong below each other, one row per image.",
+        "You concatenate the batches along the columns. Concatenate the rows: one row per image.",
         {"return torch.cat(rows)": "return torch.cat(rows, dim=1)"},
     ),
     takes_batch_size_batches=(
-        "You take batch_size for the number of batches. It is the number of images in each: split takes it, chunk "
-        "takes the number of parts.",
+        "You treat batch_size as the number of batches. It is the number of images in each: split takes it, "
+        "chunk takes the number of parts.",
         {"images.split(batch_size)": "images.chunk(batch_size)"},
     ),
     normalizes_the_features=(
-        "You divide the features by their length. Normalizing comes later; return what the network gives.",
+        "You divide the features by their length. Normalizing comes later; return the network's output.",
         {"return torch.cat(rows)": "return nn.functional.normalize(torch.cat(rows))"},
     ),
     ignores_the_default=(
-        "Your batches have another size than asked for: batch_size is 32 unless it is given.",
+        "Your batches have the wrong size: batch_size is 32 unless it is given.",
         {"batch_size: int = 32": "batch_size: int = 64"},
     ),
 )

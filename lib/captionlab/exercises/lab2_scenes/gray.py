@@ -49,7 +49,7 @@ lab.misconceptions(
         },
     ),
     repeats_the_width=(
-        "The copies stand beside or below each other in one large image. They belong along the second axis, as "
+        "The copies are next to or below each other in one large image. They belong along the second axis, as "
         "channels.",
         {"images.expand(-1, 3, -1, -1)": "images if images.shape[1] == 3 else images.repeat(1, 1, 1, 3)"},
     ),
@@ -73,8 +73,8 @@ lab.misconceptions(
         {"images.expand": "images[:, :1].expand"},
     ),
     turns_values_into_floats=(
-        "The dtype is not kept. Repeating needs no conversion: a new tensor for the "
-        "result takes the dtype of images only if you say so.",
+        "The dtype is not kept. Repeating needs no conversion: a new tensor has the dtype of images only if "
+        "you ask for it.",
         {"images.expand(-1, 3, -1, -1)": "images.float().expand(-1, 3, -1, -1)"},
     ),
     scales_to_one=(

@@ -188,7 +188,8 @@ lab.misconceptions(
         {"dim=(2, 3)": "dim=(1, 2)"},
     ),
     averages_over_columns_only=(
-        "You average over one axis of the maps only. Both the rows and the columns go: one number per map remains.",
+        "You average over one axis of the maps only. Average over both rows and columns, so that one number "
+        "per map remains.",
         {"dim=(2, 3)": "dim=3"},
     ),
     averages_over_everything=(
@@ -196,7 +197,7 @@ lab.misconceptions(
         {"dim=(2, 3)": "dim=(1, 2, 3)"},
     ),
     sums_the_positions=(
-        "You add up each map's positions, so that larger images get larger features. Take the mean.",
+        "You add up each map's positions, so larger images get larger features. Take the mean.",
         {"output.float().mean(": "output.float().sum("},
     ),
     returns_the_maps=(

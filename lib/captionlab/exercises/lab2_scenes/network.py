@@ -83,12 +83,12 @@ lab.misconceptions(
         {"classifier[:-2]": "classifier[:-3]"},
     ),
     StopsAtRelu6=(
-        "You cut after the first fully connected layer. You need the features of the second one, just before the "
-        "layer that gives the scores.",
+        "You cut after the first fully connected layer. You need the features of the second one, just before "
+        "the layer that computes the scores.",
         {"classifier[:-2]": "classifier[:2]"},
     ),
     GivesTheScores=(
-        "These are the network's scores for its own classes. Leave out the last fully connected layer.",
+        "You return the network's scores for its own classes. Leave out the last fully connected layer.",
         {"vgg.classifier[:-2]": "vgg.classifier"},
     ),
     StopsAfterTheConvolutions=(
@@ -148,8 +148,8 @@ lab.misconceptions(
         {"super().__init__()": "super().__init__()\n        vgg.eval()"},
     ),
     CutsTheOriginal=(
-        "The original has lost its last layers: you cut its classifier instead of a copy, so it no longer gives "
-        "scores.",
+        "The original has lost its last layers: you cut its classifier instead of a copy, so it no longer "
+        "returns scores.",
         {
             "self.features = copy": "vgg.classifier = vgg.classifier[:-2]\n        self.features = copy",
             "copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(vgg.classifier)",
@@ -177,7 +177,7 @@ lab.misconceptions(
         {"copy.deepcopy(vgg.classifier[:-2])": "copy.deepcopy(nn.Sequential(*(vgg.classifier[at] for at in (0, 3))))"},
     ),
     RectifiesTheScores=(
-        "You keep the layer that gives the scores. Relu7 is the ReLU before it.",
+        "You keep the layer that computes the scores. relu7 is the ReLU before it.",
         {
             "return self.classifier(maps.flatten(start_dim=1))": "return self.classifier(maps.flatten(1)).relu()",
             "vgg.classifier[:-2]": "vgg.classifier",

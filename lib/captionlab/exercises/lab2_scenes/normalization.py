@@ -78,8 +78,8 @@ lab.misconceptions(
         },
     ),
     forgets_keepdim=(
-        "You divide each column by the length of a row, or the shapes do not fit: the lengths have shape (n,), which "
-        "is lined up with the columns. Keep the second axis, for (n, 1).",
+        "You divide each column by the length of a row, or the shapes do not fit: the lengths have shape "
+        "(n,), which broadcasts along the columns. Keep the second axis, for (n, 1).",
         {"dim=1, keepdim=True)": "dim=1)"},
     ),
     divides_by_the_sum=(

@@ -100,7 +100,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "pca_project",
-    hint="You keep some of the columns. A principal component mixes all columns, so the later columns contribute too.",
+    hint="You select some of the original columns. A principal component mixes all columns, so the later "
+    "columns contribute too.",
 )
 def keeps_the_first_columns(train, test, components):
     mean = train.mean(axis=0)
@@ -109,8 +110,8 @@ def keeps_the_first_columns(train, test, components):
 
 @lab.misconception(
     "pca_project",
-    hint="These are the directions of least variance: eigh sorts its eigenvalues in ascending order. Take the last "
-    "ones.",
+    hint="Your directions are those of least variance: eigh sorts its eigenvalues in ascending order. Take "
+    "the last ones.",
 )
 def least_variance_first(train, test, components):
     mean = train.mean(axis=0)
@@ -151,7 +152,7 @@ lab.misconceptions(
         {"fit(train)": "fit(test)"},
     ),
     keeps_all_directions=(
-        "You keep all directions. Only the first `components` columns are asked for.",
+        "You keep all directions. Return only the first `components` columns.",
         {"PCA(components, ": "PCA("},
     ),
     returns_the_test_first=(
@@ -172,7 +173,7 @@ lab.misconceptions(
         },
     ),
     takes_columns_of_vt=(
-        "You take columns of the matrix that svd returns last. It is transposed already: its rows are the directions.",
+        "You take columns of the last matrix that svd returns. It is already transposed: its rows are the directions.",
         {
             'pca = PCA(components, svd_solver="full").fit(train)': "mean = train.mean(axis=0)\n"
             "    directions = np.linalg.svd(train - mean, full_matrices=False)[2][:, :components]",

@@ -124,23 +124,22 @@ lab.misconceptions(
         },
     ),
     notices_missing_predictions_only=(
-        "Too many predictions must raise a ValueError just as too few: compare with !=.",
+        "Too many predictions must raise a ValueError, just like too few.",
         {
             "len(labels) != len(predictions)": "len(labels) > len(predictions)",
             "matrix = np.zeros": "predictions = predictions[: len(labels)]\n    matrix = np.zeros",
         },
     ),
     wrong_ones_only=(
-        "Your diagonal is empty: images that were recognized count as well.",
+        "Your diagonal is empty: correctly classified images count as well.",
         {"return matrix": "return matrix * (1 - np.eye(classes, dtype=int))"},
     ),
     counts_both_ways=(
-        "You count every image twice, or at two places: your matrix is symmetric. Row: true class, column: predicted "
-        "class.",
+        "You count every image twice: your matrix is symmetric. Row: true class, column: predicted class.",
         {"return matrix": "return matrix + matrix.T"},
     ),
     normalized_over_all=(
-        "Your matrix holds shares of all images. Return counts.",
+        "Your matrix holds fractions of all images. Return counts.",
         {"return matrix": "return matrix / matrix.sum()"},
     ),
     normalized_by_column=(
@@ -153,7 +152,7 @@ lab.misconceptions(
         {"matrix = np.zeros": "classes = max(*labels, *predictions) + 1\n    matrix = np.zeros"},
     ),
     counts_in_floats=(
-        "Your counts are floats: np.zeros makes floats unless it is told the dtype.",
+        "Your counts are floats: np.zeros makes floats unless you pass a dtype.",
         {"np.zeros((classes, classes), dtype=int)": "np.zeros((classes, classes))"},
     ),
     returns_lists=(
@@ -161,7 +160,7 @@ lab.misconceptions(
         {"return matrix": "return matrix.tolist()"},
     ),
     one_class_too_many=(
-        "Your matrix has a row and a column too many: classes are numbered from 0 to classes - 1.",
+        "Your matrix has one row and one column too many: classes are numbered from 0 to classes - 1.",
         {"np.zeros((classes, classes)": "np.zeros((classes + 1, classes + 1)"},
     ),
     counts_rights_per_class=(
@@ -274,8 +273,8 @@ lab.misconceptions(
 
 @lab.misconception(
     "accuracy_by_class",
-    hint="You also count images of other classes as right if they were not predicted as this one. With fifteen "
-    "classes, that is nearly all images for any classifier: use only the class's own row.",
+    hint="You also count images of other classes as correct if they were not predicted as this one. With "
+    "fifteen classes, that is nearly all images for any classifier: use only the class's own row.",
 )
 def one_against_all_accuracy(confusion):
     right = np.diagonal(confusion)
@@ -291,8 +290,7 @@ lab.misconceptions(
         {"np.nan": "0.0"},
     ),
     warns_of_the_division=(
-        "NumPy warns about a division by zero, which will worry readers of your notebook. "
-        "Divide only where there are images.",
+        "Your division by zero triggers a NumPy warning. Divide only where there are images.",
         {"np.divide(": "", "return accuracies": "return np.diagonal(confusion) / images"},
     ),
 )
@@ -307,15 +305,16 @@ lab.misconceptions(
         {"return accuracies": "return np.nanmean(accuracies)"},
     ),
     counts_instead_of_fractions=(
-        "You return how many images were right. Divide by the number of images of each class.",
+        "You return the number of correct predictions. Divide by the number of images of each class.",
         {"return accuracies": "return np.where(images > 0, np.diagonal(confusion), np.nan)"},
     ),
     shares_of_errors=(
-        "You return the fraction of each class's images that were wrong. The recall is the fraction that was right.",
+        "You return the fraction of each class's images that were misclassified. The recall is the fraction "
+        "that was classified correctly.",
         {"return accuracies": "return 1 - accuracies"},
     ),
     percentages=(
-        "You return percentages. Fractions from 0 to 1 are asked for.",
+        "You return percentages. Return fractions from 0 to 1.",
         {"return accuracies": "return 100 * accuracies"},
     ),
     returns_a_list=(
@@ -331,23 +330,24 @@ lab.misconceptions(
         {"np.nan": "1.0"},
     ),
     leaves_absent_classes_out=(
-        "You leave classes without images out, and those after them move up. There is one value per class: nan.",
+        "You leave classes without images out, and those after them move up. Every class has a value: nan if "
+        "it has no images.",
         {"return accuracies": "return accuracies[images > 0]"},
     ),
     largest_of_the_row=(
-        "You divide the largest number of each row. What was recognized stands on the diagonal, even where another "
+        "You use the largest number of each row. Correct predictions are on the diagonal, even where another "
         "number is larger.",
         {"np.diagonal(confusion)": "confusion.max(axis=1)"},
     ),
     f1_score=(
-        "You combine precision and recall. Only the recall is asked for: the diagonal over the row sums.",
+        "You combine precision and recall. Return the recall only: the diagonal over the row sums.",
         {
             "images = confusion.sum(axis=1)": "images = (confusion.sum(axis=1) + confusion.sum(axis=0)) / 2",
             "where=images > 0": "where=confusion.sum(axis=1) > 0",
         },
     ),
     without_the_right_ones=(
-        "You divide the right ones by the wrong ones. Divide by all images of the class, the right ones among them.",
+        "You divide correct predictions by wrong ones. Divide by all images of the class, including the correct ones.",
         {"images = confusion.sum(axis=1)": "images = confusion.sum(axis=1) - np.diagonal(confusion)"},
     ),
 )

@@ -130,19 +130,19 @@ lab.misconceptions(
         {"*augment, *to_input": "*center_crop, *to_input"},
     ),
     swaps_the_pipelines=(
-        "The two are swapped: the training pipeline is returned first.",
+        "The two pipelines are swapped: return the training pipeline first.",
         {
             "v2.Compose([*augment, *to_input]), v2.Compose([*center_crop, *to_input])": "v2.Compose([*center_crop, "
             "*to_input]), v2.Compose([*augment, *to_input])"
         },
     ),
     does_not_normalize=(
-        "The network was not trained on values from 0 to 1: end both pipelines with v2.Normalize and ImageNet's means "
-        "and standard deviations.",
+        "Your values are not normalized: end both pipelines with v2.Normalize and ImageNet's means and "
+        "standard deviations.",
         {", v2.Normalize(IMAGENET_MEAN, IMAGENET_STD)": ""},
     ),
     normalizes_training_only=(
-        "Only training is normalized. Normalization is not augmentation: the network expects it of every image.",
+        "Only training is normalized. Normalization is not augmentation: the network expects it for every image.",
         {"*center_crop, *to_input": "*center_crop, *to_input[:-1]"},
     ),
     forgets_to_scale=(
@@ -161,12 +161,11 @@ lab.misconceptions(
         {", v2.CenterCrop(size)": ""},
     ),
     resizes_to_256=(
-        "256 fits inputs of 224 pixels only. Here the shorter side follows from `size`, which may be another.",
+        "You always resize to 256, which only suits inputs of 224 pixels. Compute the shorter side from `size`.",
         {"v2.Resize(size * 8 // 7)": "v2.Resize(256)"},
     ),
     other_means=(
-        "You normalize with other numbers than ImageNet's. A pretrained network expects IMAGENET_MEAN and "
-        "IMAGENET_STD.",
+        "You do not normalize with ImageNet's numbers. A pretrained network expects IMAGENET_MEAN and IMAGENET_STD.",
         {"IMAGENET_MEAN, IMAGENET_STD": "(0.5, 0.5, 0.5), (0.5, 0.5, 0.5)"},
     ),
     swaps_mean_and_std=(
@@ -174,7 +173,7 @@ lab.misconceptions(
         {"IMAGENET_MEAN, IMAGENET_STD": "IMAGENET_STD, IMAGENET_MEAN"},
     ),
     forgets_to_crop=(
-        "Training flips images, but always shows the whole image: the random crop (v2.RandomResizedCrop) is missing.",
+        "Training always shows the whole image: the random crop (v2.RandomResizedCrop) is missing.",
         {"v2.RandomResizedCrop(size, scale=(0.35, 1))": "v2.Resize((size, size))"},
     ),
     always_flips=(
@@ -182,8 +181,8 @@ lab.misconceptions(
         {"RandomHorizontalFlip()": "RandomHorizontalFlip(p=1)"},
     ),
     crops_without_resizing=(
-        "For evaluation you crop the center of an image of any size: of a large photograph, a few hairs. Resize its "
-        "shorter side first.",
+        "For evaluation you crop the center of an image without resizing, which is a tiny part of a large "
+        "photograph. Resize its shorter side first.",
         {"v2.Resize(size * 8 // 7), ": ""},
     ),
     resizes_without_a_margin=(
@@ -205,8 +204,8 @@ lab.misconceptions(
         {", scale=(0.35, 1)": ""},
     ),
     crops_at_one_scale=(
-        "Your training crops move, but all have the same scale. v2.RandomResizedCrop draws the size of the crop as "
-        "well as its position.",
+        "All your training crops have the same scale. v2.RandomResizedCrop draws the size of the crop as well "
+        "as its position.",
         {"v2.RandomResizedCrop(size, scale=(0.35, 1))": "v2.Resize(size * 8 // 7), v2.RandomCrop(size)"},
     ),
 )

@@ -136,9 +136,9 @@ def _held(run: _Run, best: int) -> str:
 
 @lab.misconception(
     "train_and_keep_best",
-    hint="The model is left as it was after its last epoch, as by the code you were given. What does `state_dict()` "
-    "hold after the next epoch: is it a copy? And which number says which epoch is best: what keeps falling while the "
-    "network memorizes the training images?",
+    hint="The model is left as it was after its last epoch, as with the code you were given. What does "
+    "`state_dict()` hold after the next epoch: is it a copy? And which number says which epoch is best: "
+    "what keeps falling while the network memorizes the training images?",
 )
 def leaves_the_last_epoch(model, train_epoch, validate, early_stopping, max_epochs):
     lowest, best, history = math.inf, model.state_dict(), []
@@ -156,13 +156,13 @@ def leaves_the_last_epoch(model, train_epoch, validate, early_stopping, max_epoc
 lab.misconceptions(
     "train_and_keep_best",
     by_training_loss=(
-        "You keep copies, but of the epoch with the lowest training loss. It keeps falling even when the network only "
+        "You keep the epoch with the lowest training loss. It keeps falling even when the network only "
         "memorizes the training images: the validation accuracy decides.",
         {"if early_stopping.improved": "if loss == min(history)[0]"},
     ),
     parameters_only=(
-        "The parameters are those of the best epoch, but the statistics of batch normalization are those of the last. "
-        "They are buffers, not parameters; `state_dict()` has both.",
+        "The batch normalization statistics are those of the last epoch, not of the best one. They are "
+        "buffers, not parameters; `state_dict()` has both.",
         {
             "model.load_state_dict(best)": "best = {name: best[name] for name, _ in model.named_parameters()}\n"
             "    model.load_state_dict(best, strict=False)"
@@ -185,8 +185,8 @@ lab.misconceptions(
         {"loss = train_epoch()": "", "accuracy = validate()": "accuracy = validate()\n        loss = train_epoch()"},
     ),
     never_restores=(
-        "The model is left as it was after its last epoch, because nothing is put back into it: assigning to the name "
-        "`model` or `best` changes no weights. Which method of a module takes a state_dict?",
+        "The model is left as it was after its last epoch, because nothing is loaded into it: assigning to "
+        "the name `model` or `best` changes no weights. Which method of a module takes a state_dict?",
         {"model.load_state_dict(best)": ""},
     ),
     accuracy_first=(
@@ -194,8 +194,8 @@ lab.misconceptions(
         {"history.append((loss, accuracy))": "history.append((accuracy, loss))"},
     ),
     start_not_copied=(
-        "If no epoch is an improvement, the model should be as at the start; your first `best` is not a copy, so "
-        "training changes it. Copy it, too.",
+        "If no epoch is an improvement, the model should be as it was at the start; your first `best` is not "
+        "a copy, so training changes it. Copy it too.",
         {"copy.deepcopy(model.state_dict())  # state_dict() itself": "model.state_dict()  # state_dict() itself"},
     ),
     stops_by_the_loss=(

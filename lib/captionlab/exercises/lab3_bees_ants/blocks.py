@@ -56,8 +56,8 @@ def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
 
 @lab.misconception(
     "unfreeze_last_blocks",
-    hint="This is the code you were given. Print list(vgg.children()) and its length: what does [5:] leave of it? The "
-    "blocks are runs of layers inside vgg.features.",
+    hint="This does the same as the code you were given. Print list(vgg.children()) and its length: what "
+    "does [5:] leave of it? The blocks are runs of layers inside vgg.features.",
 )
 def children_of_the_model(vgg, num_blocks):
     for parameter in vgg.features.parameters():
@@ -73,8 +73,8 @@ FIRST_TRAINED = "0 if num_blocks == len(ends) else ends[-num_blocks - 1] + 1"
 lab.misconceptions(
     "unfreeze_last_blocks",
     counts_from_the_front=(
-        "You count the blocks from the front. The first blocks see edges and colors, which are useful for any task: "
-        "they stay frozen, and the last ones are trained.",
+        "You count the blocks from the front. The first blocks detect edges and colors, which are useful for "
+        "any task: they stay frozen, and the last ones are trained.",
         {
             FIRST_TRAINED: "ends[num_blocks - 1] if num_blocks else -1",
             "index >= first_trained": "index <= first_trained",
@@ -94,8 +94,7 @@ lab.misconceptions(
         {"nn.MaxPool2d": "nn.Conv2d", FIRST_TRAINED: "ends[-num_blocks] if num_blocks else len(vgg.features)"},
     ),
     leaves_the_earlier_ones=(
-        "The last blocks are trainable, but those before them stay as they were. Freeze them: they may have been "
-        "trainable.",
+        "You leave the blocks before the last ones as they were. Freeze them: they may have been trainable.",
         {
             "layer.requires_grad_(index >= first_trained)": "if index >= first_trained:\n"
             "            layer.requires_grad_()"
@@ -109,8 +108,8 @@ lab.misconceptions(
         },
     ),
     fails_for_all_blocks=(
-        "With all blocks you look for a pooling before the first block, and there is none. Then training starts at "
-        "layer 0.",
+        "With all blocks you look for a pooling before the first block, and there is none. In that case, "
+        "start at layer 0.",
         {FIRST_TRAINED: "ends[-num_blocks - 1] + 1"},
     ),
     accepts_any_number=(

@@ -97,8 +97,8 @@ def probe_make_datasets(make_datasets, rng):
 lab.misconceptions(
     "make_datasets",
     validation_from_the_training_set=(
-        "This is the code you were given. Which files does validation_set read, and through which transform? Only the "
-        "length of `validation_indices` is used.",
+        "This does the same as the code you were given. Which files does validation_set read, and through "
+        "which transform? Only the length of `validation_indices` is used.",
         {
             "training_transform, evaluation_transform = transforms": "# The training set is augmented; validation "
             "uses part of the data.\n    training_set = Images(train_indices, transforms[0])",
@@ -126,7 +126,7 @@ lab.misconceptions(
         {"Images(train_indices": "Images(range(len(paths))"},
     ),
     training_not_augmented=(
-        "Both sets use the evaluation transform now: your repair has taken the augmentation away from training.",
+        "Training images go through the evaluation transform: they must still be augmented.",
         {"Images(train_indices, training_transform)": "Images(train_indices, evaluation_transform)"},
     ),
     keeps_the_mode=(
@@ -135,12 +135,12 @@ lab.misconceptions(
         {'image.convert("RGB")': "image"},
     ),
     swaps_the_transforms=(
-        "The transforms are the wrong way round: now validation is augmented and training is not. `transforms` is "
-        "(training, evaluation).",
+        "The transforms are swapped: validation is augmented and training is not. `transforms` is (training, "
+        "evaluation).",
         {"training_transform, evaluation_transform =": "evaluation_transform, training_transform ="},
     ),
     swaps_the_sets=(
-        "The training set comes first, then the validation set; you return them the other way round.",
+        "The training set comes first, then the validation set; yours are swapped.",
         {
             "Images(train_indices, training_transform), Images(validation_indices, evaluation_transform)": "Images("
             "validation_indices, evaluation_transform), Images(train_indices, training_transform)"

@@ -116,11 +116,11 @@ lab.misconceptions(
         {">= self.patience": ">= self.patience - 1"},
     ),
     best_epoch_stays=(
-        "The best value is recorded, but not its epoch: best_epoch must change together with best.",
+        "You do not record the epoch of the best value: best_epoch must change together with best.",
         {"self.best, self.best_epoch = value, self.epoch": "self.best = value"},
     ),
     says_to_go_on=(
-        "Your result is the wrong way round: True means that training should stop.",
+        "Your result is inverted: True means that training should stop.",
         {"self.epoch - self.best_epoch >= self.patience": "self.epoch - self.best_epoch < self.patience"},
     ),
     stops_without_improvement=(
@@ -137,8 +137,8 @@ lab.misconceptions(
         {"self.improved = value": "improved = value", "if self.improved": "if improved"},
     ),
     counts_exactly=(
-        "You stop only in the one epoch in which the patience runs out: with `==` an epoch later it is False again. "
-        "Use at least (>=).",
+        "You stop only in the one epoch in which the patience runs out: one epoch later your result is False "
+        "again. It must stay True.",
         {">= self.patience": "== self.patience"},
     ),
 )

@@ -150,8 +150,8 @@ lab.misconceptions(
         {"if num_images == 0": ""},
     ),
     averages_accuracies=(
-        "Your accuracy is the mean over batches: the single image of the last batch counts as much as all five of the "
-        "first. Count the right ones, and divide by the number of images.",
+        "Your accuracy is the mean over batches: the single image of the last batch counts as much as all "
+        "five of the first. Count the correct predictions and divide by the number of images.",
         {
             **COUNTED,
             ".sum().item()": ".float().mean().item()",
@@ -168,15 +168,15 @@ lab.misconceptions(
         {**COUNTED, "total_loss / num_images, correct / num_images": "total_loss / count, correct / count"},
     ),
     counts_only=(
-        "Your accuracy is the number of right answers; the docstring asks for the fraction of the images.",
+        "Your accuracy is the number of correct predictions; the docstring asks for the fraction of the images.",
         {"correct / num_images": "correct"},
     ),
     swaps_the_results=(
-        "The loss comes first, then the accuracy: you return them the other way round.",
+        "Your two results are swapped: the loss comes first, then the accuracy.",
         {"total_loss / num_images, correct / num_images": "correct / num_images, total_loss / num_images"},
     ),
     counts_wrong_answers=(
-        "Your accuracy is the fraction of wrong answers: count where the largest logit is that of the label.",
+        "Your accuracy is the fraction of wrong predictions: count where the largest logit is that of the label.",
         {"== labels": "!= labels"},
     ),
     smallest_logit=(

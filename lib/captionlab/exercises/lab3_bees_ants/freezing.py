@@ -70,22 +70,21 @@ lab.misconceptions(
         },
     ),
     freezes_weights_only=(
-        "Weights are frozen, but biases are still trained: loop over all of module.parameters().",
+        "Biases are still trained: loop over all of module.parameters().",
         {
             "for parameter in module.parameters()": "for name, parameter in module.named_parameters()",
             "parameter.requires_grad_(False)": 'parameter.requires_grad_(not name.endswith("weight"))',
         },
     ),
     forgets_batch_norm_parameters=(
-        "Convolutions and linear layers are frozen. Batch normalizations have parameters too, a scale and a shift, and "
-        "yours are still trained.",
+        "Batch normalization layers have parameters too, a scale and a shift, and yours are still trained.",
         {
             "for parameter in module.parameters()": "for layer in module.modules()",
             "parameter.requires_grad_(False)": "layer.requires_grad_(isinstance(layer, nn.BatchNorm2d))",
         },
     ),
     evaluates_batch_norm_only=(
-        "Dropout is still active: put every layer in evaluation mode, not only the batch normalizations.",
+        "Dropout is still active: put every layer in evaluation mode, not only batch normalization.",
         {
             "module.eval()": "for layer in module.modules():\n"
             "        if isinstance(layer, nn.BatchNorm2d):\n"
@@ -165,12 +164,12 @@ lab.misconceptions(
         {"model.eval()\n    head.train()": "head.train()\n    model.eval()"},
     ),
     sets_the_head_only=(
-        "The head is set, but the rest stays as it was. If the backbone was in training mode, it must be put in "
-        "evaluation mode.",
+        "You leave the rest of the network in the mode it was in. If the backbone was in training mode, it "
+        "must be put in evaluation mode.",
         {"model.eval()": ""},
     ),
     swaps_the_modes=(
-        "It is the other way around: training mode for the head, evaluation mode for the rest.",
+        "The modes are swapped: training mode for the head, evaluation mode for the rest.",
         {"model.eval()": "model.train()", "head.train()": "head.eval()"},
     ),
     sets_one_flag=(
@@ -179,8 +178,8 @@ lab.misconceptions(
         {"head.train()": "head.training = True"},
     ),
     holds_batch_norm_only=(
-        "All batch normalizations are in evaluation mode, including those of the head, and all other layers are in "
-        "training mode. What counts is whether a layer is in the head, not its type.",
+        "All batch normalization layers are in evaluation mode, including those of the head, and all other "
+        "layers are in training mode. What counts is whether a layer is in the head, not its type.",
         {
             "model.eval()": "model.train()",
             "head.train()": "for layer in model.modules():\n"
@@ -208,8 +207,7 @@ lab.misconceptions(
         {"head.train()": "for layer in head.children():\n        layer.train()"},
     ),
     leaves_the_head=(
-        "The backbone is in evaluation mode, but the head stays as it was. If it was in evaluation mode, it must be "
-        "put in training mode.",
+        "You leave the head in the mode it was in. If it was in evaluation mode, it must be put in training mode.",
         {
             "model.eval()": "for layer in model.modules():\n"
             "        if layer not in list(head.modules()):\n"

@@ -120,7 +120,7 @@ lab.misconceptions(
         {"new = nn.Linear": "model.requires_grad_(False)\n    new = nn.Linear"},
     ),
     changes_a_copy=(
-        "You return a modified copy; the model that was passed still has its old head. Change it in place.",
+        "You return a modified copy; the model you were given still has its old head. Change it in place.",
         {"fc, classifier = ": "model = copy.deepcopy(model)\n    fc, classifier = "},
         "import copy",
     ),
@@ -134,17 +134,15 @@ lab.misconceptions(
         {"classifier[-1] = new": "model.fc = new"},
     ),
     accepts_other_families=(
-        "You return a network of another family unchanged, and nobody notices. Raise a TypeError if there is no head "
-        "to replace.",
+        "You silently return a network of another family unchanged. Raise a TypeError if there is no head to replace.",
         {"raise TypeError": "return model\n        raise TypeError"},
     ),
     forgets_dtype_and_device=(
-        "Your new layer is always float32 on the CPU; that of a model in another dtype or on a GPU must have the old "
-        "layer's dtype and device: give nn.Linear both.",
+        "Your new layer is always float32 on the CPU; it must have the old layer's dtype and device.",
         {", device=old.weight.device, dtype=old.weight.dtype": ""},
     ),
     without_bias=(
-        "Your new layer has no bias: make it as nn.Linear makes it by default.",
+        "Your new layer has no bias: keep the default of nn.Linear.",
         {"dtype=old.weight.dtype": "dtype=old.weight.dtype, bias=False"},
     ),
     frozen_like_the_old=(
@@ -152,7 +150,7 @@ lab.misconceptions(
         {"return model": "new.requires_grad_(old.weight.requires_grad)\n    return model"},
     ),
     puts_the_model_in_a_mode=(
-        "You also change the training or evaluation mode of the other layers: leave it.",
+        "You also change the training or evaluation mode of the other layers; leave it as it is.",
         {"return model": "return model.train()"},
     ),
     wrong_inputs_and_outputs_swapped=(

@@ -108,7 +108,7 @@ lab.misconceptions(
         {" if parameter.requires_grad": ""},
     ),
     lists_the_heads_frozen=(
-        "The backbone's frozen parameters are left out, but the head's are not: the same rule holds for both groups.",
+        "You list the head's frozen parameters. Leave frozen parameters out of both groups.",
         {"[one for one in trained if id(one) in in_head]": "list(head.parameters())"},
     ),
     forgets_the_backbone=(
@@ -125,7 +125,7 @@ lab.misconceptions(
         {"for parameter in head.parameters()": 'for name, parameter in model.named_parameters() if name[:2] == "fc"'},
     ),
     backbone_first=(
-        "The order of the groups is the other way round: the head comes first.",
+        "The groups are in the wrong order: the head comes first.",
         {"(head_group, backbone_group)": "(backbone_group, head_group)"},
     ),
     keeps_empty_groups=(

@@ -81,13 +81,15 @@ def probe_pretrained_network(pretrained_network, rng):
 lab.misconceptions(
     "pretrained_network",
     pretrained_is_true=(
-        "`pretrained=True` is how weights were requested before torchvision 0.13; it is deprecated. It loads the "
-        "oldest weights, whichever entry was requested, even if none was. Pass `weights=weights`.",
+        "`pretrained=True` is how weights were requested before torchvision 0.13; it is deprecated. It loads "
+        "the oldest weights, whichever entry was requested, even if none was. Use the builder's `weights` "
+        "argument.",
         {"weights=weights": "pretrained=True"},
     ),
     pretrained_if_weights_are_requested=(
-        "`pretrained=True` is how weights were requested before torchvision 0.13; it is deprecated. It loads the "
-        "oldest weights, whichever entry was requested. Pass `weights=weights`, which may also be None.",
+        "`pretrained=True` is how weights were requested before torchvision 0.13; it is deprecated. It loads "
+        "the oldest weights, whichever entry was requested. Use the builder's `weights` argument, which may "
+        "also be None.",
         {"weights=weights": "pretrained=weights is not None"},
     ),
     always_the_newest=(

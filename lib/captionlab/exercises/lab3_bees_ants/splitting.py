@@ -125,8 +125,8 @@ lab.misconceptions(
         {"np.setdiff1d(np.arange(len(labels)), validation).tolist()": "list(range(len(labels)))"},
     ),
     takes_first_images=(
-        "You take the first images of each class, whatever the seed. Files are often in a meaningful order (one "
-        "photographer, one day): draw at random.",
+        "You take the first images of each class, whatever the seed. Files are often in a meaningful order "
+        "(one photographer, one day): choose at random.",
         {"rng.permutation(indices)": "indices"},
     ),
     ignores_the_seed=(

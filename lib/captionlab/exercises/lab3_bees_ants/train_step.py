@@ -92,7 +92,8 @@ lab.misconceptions(
         {"optimizer.step()": "", "optimizer.zero_grad()": "optimizer.step()\n    optimizer.zero_grad()"},
     ),
     returns_a_tensor=(
-        "The loss you return is a tensor with its whole graph; a list of those fills the memory. Return loss.item().",
+        "The loss you return is a tensor with its whole graph; a list of those fills up memory. Return a "
+        "Python number.",
         {"loss.item()": "loss"},
     ),
     loss_after_the_update=(
@@ -127,8 +128,8 @@ lab.misconceptions(
         {"optimizer.zero_grad()": "", "return loss.item()": "optimizer.zero_grad()\n    return loss.item()"},
     ),
     sets_evaluation_mode=(
-        "You put the model in evaluation mode: the head stops learning with dropout and batch statistics. Leave the "
-        "modes to the caller.",
+        "You put the model in evaluation mode: the head then trains without dropout and batch statistics. "
+        "Leave the modes to the caller.",
         {"loss = ": "model.eval()\n    loss = "},
     ),
     no_logarithm=(

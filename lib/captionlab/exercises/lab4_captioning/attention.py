@@ -124,11 +124,11 @@ lab.misconceptions(
         {"return context, alpha": "return alpha, context"},
     ),
     plain_mean=(
-        "The context is the plain mean over the positions: it does not use them.",
+        "The context is the plain mean over the positions: it does not use the attention weights.",
         {SUM: "features.mean(dim=1)"},
     ),
     tanh_for_relu=(
-        "That is tanh; this exercise has relu in its place.",
+        "You use tanh; this exercise uses relu.",
         {"torch.relu(": "torch.tanh("},
     ),
     relu_of_the_scores=(
@@ -136,18 +136,18 @@ lab.misconceptions(
         {"torch.relu(": "(", SOFTMAX: "torch.softmax(torch.relu(scores), dim=1)"},
     ),
     averages_twice=(
-        "The weights are right. The context is the weighted sum: if you also divide by the number of positions it "
-        "becomes too small, because the weights already sum to 1.",
+        "Your context is too small. It is the weighted sum: do not divide by the number of positions, because "
+        "the weights already sum to 1.",
         {SUM: SUM.replace("sum", "mean")},
     ),
     sums_the_projection=(
-        "The weights are right. The context is the weighted sum of the features themselves, not of their projection by "
-        "encoder_att, which is only for the scores.",
+        "You sum the projection by encoder_att, which is only for the scores. The context is the weighted sum "
+        "of the features themselves.",
         {SUM: SUM.replace("features", "self.encoder_att(features)")},
     ),
     sums_over_the_channels=(
-        "The weights are right. The sum for the context runs over the channels; it should run over the positions and "
-        "leave one number per channel.",
+        "The sum for the context runs over the channels; it should run over the positions and leave one "
+        "number per channel.",
         {SUM: SUM.replace("dim=1", "dim=2")},
     ),
 )
@@ -181,7 +181,7 @@ def probe_bahdanau_attention(BahdanauAttention, rng):
 lab.misconceptions(
     "BahdanauAttention",
     still_relu=(
-        "That is still the form with relu. Bahdanau's has tanh in its place.",
+        "You still use relu. Bahdanau's attention uses tanh instead.",
         {"torch.tanh": "torch.relu"},
     ),
     tanh_of_the_score=(
@@ -204,15 +204,15 @@ lab.misconceptions(
         {"return context, alpha": "return alpha, context"},
     ),
     tanh_averages_twice=(
-        "The weights are right. The context is the weighted sum: the mean also divides by the number of positions.",
+        "Your context is too small. It is the weighted sum: the mean also divides by the number of positions.",
         {SUM: SUM.replace("sum", "mean")},
     ),
     tanh_and_relu=(
-        "There is a relu as well as a tanh. Bahdanau's form has the tanh only.",
+        "You use a relu as well as a tanh. Bahdanau's attention uses the tanh only.",
         {"torch.tanh(": "torch.relu(torch.tanh(", ".unsqueeze(1))": ".unsqueeze(1)))"},
     ),
     sigmoid_for_tanh=(
-        "That is a sigmoid. Bahdanau's form has tanh.",
+        "You use a sigmoid. Bahdanau's attention uses tanh.",
         {"torch.tanh(": "torch.sigmoid("},
     ),
     tanh_without_gradient=(
@@ -288,11 +288,12 @@ lab.misconceptions(
         {f"{GATE} * context": "torch.sigmoid(self.linear(hidden) * context)"},
     ),
     adds_the_gate=(
-        "You add the gate to the context. Multiply the two: a gate of 0 closes a channel, a gate of 1 leaves it.",
+        "You add the gate to the context. Multiply the two: a gate of 0 closes a channel, a gate of 1 leaves "
+        "it unchanged.",
         {f"{GATE} * context": f"{GATE} + context"},
     ),
     closes_instead_of_opens=(
-        "The gate is turned around: 1 minus the sigmoid. The sigmoid itself says how much of the context counts.",
+        "The gate is inverted: 1 minus the sigmoid. The sigmoid itself says how much of the context passes.",
         {GATE: f"(1 - {GATE})"},
     ),
     sigmoid_twice=(

@@ -51,8 +51,8 @@ UPSAMPLED = 'F.interpolate(grid, size=(size, size), mode="bilinear", align_corne
 lab.misconceptions(
     "upsample_attention",
     tiles=(
-        "This is the code you were given. See what np.resize does with [[1, 2], [3, 4]] and a larger shape: it repeats "
-        "the numbers in order and does not interpolate.",
+        "This does the same as the code you were given. See what np.resize does with [[1, 2], [3, 4]] and a "
+        "larger shape: it repeats the numbers in order and does not interpolate.",
         {
             GRID: "np.asarray(alpha, dtype=np.float32).reshape(side, side)",
             UPSAMPLED: "torch.from_numpy(np.resize(grid, (size, size)))",
@@ -65,8 +65,8 @@ lab.misconceptions(
         {'mode="bilinear", align_corners=False': 'mode="nearest"'},
     ),
     aligns_the_corners=(
-        "Your corner positions lie on the corner pixels (align_corners=True). Each weight belongs in the middle of its "
-        "cell.",
+        "Your corner positions lie on the corner pixels (align_corners=True). Each weight belongs at the "
+        "center of its cell.",
         {"align_corners=False": "align_corners=True"},
     ),
     swaps_rows_and_columns=(
@@ -84,13 +84,13 @@ lab.misconceptions(
         {f"return {UPSAMPLED}": f"upsampled = {UPSAMPLED}\n    return upsampled / upsampled.sum()"},
     ),
     smoother_interpolation=(
-        "Your interpolation is smoother than bilinear (bicubic, or a blur), and can overshoot: values below 0 are no "
-        "weights. Use bilinear interpolation.",
+        "Your interpolation is smoother than bilinear (bicubic, or a blur), and can overshoot: weights cannot "
+        "be negative. Use bilinear interpolation.",
         {'mode="bilinear"': 'mode="bicubic"'},
     ),
     whole_factors_only=(
-        "You enlarge by a whole factor, so the map has another size if `size` is no multiple of the grid's side. State "
-        "the size itself.",
+        "You enlarge by a whole factor, so the map has the wrong size if `size` is not a multiple of the "
+        "grid's side. Pass the size itself.",
         {"size=(size, size)": "scale_factor=size // side"},
     ),
     keeps_the_batch_axis=(
@@ -98,7 +98,7 @@ lab.misconceptions(
         {"[0, 0]": ""},
     ),
     turned_upside_down=(
-        "Your map is upside down. The first weights belong to the upper row of the grid.",
+        "Your map is upside down. The first weights belong to the top row of the grid.",
         {"[0, 0]": "[0, 0].flip(0)"},
     ),
     accepts_any_number=(

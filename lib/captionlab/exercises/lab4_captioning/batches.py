@@ -37,11 +37,12 @@ lab.misconceptions(
         {BOTH: "captions[:, :-1], captions[:, :-1]"},
     ),
     predicts_what_it_reads=(
-        "Both are the whole caption: each word is predicted after it was read. The targets are one step ahead.",
+        "Inputs and targets are both the whole caption: each word is predicted after it has been read. The "
+        "targets are one step ahead.",
         {BOTH: "captions, captions"},
     ),
     swaps_the_two=(
-        "The two are swapped: the first word is predicted from <start>, not the other way round.",
+        "The two are swapped: the first word is predicted from <start>, not <start> from the first word.",
         {BOTH: "captions[:, 1:], captions[:, :-1]"},
     ),
     never_predicts_the_end=(
@@ -133,7 +134,7 @@ lab.misconceptions(
         {"lengths, order =": "_, order ="},
     ),
     reverses_ties=(
-        "Captions of the same length change places. A stable sort keeps their order (an ascending sort that is "
+        "Captions of the same length swap places. A stable sort keeps their order (an ascending sort that is "
         "reversed afterwards does not).",
         {
             "descending=True, ": "",
@@ -164,7 +165,7 @@ lab.misconceptions(
         {"(captions != pad).sum(dim=1)": "torch.tensor([len(caption) for caption in captions])"},
     ),
     counts_padding_only=(
-        "Your lengths are the numbers of paddings. Count the token ids that are not `pad`.",
+        "You count the padding itself. Count the token ids that are not `pad`.",
         {"captions != pad": "captions == pad"},
     ),
     sorts_each_column=(
@@ -240,12 +241,12 @@ COUNT = "sum(length - 1 > step for length in lengths)"
 lab.misconceptions(
     "active_counts",
     a_step_for_every_token=(
-        "You make one step too many. A caption of n token ids has n - 1 targets: <start> is read and never predicted, "
-        "and nothing is predicted after <end>.",
+        "You have one step too many. A caption of n token ids has n - 1 targets: <start> is read and never "
+        "predicted, and nothing is predicted after <end>.",
         {"length - 1 > step": "length > step", "lengths[0] - 1": "lengths[0]"},
     ),
     no_step_for_the_end=(
-        "You make one step too few: <end> is predicted, too. A caption of n token ids has n - 1 targets.",
+        "You have one step too few: <end> is predicted too. A caption of n token ids has n - 1 targets.",
         {"length - 1 > step": "length - 2 > step", "lengths[0] - 1": "lengths[0] - 2"},
     ),
     counts_one_step_longer=(
@@ -262,7 +263,8 @@ lab.misconceptions(
         {STEPS: "range(lengths[-1] - 1)"},
     ),
     ends_with_a_zero=(
-        "Your last number is 0, of a step that no caption takes. Stop with the last step of the longest caption.",
+        "Your last number is 0, for a step in which no caption takes part. Stop with the last step of the "
+        "longest caption.",
         {STEPS: "range(lengths[0])"},
     ),
     computes_on_padding=(
@@ -292,13 +294,13 @@ lab.misconceptions(
         {"if lengths != ": "", STEPS: "range(max(lengths) - 1)"},
     ),
     refuses_equal_lengths=(
-        "You refuse lengths of which two are equal. Captions of the same length may follow each other: only a longer "
-        "one after a shorter one is an error.",
+        "You refuse equal lengths. Captions of the same length are fine: only a longer one after a shorter "
+        "one is an error.",
         {"lengths != sorted(lengths, reverse=True)": "lengths != sorted(set(lengths), reverse=True)"},
     ),
     refuses_tensors=(
-        "You refuse lengths that come as a tensor: a tensor is never equal to a list. Make a list of integers of them "
-        "first.",
+        "You refuse lengths that come as a tensor: a tensor is never equal to a list. Convert them to a list "
+        "of integers first.",
         {"lengths = [int(length) for length in lengths]": ""},
     ),
     wants_ascending_order=(

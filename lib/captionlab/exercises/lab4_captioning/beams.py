@@ -62,8 +62,8 @@ LONGER = "totals.unsqueeze(-1) + log_probs"
 lab.misconceptions(
     "beam_step",
     divides_exactly=(
-        "This is the code you were given. Print the beams: / gives 1.67 for index 5 and 3 words; which operator drops "
-        "the remainder?",
+        "This does the same as the code you were given. Print the beams: / gives 1.67 for index 5 and 3 "
+        "words; which operator drops the remainder?",
         {f"return {BEAMS}": "# Row by row: index 0 is word 0 of beam 0.\n    return indices / vocab_size"},
     ),
     rounds_floats_down=(
@@ -80,13 +80,13 @@ lab.misconceptions(
         {BEAMS: "torch.ceil(indices / vocab_size).long()"},
     ),
     swaps_beam_and_word=(
-        "Beams and words are swapped: the index divided by the vocabulary size is the row, so the beam; the "
-        "remainder is the word.",
+        "Beams and words are swapped: the index divided by the vocabulary size is the row, that is, the beam; "
+        "the remainder is the word.",
         {f"{BEAMS}, {WORDS}": f"{WORDS}, {BEAMS}"},
     ),
     forgets_the_totals=(
-        "You ignore the totals so far: only the next word counts. The log-probability of a caption is the sum over all "
-        "its words.",
+        "You ignore the totals so far and use only the next word. The log-probability of a caption is the sum "
+        "over all its words.",
         {LONGER: "log_probs"},
     ),
     does_not_accumulate=(
@@ -132,11 +132,11 @@ lab.misconceptions(
         {LONGER: "totals.unsqueeze(-1) * log_probs"},
     ),
     keeps_the_worst=(
-        "These are the k worst continuations. The best ones have the highest log-probabilities.",
+        "You keep the k worst continuations. The best ones have the highest log-probabilities.",
         {"topk(k, dim=-1)": "topk(k, dim=-1, largest=False)"},
     ),
     worst_of_them_first=(
-        "The best continuation comes last. Best first.",
+        "The best continuation comes last; it should come first.",
         {"longer.topk(k, dim=-1)": "(one.flip(-1) for one in longer.topk(k, dim=-1))"},
     ),
     joins_the_images=(
@@ -163,8 +163,8 @@ lab.other_spellings(
 
 @lab.misconception(
     "beam_step",
-    hint="You choose for each beam by itself. Take the k best of all continuations together, even if several come from "
-    "one beam and none from another.",
+    hint="You choose separately for each beam. Take the k best of all continuations together, even if "
+    "several come from one beam and none from another.",
 )
 def each_beam_its_best(log_probs, totals, k):
     best, words = log_probs.max(dim=-1)
@@ -244,8 +244,8 @@ CANDIDATES = "candidates = finished or running"
 lab.misconceptions(
     "best_caption",
     only_finished_ones=(
-        "This is the code you were given. If no caption has ended, finished is empty, and max has nothing to choose "
-        "from. A caption that never ended is still a caption.",
+        "This does the same as the code you were given. If no caption has ended, finished is empty, and max "
+        "has nothing to choose from. A caption that never ended is still a caption.",
         {
             "candidates = ": "",
             "if not candidates": "",
@@ -253,8 +253,8 @@ lab.misconceptions(
         },
     ),
     running_ones_too=(
-        "You compare running captions with finished ones. Their totals still lack factors, and they stop in the "
-        "middle: they count only if none has finished.",
+        "You compare running captions with finished ones. They are incomplete, so their totals still lack "
+        "terms: they count only if none has finished.",
         {CANDIDATES: "candidates = [*finished, *running]"},
     ),
     only_running_ones=(
@@ -280,7 +280,7 @@ lab.misconceptions(
         {f"/ {LENGTH}": f"* {LENGTH}"},
     ),
     counts_one_more=(
-        "You divide by a length that is one too large: only the token ids that the caption has are its words.",
+        "You divide by a length that is one too large: count only the token ids in the caption.",
         {LENGTH: "(len(caption[1]) + 1)"},
     ),
     divides_by_no_words=(
@@ -293,15 +293,15 @@ lab.misconceptions(
         {"return max(": "return min("},
     ),
     takes_the_longest=(
-        "You take the longest caption, or the one with the most words of equal ones. Compare the totals.",
+        "You take the longest caption, or break ties by length. Compare the totals.",
         {f"caption[0] / {LENGTH} {POWER}": "len(caption[1])"},
     ),
     takes_the_first_one=(
-        "You take the first caption, whatever its total. Nobody has sorted them: choose the best one.",
+        "You take the first caption, whatever its total. They are not sorted: choose the best one.",
         {f"max(candidates, key=lambda caption: caption[0] / {LENGTH} {POWER})": "candidates[0]"},
     ),
     returns_the_total_too=(
-        "The choice is right. Return the words only, without the total.",
+        "You return the total as well. Return the words only.",
         {f"{POWER})[1]": f"{POWER})"},
     ),
     last_of_equals=(
@@ -309,8 +309,8 @@ lab.misconceptions(
         {"max(candidates": "max(reversed(candidates)"},
     ),
     ties_by_the_words=(
-        "Of two captions with the same total you take the one with the larger token ids: a comparison of tuples goes "
-        "on with the words. Compare the totals only, so that the first one counts.",
+        "Of two captions with the same total you take the one with the larger token ids: tuples with equal "
+        "totals are compared by their words. Compare the totals only, so that the first one counts.",
         {
             f"/ {LENGTH} {POWER})[1]": f"/ {LENGTH} {POWER})[1]".replace(")[1]", ", caption[1]))[1]"),
             "lambda caption: caption": "lambda caption: (caption",

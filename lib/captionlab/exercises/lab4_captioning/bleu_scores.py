@@ -101,8 +101,8 @@ lab.misconceptions(
         {CANDIDATES: "list(candidates)"},
     ),
     cuts_off_both_ends=(
-        "You cut off the first and the last word, whatever they are. Remove the words <start>, <end> and <pad> "
-        "wherever they stand, and nothing else.",
+        "You cut off the first and the last word, whatever they are. Remove the words <start>, <end> and "
+        "<pad> wherever they occur, and nothing else.",
         {f"[{PLAIN}]": "list(words[1:-1])"},
     ),
     one_reference=(
@@ -147,8 +147,8 @@ lab.misconceptions(
         },
     ),
     n_grams_of_one_length=(
-        "These are the precisions of n-grams of exactly n words. BLEU-n is the geometric mean over n-grams of 1 to n "
-        "words: weights (1/n, ..., 1/n).",
+        "You compute the precisions of n-grams of exactly n words. BLEU-n is the geometric mean over n-grams "
+        "of 1 to n words: weights (1/n, ..., 1/n).",
         {WEIGHTS: "(0,) * (n - 1) + (1,)"},
     ),
     weights_do_not_sum_to_one=(
@@ -156,7 +156,7 @@ lab.misconceptions(
         {WEIGHTS: "(1 / 4,) * n"},
     ),
     smooths=(
-        "Your BLEU is smoothed: it is above 0 even if no 4-gram is right. The published numbers are not.",
+        "Your BLEU is smoothed: it is above 0 even if no 4-gram matches. Published scores are not smoothed.",
         {f"{WEIGHTS})": f"{WEIGHTS}, smoothing_function=SmoothingFunction().method1)"},
         "from nltk.translate.bleu_score import SmoothingFunction",
     ),
@@ -165,19 +165,20 @@ lab.misconceptions(
         "looks better than it is. Only <start>, <end> and <pad> are not words.",
         {CANDIDATES: '[[word for word in plain(words) if word != "<unk>"] for words in candidates]'},
     ),
-    bleu_in_percent=("Return BLEU from 0 to 1, not in percent.", {"[float(": "[100 * float("}),
+    bleu_in_percent=("You return BLEU in percent. Return it as a number from 0 to 1.", {"[float(": "[100 * float("}),
     always_bleu_4=(
         "You return BLEU-4 four times. BLEU-n has weights for n-grams of 1 to n words.",
         {WEIGHTS: "(1 / 4,) * 4"},
     ),
     leaves_the_errors_to_nltk=(
-        "You leave bad arguments to nltk, which fails with an AssertionError or a KeyError of its own. Before you call "
-        "it, compare the numbers of images and look for an image without references, and raise a ValueError.",
+        "You pass bad arguments on to nltk, which fails with its own AssertionError or KeyError. Before you "
+        "call it, compare the numbers of images and look for an image without references, and raise a "
+        "ValueError.",
         WITHOUT_CHECKS,
     ),
     accepts_other_numbers=(
-        "If the numbers of images differ, captions are left out without a word: zip stops at the shorter one. Raise a "
-        "ValueError.",
+        "If the numbers of images differ, captions are silently left out: zip stops at the shorter list. "
+        "Raise a ValueError.",
         {
             NUMBERS: "",
             CANDIDATES: "[plain(words) for words, _ in zip(candidates, references)]",

@@ -44,8 +44,8 @@ STATES = "self.init_h(mean), self.init_c(mean)"  # in the reference
 lab.misconceptions(
     "InitialState",
     both_from_one_layer=(
-        "This is the code you were given. Which layer does each of the two states come from? One of the layers is "
-        "never used, so it never learns.",
+        "This does the same as the code you were given. Which layer does each of the two states come from? "
+        "One of the layers is never used, so it never learns.",
         {
             f"return {STATES}": "h0 = self.init_h(mean)\n        c0 = self.init_h(mean)\n        return h0, c0",
         },
@@ -84,12 +84,12 @@ lab.misconceptions(
         {STATES: "self.init_h(mean).detach(), self.init_c(mean).detach()"},
     ),
     averages_the_batch=(
-        "You average over the images of the batch, too. Each image has a state of its own: only the axis of the "
-        "positions goes.",
+        "You average over the images of the batch, too. Each image has a state of its own: average over the "
+        "positions only.",
         {"features.mean(dim=1)": "features.mean(dim=(0, 1)).expand(len(features), -1)"},
     ),
     takes_the_corner=(
-        "You only use the first position, the upper left corner. Take the mean over all of them.",
+        "You use only the first position, the top left corner. Take the mean over all of them.",
         {"features.mean(dim=1)": "features[:, 0]"},
     ),
 )
@@ -132,8 +132,8 @@ def probe_decoder_step(decoder_step, rng):
 
 @lab.misconception(
     "decoder_step",
-    hint="The LSTM is right. A GRU has no cell state: it takes a single tensor, not two, and returns a single tensor, "
-    "which cannot be unpacked into h and c.",
+    hint="You unpack the state of a GRU. A GRU has no cell state: it takes a single tensor, not two, and "
+    "returns a single tensor, which cannot be unpacked into h and c.",
 )
 def two_states_for_every_cell(cell, embedding, context, state):
     if not isinstance(cell, nn.LSTMCell):
@@ -145,8 +145,8 @@ def two_states_for_every_cell(cell, embedding, context, state):
 lab.misconceptions(
     "decoder_step",
     unpacks_every_state=(
-        "The LSTM is right. The state of a GRU or a plain RNN is a tuple with one tensor, (h,), which cannot be "
-        "unpacked into h and c: check the type of the cell first.",
+        "The state of a GRU or a plain RNN is a tuple with one tensor, (h,), which cannot be unpacked into h "
+        "and c: check the type of the cell first.",
         {"inputs = ": "h, c = state\n    inputs = "},
     ),
     context_before_embedding=(
@@ -163,7 +163,7 @@ lab.misconceptions(
         {"return h, (h, c)": "return c, (h, c)"},
     ),
     returns_the_old_state=(
-        "The state you return is the old one: the decoder would forget each word at once.",
+        "The state you return is the old one: the decoder would forget each word immediately.",
         {"return h, (h, c)": "return h, state", "return h, (h,)": "return h, state"},
     ),
     starts_from_zeros=(
@@ -171,16 +171,15 @@ lab.misconceptions(
         {"cell(inputs, state)": "cell(inputs)", "cell(inputs, state[0])": "cell(inputs)"},
     ),
     only_the_gru_has_one_state=(
-        "LSTM and GRU are right. A plain RNN (nn.RNNCell) has no cell state either: only nn.LSTMCell has one.",
+        "You treat a plain RNN (nn.RNNCell) like an LSTM. It has no cell state either: only nn.LSTMCell has one.",
         {"if isinstance(cell, nn.LSTMCell)": "if not isinstance(cell, nn.GRUCell)"},
     ),
     a_list_for_the_state=(
-        "The new state is a list. Return a tuple, as the one that was passed in.",
+        "The new state is a list. Return a tuple, like the one that was passed in.",
         {"return h, (h, c)": "return h, [h, c]", "return h, (h,)": "return h, [h]"},
     ),
     lstm_state_without_c=(
-        "The new state of an LSTM has one tensor. It has two, (h, c): without the cell state the next step cannot go "
-        "on.",
+        "The new state of an LSTM has one tensor. It needs two, (h, c): the next step also needs the cell state.",
         {"return h, (h, c)": "return h, (h,)"},
     ),
     step_without_gradient=(

@@ -83,12 +83,12 @@ lab.misconceptions(
         {"normal(0, std,": "normal(0, 1,"},
     ),
     exact_words_only=(
-        "A capitalized word is not found although there is a vector for it in lower case: look that up if the word "
+        "A capitalized word is not found although its lowercase form has a vector: look that up if the word "
         "itself has none.",
         {"vectors.get(word, vectors.get(word.lower()))": "vectors.get(word)"},
     ),
     always_in_lower_case=(
-        "You look up the lower case right away. A word that has a vector as it is written gets that one.",
+        "You always look up the lowercase word. A word that has a vector as written gets that one.",
         {"vectors.get(word, vectors.get(word.lower()))": "vectors.get(word.lower())"},
     ),
     all_special_words_are_zeros=(
@@ -96,7 +96,7 @@ lab.misconceptions(
         {"rows.append(": 'rows.append(np.zeros(embed_dim) if word.startswith("<") else '},
     ),
     std_of_the_whole_file=(
-        "You take the standard deviation of all vectors of the file. Only those of words in the vocabulary count.",
+        "You take the standard deviation of all vectors in the file. Only those of words in the vocabulary count.",
         {"np.stack(list(known.values())).std() if known else 0.1": "np.stack(list(vectors.values())).std()"},
     ),
     std_of_a_sample=(
@@ -117,8 +117,8 @@ lab.misconceptions(
         {"rng.normal(": "np.random.default_rng(seed).normal("},
     ),
     global_generator=(
-        "You use NumPy's global generator. It gives other numbers than numpy.random.default_rng(seed), and seeding it "
-        "changes those of all other code.",
+        "You use NumPy's global generator. It gives different numbers from numpy.random.default_rng(seed), "
+        "and seeding it affects all other code.",
         {"rng = np.random.default_rng(seed)": "np.random.seed(seed)", "rng.normal(": "np.random.normal("},
     ),
     uniform_numbers=(
@@ -131,8 +131,8 @@ lab.misconceptions(
         {"np.stack(list(known.values())).std() if known else 0.1": "0.1"},
     ),
     accepts_any_length=(
-        "A vector of another length than embed_dim gives an error of NumPy's or a wrong matrix. Raise a ValueError for "
-        "each vector that is used.",
+        "A vector whose length is not embed_dim leads to a NumPy error or a wrong matrix. Raise a ValueError "
+        "if such a vector is used.",
         {
             "if vector.shape != (embed_dim,)": "",
             "np.stack(rows)": "np.array([np.resize(row, embed_dim) for row in rows])",
@@ -143,16 +143,16 @@ lab.misconceptions(
         {"for word, vector in known.items():": "for word, vector in [(w, np.asarray(v)) for w, v in vectors.items()]:"},
     ),
     draws_for_known_words_too=(
-        "You draw numbers for every word and then overwrite the known ones. Draw only for the words without a vector, "
-        "one after the other: otherwise the same seed gives other rows.",
+        "You draw numbers for every word and then overwrite the known ones. Draw only for the words without a "
+        "vector, one after the other: otherwise the same seed gives different rows.",
         {
             "rows.append(": "drawn = rng.normal(0, std, embed_dim)\n        rows.append(",
             "else rng.normal(0, std, embed_dim)": "else drawn",
         },
     ),
     draws_the_whole_matrix=(
-        "You draw a row for every word, <pad> and known words included, and then overwrite some. Rows are drawn one "
-        "after the other, and only for words without a vector, so yours have other numbers.",
+        "You draw a row for every word, <pad> and known words included, and then overwrite some. Rows are "
+        "drawn one after the other, and only for words without a vector, so your numbers differ.",
         {
             "rows: list[np.ndarray] = ": "drawn = rng.normal(0, std, (len(words), embed_dim))\n    rows = ",
             "for word in words[1:]:": "for word, row in zip(words[1:], drawn[1:]):",

@@ -92,8 +92,9 @@ def _fine_tuned(encoder):
 
 @lab.misconception(
     "GridEncoder",
-    hint="This is the code you were given; it has two bugs. What does the constructor call, and how many blocks are "
-    "trained by default? And what do batch normalization and dropout of a frozen network do in training mode?",
+    hint="This does the same as the code you were given; it has two bugs. What does the constructor call, "
+    "and how many blocks are trained by default? And what do batch normalization and dropout of a frozen "
+    "network do in training mode?",
 )
 class OnlyClaimsToBeFrozen(nn.Module):
     def __init__(self, network):
@@ -128,8 +129,8 @@ TRAIN = """super().train(False)
 lab.misconceptions(
     "GridEncoder",
     fine_tuned_from_the_start=(
-        "The modes are right now. But which parameters of a new encoder are trained? The constructor calls "
-        "fine_tune() with its default, so the last block is trained.",
+        "Which parameters of a new encoder are trained? The constructor calls fine_tune() with its default, "
+        "so the last block is trained.",
         {"self.fine_tune(0)": "self.fine_tune()"},
     ),
     left_in_training_mode=(
@@ -144,20 +145,20 @@ lab.misconceptions(
         {" and not isinstance(layer, nn.BatchNorm2d)": ""},
     ),
     never_freezes_again=(
-        "A block that was trained once stays trainable: fine_tune(1) after fine_tune(2) must freeze the other one "
-        "again.",
+        "A block that was trained once stays trainable: fine_tune(1) after fine_tune(2) must freeze all but "
+        "the last block again.",
         {
             "for parameter in self.network.parameters()": "",
             "self.network = network": "self.network = network.requires_grad_(False)",
         },
     ),
     trains_the_first=(
-        "You train the first blocks. They detect edges and colors, which serve any task; train the last ones.",
+        "You train the first blocks. They detect edges and colors, which are useful for any task; train the last ones.",
         {"[len(children) - num_blocks :]": "[:num_blocks]"},
     ),
     minus_zero=(
-        "fine_tune(0) trains everything: the slice [-0:] is the whole list. Count from the front: "
-        "children[len(children) - num_blocks :].",
+        "fine_tune(0) trains everything: the slice [-0:] is the whole list. Count from the front, or treat 0 "
+        "separately.",
         {"[len(children) - num_blocks :]": "[-num_blocks:]"},
     ),
     always_in_evaluation=(
@@ -166,7 +167,7 @@ lab.misconceptions(
         {TRAIN: "return super().train(False)\n"},
     ),
     modes_come_later=(
-        "fine_tune() leaves the modes as they were until train() is called the next time: let fine_tune() set them.",
+        "fine_tune() leaves the modes unchanged until the next call of train(): it should set them itself.",
         {"self.train(self.training)": "", "self.fine_tune(0)": "self.fine_tune(0)\n        self.train()"},
     ),
     holds_batch_norm_only=(
@@ -182,7 +183,8 @@ lab.misconceptions(
         },
     ),
     eval_has_no_effect=(
-        "`train(False)`, which is what `eval()` calls, leaves the trained blocks in training mode: use `mode`.",
+        "`train(False)`, which is what `eval()` calls, leaves the trained blocks in training mode: use the "
+        "argument `mode`.",
         {"layer.training = mode and not": "layer.training = not"},
     ),
     freezes_batch_norm_parameters=(

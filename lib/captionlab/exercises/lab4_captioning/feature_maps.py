@@ -108,8 +108,9 @@ def probe_cut_before_pooling(cut_before_pooling, rng):
 
 @lab.misconception(
     "cut_before_pooling",
-    hint="This is the code you were given. Print the children of a VGG: the last one is the classifier, and the one "
-    "before it is the average pooling, which is still included. A ResNet has one, too.",
+    hint="This does the same as the code you were given. Print the children of a VGG: the last one is the "
+    "classifier, and the one before it is the average pooling, which is still included. A ResNet has one, "
+    "too.",
 )
 def all_children_but_the_last(network):
     if not hasattr(network, "features") and not hasattr(network, "layer4"):
@@ -154,8 +155,8 @@ lab.misconceptions(
         "import copy",
     ),
     cuts_whatever_comes=(
-        "A network of neither kind is cut all the same, though nobody knows what its last two children are. Raise a "
-        "TypeError that says what was expected.",
+        "You cut any other network as well, although its last two children may be anything. Raise a TypeError "
+        "that says what was expected.",
         {'if hasattr(network, "layer4"):\n        return': "return", "raise TypeError": ""},
     ),
 )
@@ -196,8 +197,8 @@ RESHAPED = "flatten(2).transpose(1, 2)"
 lab.misconceptions(
     "to_positions",
     reshapes_only=(
-        "Reshaping keeps the numbers in their order, so a position gets "
-        "values of one channel at several places. Move the channels to the last axis.",
+        "Reshaping keeps the numbers in their order, so a position gets values of one channel from several "
+        "positions. Move the channels to the last axis.",
         {RESHAPED: "reshape(len(feature_maps), -1, feature_maps.shape[1])"},
     ),
     leaves_channels_first=(
@@ -213,7 +214,7 @@ lab.misconceptions(
         {RESHAPED: "permute(0, 2, 3, 1).flatten(0, 2)"},
     ),
     keeps_the_grid=(
-        "The grid still has two axes. Height and width become one axis of positions.",
+        "Your grid still has two axes. Height and width become one axis of positions.",
         {RESHAPED: "permute(0, 2, 3, 1)"},
     ),
     averages_the_positions=(
@@ -225,11 +226,11 @@ lab.misconceptions(
         {RESHAPED: f"{RESHAPED}.squeeze()"},
     ),
     mixes_images_and_channels=(
-        "The axes of the images and the channels are mixed up: the batch stays first.",
+        "You mix up the batch and channel axes: the batch stays first.",
         {RESHAPED: "permute(1, 2, 3, 0).flatten(1, 2)"},
     ),
     backwards=(
-        "The last position comes first. Count from the upper left corner.",
+        "The last position comes first. Count from the top left corner.",
         {".transpose(1, 2)": ".transpose(1, 2).flip(1)"},
     ),
 )

@@ -95,8 +95,9 @@ WRITTEN_ALONG = """first = true_captions[:, 0]
 lab.misconceptions(
     "free_running_bleu",
     under_teacher_forcing=(
-        "This is the code you were given. Which words does the decoder read at step t? A decoder that is corrected "
-        "after every word, and told when to stop, does not write captions of its own.",
+        "This does the same as the code you were given. Which words does the decoder read at step t? A "
+        "decoder that is corrected after every word, and told when to stop, does not write captions of its "
+        "own.",
         {
             "references = []": """first = true_captions[:, 0]
     candidates = [[] for _ in first]
@@ -110,20 +111,20 @@ lab.misconceptions(
         },
     ),
     told_the_length=(
-        "The decoder reads its own words now, but is still told when to stop: each caption is as long as the first "
-        "true one. Let `search` write the captions; it knows when they end.",
+        "The decoder is told when to stop: each caption is as long as the first true one. Let `search` write "
+        "the captions; it knows when they end.",
         {"references = []": WRITTEN_ALONG.format(read="words"), "search(step, state)": "candidates"},
     ),
     cuts_to_the_true_length=(
-        "The captions are those of `search`, but you cut them to the length of a true caption: that still tells the "
-        "decoder when to stop. Score them as they are.",
+        "You cut the captions to the length of a true caption, which tells the decoder when to stop. Score "
+        "them as they are.",
         {
             "search(step, state)": "[words[: len(captions[0])] for words, captions in "
             "zip(search(step, state), references)]"
         },
     ),
     first_reference_only=(
-        "The decoder writes on its own now, but you compare each image with its first caption only. All of them count.",
+        "You compare each image with its first caption only. All of its captions count.",
         {"[caption for caption in words if caption]": "words[:1]"},
     ),
     leaves_special_words_in=(
@@ -131,8 +132,8 @@ lab.misconceptions(
         {f" if {CLEANED}": ""},
     ),
     cuts_off_the_ends_only=(
-        "You cut off the first and the last id of each true caption. Before <end> padding may follow: leave out every "
-        "0, 1 and 2, wherever they stand.",
+        "You cut off the first and the last id of each true caption. Before <end> padding may follow: leave "
+        "out every 0, 1 and 2, wherever they occur.",
         {f"for token_id in caption if {CLEANED}": "for token_id in caption[1:-1]"},
     ),
     leaves_unknown_words_out=(
@@ -169,7 +170,7 @@ lab.misconceptions(
         {"[caption for caption in words if caption]": "words"},
     ),
     swaps_the_two=(
-        "Candidates and references are swapped: first the generated captions, then those of people.",
+        "Candidates and references are swapped: the generated captions come first, then the references.",
         {SCORED: "references, search(step, state)"},
     ),
     returns_bleu_4_only=(
@@ -210,8 +211,8 @@ lab.other_spellings(
 
 @lab.misconception(
     "free_running_bleu",
-    hint="The captions are the decoder's own, but not those of the `search` that was passed in: another search, "
-    "such as one with beams, would get the score of yours. Call it.",
+    hint="You do not use the `search` that was passed in, so another search, such as beam search, would get "
+    "the score of yours. Call it.",
 )
 def with_a_search_of_its_own(step, state, true_captions, search, score):
     words = [[[one for one in row if one > 2] for row in rows] for rows in true_captions.tolist()]

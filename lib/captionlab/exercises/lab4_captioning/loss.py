@@ -94,8 +94,8 @@ lab.misconceptions(
         {"F.cross_entropy(": "F.nll_loss("},
     ),
     reshapes_instead_of_transposing=(
-        "You cut the logits differently instead of exchanging axes: with view or reshape to (batch, vocab_size, steps) "
-        "the scores of one step no longer belong to one word. Transpose, or flatten batch and steps.",
+        "You reshape instead of swapping axes: after view or reshape to (batch, vocab_size, steps), the "
+        "scores of one step no longer belong to one word. Transpose, or flatten batch and steps.",
         {"logits[real], targets[real]": "logits.reshape(len(logits), -1, logits.shape[1]), targets, ignore_index=pad"},
     ),
     masks_the_logits=(
@@ -109,7 +109,7 @@ lab.misconceptions(
         {"logits[real], targets[real]": "logits[:, :-1][real[:, 1:]], targets[:, 1:][real[:, 1:]]"},
     ),
     does_not_take_the_mean=(
-        "You return the losses of the single words. The result is one number, their mean.",
+        "You return the losses of the individual words. The result is one number, their mean.",
         {"targets[real])": 'targets[real], reduction="none")'},
     ),
     vocabulary_on_the_wrong_axis=(
@@ -244,7 +244,7 @@ lab.misconceptions(
         {MISSING: "alphas.sum(dim=1) ** 2"},
     ),
     squares_before_the_difference=(
-        "You square the sum and then take its difference from 1. First the difference, then the square.",
+        "You square the sum before taking its difference from 1. Take the difference first, then square it.",
         {MISSING: "1 - alphas.sum(dim=1) ** 2"},
     ),
     squares_the_weights_only=(
@@ -262,12 +262,12 @@ lab.misconceptions(
         {SUM: "return missing.sum(dim=1)", PLAIN_MEAN: "return missing.mean(dim=1)"},
     ),
     always_the_mean=(
-        'You always take the mean over the positions: that is reduction="mean", the form of well-known code. The '
-        "paper's form is the sum.",
+        'You always take the mean over the positions: that is reduction="mean", as in some well-known code. '
+        "The paper takes the sum.",
         {SUM: PLAIN_MEAN},
     ),
     always_the_sum=(
-        'The sum is right. With reduction="mean", take the mean over the positions.',
+        'You always take the sum. With reduction="mean", take the mean over the positions.',
         {PLAIN_MEAN: SUM},
     ),
     mean_is_the_default=(
@@ -287,8 +287,8 @@ lab.misconceptions(
         {MISSING: "(alphas.shape[1] / alphas.shape[2] - alphas.sum(dim=1)) ** 2"},
     ),
     accepts_any_reduction=(
-        'Any other `reduction` than "sum" and "mean" must be refused with a ValueError: a misspelled one would be '
-        "taken for one of the two.",
+        'A `reduction` other than "sum" and "mean" must raise a ValueError: yours treats a misspelled one as '
+        "one of the two.",
         {'if reduction not in ("sum", "mean")': ""},
     ),
     cuts_the_gradient=(

@@ -61,12 +61,11 @@ lab.misconceptions(
         {HITS: "hits"},
     ),
     divides_by_all_steps=(
-        "Padding does not count as a hit, but you divide by the number of all steps. Divide by the number of real "
-        "words.",
+        "You divide by the number of all steps. Divide by the number of real words.",
         {HITS: "(hits & (targets != pad))"},
     ),
     padding_adds_hits=(
-        "You divide by the number of real words, but hits at padded steps are counted, too: leave padding out of both.",
+        "You count hits at padded steps: leave padding out of both the hits and the total.",
         {f"{HITS}.float().mean()": "(hits.sum() / (targets != pad).sum())"},
     ),
     counts_the_first_only=(
@@ -97,8 +96,8 @@ lab.misconceptions(
     always_five=("You always take five. Use the argument k.", {"topk(k,": "topk(min(5, logits.shape[2]),"}),
     one_by_default=("Your default for k is 1. Without the argument, k is 5.", {"k: int = 5": "k: int = 1"}),
     divides_by_k=(
-        "You divide by k, too: of the k words only one can be the correct one. Ask for each step whether any of them "
-        "is it.",
+        "You also divide by k. Only one of the k words can be the correct one: for each step, check whether "
+        "any of them is.",
         {".any(dim=2)": ""},
     ),
     mean_of_the_captions=(
@@ -112,9 +111,9 @@ lab.misconceptions(
         "You return the number of hits. Divide by the number of real words.",
         {f"{HITS}.float().mean()": f"{HITS}.float().sum()"},
     ),
-    in_percent=("Return a fraction from 0 to 1, not percent.", {HITS: f"100 * {HITS}"}),
+    in_percent=("You return percent. Return a fraction from 0 to 1.", {HITS: f"100 * {HITS}"}),
     share_of_misses=(
-        "You return the fraction of the words that are missed.",
+        "You return the fraction of misses. Return the fraction of hits.",
         {f"{HITS}.float().mean().item()": f"1 - {HITS}.float().mean().item()"},
     ),
     padding_is_zero=("You assume that the padding is 0, whatever `pad` is. Use the argument.", {"!= pad": "!= 0"}),

@@ -56,7 +56,7 @@ MEAN, STD = "torch.tensor(mean).view(3, 1, 1)", "torch.tensor(std).view(3, 1, 1)
 lab.misconceptions(
     "encoder_input",
     never_normalizes=(
-        "This is the code you were given. Resized and scaled to 0..1, the images look right, and so do all shapes. "
+        "This does the same as the code you were given. The images look fine when resized and scaled to 0..1. "
         "What did the network's training do with its images next, and which arguments are never used?",
         {f"(resized - {MEAN}) / {STD}": "resized"},
     ),
@@ -70,7 +70,7 @@ lab.misconceptions(
         {f"(resized - {MEAN}) / {STD}": f"resized / {STD} - {MEAN}"},
     ),
     subtracts_only=(
-        "The mean is subtracted, but nothing is divided by the standard deviation: values are four times too small.",
+        "You do not divide by the standard deviation, so the values are too small.",
         {f" / {STD}": ""},
     ),
     divides_by_the_variance=(
@@ -115,8 +115,8 @@ lab.misconceptions(
         {"permute(0, 3, 1, 2)": "reshape(len(images), 3, *images.shape[1:3])"},
     ),
     no_antialias=(
-        "Without antialias=True, most pixels of an image that is reduced a lot are ignored. Photographs are much "
-        "larger than 224 pixels.",
+        "Without antialias=True, most pixels of a much larger image are ignored. Photographs are much larger "
+        "than 224 pixels.",
         {", antialias=True": ""},
     ),
     swaps_red_and_blue=(

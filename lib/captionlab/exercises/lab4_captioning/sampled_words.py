@@ -91,8 +91,8 @@ lab.misconceptions(
         {RETURNED: "logits.argmax(dim=1)"},
     ),
     draws_its_own_numbers=(
-        "You draw random numbers yourself, so the result cannot be repeated. Use the ones you are given in `uniform`: "
-        "find the word whose part of the interval contains the number.",
+        "You draw random numbers yourself, so the result cannot be repeated. Use the ones you are given in "
+        "`uniform`: find the word whose interval contains the number.",
         {RETURNED: f"torch.multinomial({SOFTMAX}, num_samples=1).squeeze(1)"},
     ),
     forgets_the_sum=(
@@ -148,11 +148,11 @@ lab.misconceptions(
         {REFUSED: "", "dim=1).cumsum": "dim=1).nan_to_num(1.0).cumsum"},
     ),
     accepts_zero=(
-        "A temperature of 0 must be refused with a ValueError, too: it divides by zero.",
+        "A temperature of 0 must also be refused with a ValueError: it divides by zero.",
         {REFUSED: "if temperature < 0"},
     ),
     words_stay_a_column=(
-        "Your result has an axis too many: one word per caption, (batch,), not (batch, 1).",
+        "Your result has one axis too many: one word per caption, (batch,), not (batch, 1).",
         {"return ": "return (", "logits.shape[1] - 1)": "logits.shape[1] - 1)).unsqueeze(1)"},
     ),
 )
@@ -195,8 +195,8 @@ def sorted_by_probability(logits, uniform, temperature=1.0):
 
 @lab.misconception(
     "sample_word",
-    hint="You return the place of the word in a sorted list, not its id in the vocabulary. The parts are in vocabulary "
-    "order: do not sort.",
+    hint="You return the index of the word in a sorted list, not its id in the vocabulary. The parts are in "
+    "vocabulary order: do not sort.",
 )
 def rank_instead_of_the_word(logits, uniform, temperature=1.0):
     if temperature <= 0:

@@ -49,7 +49,7 @@ CHOICE = "torch.where(uniform < probability, predicted, targets)"  # in the refe
 lab.misconceptions(
     "scheduled_words",
     the_other_way_round=(
-        "It is the other way round: `probability` says how often the model's own word is read. 0 is teacher forcing.",
+        "You swap the two words: `probability` says how often the model's own word is read. 0 is teacher forcing.",
         {CHOICE: "torch.where(uniform < probability, targets, predicted)"},
     ),
     one_number_for_all=(

@@ -106,7 +106,7 @@ STOP = "if not any(running)"
 lab.misconceptions(
     "greedy_search",
     keeps_the_end=(
-        "<end> is the last word of your captions. It says that there are no further words.",
+        "<end> is the last word of your captions. It marks the end and is not one of the words.",
         {UPDATE: "", "captions[row].append(word)": f"captions[row].append(word)\n            {UPDATE}"},
     ),
     keeps_the_start=(

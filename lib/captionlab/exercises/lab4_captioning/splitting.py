@@ -82,11 +82,11 @@ lab.misconceptions(
         {PARTS: "shuffled[dev + test :], shuffled[:dev], shuffled[dev : dev + test]"},
     ),
     dev_test_train=(
-        "Your parts come in another order: return training images first, then dev, then test.",
+        "Your parts are in the wrong order: return training images first, then dev, then test.",
         {PARTS: "sorted(shuffled[:dev]), sorted(shuffled[dev : dev + test]), sorted(shuffled[dev + test :])"},
     ),
     shuffled_by_numpy=(
-        "NumPy's generators shuffle in another way, so the same seed gives another split. Use random.Random(seed).",
+        "NumPy's generators shuffle differently, so the same seed gives a different split. Use random.Random(seed).",
         {"random.Random(seed)": "np.random.default_rng(seed)"},
         "import numpy as np",
     ),

@@ -33,12 +33,12 @@ WORD = r"[^\W_]+(?:'[^\W_]+)*"  # the reference's pattern
 lab.misconceptions(
     "tokenize",
     keeps_capitals=(
-        '"A" and "a" become two words of your vocabulary: convert everything to lower case.',
+        '"A" and "a" become different words: convert everything to lower case.',
         {"caption.lower()": "caption"},
     ),
     splits_at_spaces=(
-        'You split at spaces only, so "dog" and "dog." are two words, and "," is one as well. Anything that is neither '
-        "a letter nor a digit separates words.",
+        'You split at spaces only, so "dog" and "dog." are different words, and "," is a word too. Anything '
+        "that is neither a letter nor a digit separates words.",
         {f're.findall(r"{WORD}", caption.lower())': "caption.lower().split()"},
     ),
     keeps_punctuation=(
@@ -59,18 +59,18 @@ lab.misconceptions(
         {WORD: r"[a-z0-9]+(?:'[a-z0-9]+)*"},
     ),
     english_letters_and_apostrophes=(
-        "Two things: apostrophes at the edge of a word stay on it ('frisbee' in quotes), and there are more letters "
-        'than a to z: "café" falls apart.',
+        "Apostrophes at the edge of a word stay on it ('frisbee' in quotes), and there are more letters than "
+        'a to z: "café" falls apart.',
         {WORD: r"[a-z0-9']+"},
     ),
     word_characters_and_apostrophes=(
-        "Two things: apostrophes at the edge of a word stay on it ('frisbee' in quotes), and \\w also matches the "
+        "Apostrophes at the edge of a word stay on it ('frisbee' in quotes), and \\w also matches the "
         "underscore, which separates words.",
         {WORD: r"[\w']+"},
     ),
     word_characters_only=(
-        'Two things: an apostrophe inside a word belongs to it ("isn\'t" is one word), and \\w also matches the '
-        "underscore, which separates words.",
+        'An apostrophe inside a word belongs to it ("isn\'t" is one word); also, \\w matches the underscore, '
+        "which separates words.",
         {WORD: r"\w+"},
     ),
     drops_digits=(
@@ -96,7 +96,7 @@ lab.misconceptions(
 lab.misconceptions(
     "tokenize",
     one_apostrophe_only=(
-        "A word may have several apostrophes inside, as rock'n'roll does: your pattern allows for one.",
+        "A word may have several apostrophes inside, as rock'n'roll does: your pattern allows only one.",
         {WORD: r"[^\W_]+(?:'[^\W_]+)?"},
     ),
     strips_the_edges_only=(

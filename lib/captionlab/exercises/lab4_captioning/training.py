@@ -79,7 +79,8 @@ lab.misconceptions(
         {"if norm > max_norm:": "if True:"},
     ),
     returns_the_norm_after=(
-        "The gradients are right. Return the norm before clipping: in a log it shows how often clipping was needed.",
+        "You return the norm after clipping. Return the norm before it: in a log it shows how often clipping "
+        "was needed.",
         {"return norm": "return min(norm, float(max_norm))"},
     ),
     adds_the_norms=(
@@ -117,7 +118,7 @@ lab.misconceptions(
         },
     ),
     norm_of_the_weights=(
-        "You compare the norm of the parameters with max_norm. The norm of their gradients is asked for.",
+        "You compare the norm of the parameters with max_norm. Use the norm of their gradients.",
         {
             f"gradients = {GRADIENTS}": f"{PRESENT}{GRADIENTS}",
             NORM: "torch.stack([one.detach().norm() for one in parameters]).norm().item()",
@@ -133,12 +134,11 @@ lab.misconceptions(
         {FACTOR: "1 / norm"},
     ),
     scales_by_max_norm=(
-        "You multiply by max_norm without dividing by the norm. After clipping, the norm is to be max_norm.",
+        "You multiply by max_norm without dividing by the norm. After clipping, the norm should be max_norm.",
         {FACTOR: "max_norm"},
     ),
     inverts_the_factor=(
-        "Your factor is upside down: large gradients are made larger still. After clipping, the norm is to be "
-        "max_norm.",
+        "Your factor is inverted: large gradients are made larger still. After clipping, the norm should be max_norm.",
         {FACTOR: "norm / max_norm"},
     ),
     goes_through_them_twice=(
@@ -152,7 +152,7 @@ lab.misconceptions(
         },
     ),
     stumbles_over_missing_gradients=(
-        "A parameter whose `grad` is None stops you: a frozen parameter has no gradient. Skip it.",
+        "A parameter whose `grad` is None makes your function fail: a frozen parameter has no gradient. Skip it.",
         {" if parameter.grad is not None": ""},
     ),
     returns_a_tensor=(
@@ -235,8 +235,8 @@ def probe_best_epoch(best_epoch, rng):
 lab.misconceptions(
     "best_epoch",
     as_the_log_shows_them=(
-        "This is the code you were given. Work through it by hand: what becomes of 2.776 and 2.778 before they "
-        "are compared, and what does <= do then?",
+        "This does the same as the code you were given. Work through it by hand: what becomes of 2.776 and "
+        "2.778 before they are compared, and what does <= do then?",
         {
             "if loss < lowest": 'loss = float(f"{loss:.2f}")  # two digits are enough for a log\n'
             "        if loss <= lowest"
@@ -252,7 +252,7 @@ lab.misconceptions(
     ),
     counts_from_zero=("Epochs are counted from 1; you count from 0.", {"start=1": "start=0"}),
     highest_loss=(
-        "That is the epoch with the highest loss. Lower losses are better.",
+        "You return the epoch with the highest loss. Lower losses are better.",
         {'float("inf")': '-float("inf")', "loss < lowest": "loss > lowest"},
     ),
     better_than_the_one_before=(
@@ -266,7 +266,8 @@ lab.misconceptions(
     ),
     returns_the_loss=("You return the lowest loss. Return the number of its epoch.", {"return best": "return lowest"}),
     never_lowers_the_bar=(
-        "You do not remember the lowest loss, so every epoch counts as the best so far. Update it with the epoch.",
+        "You do not remember the lowest loss, so every epoch counts as the best so far. Update it together "
+        "with the epoch.",
         {"best, lowest = epoch, loss": "best = epoch"},
     ),
     fails_without_losses=(

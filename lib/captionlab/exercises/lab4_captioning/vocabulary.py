@@ -56,8 +56,8 @@ lab.misconceptions(
         {"counts.items()": "counts.most_common()", "kept.sort": ""},
     ),
     ties_from_z_to_a=(
-        "Equally frequent words come from z to a: `reverse=True` turns both around, the frequencies and the alphabet. "
-        "Negate the frequencies instead.",
+        "Equally frequent words come from z to a: `reverse=True` reverses both the frequencies and the "
+        "alphabet. Negate the frequencies instead.",
         {"(-counts[word], word)": "(counts[word], word), reverse=True"},
     ),
     cuts_before_it_sorts=(
@@ -68,15 +68,15 @@ lab.misconceptions(
         },
     ),
     ignores_the_limit=(
-        "`max_vocab_size` has no effect: keep at most so many words.",
+        "`max_vocab_size` has no effect: keep at most that many words.",
         {" if max_vocab_size is None else kept[:max_vocab_size]": ""},
     ),
     ignores_the_minimum=(
-        "`min_word_freq` has no effect: drop the words that occur less often.",
+        "`min_word_freq` has no effect: drop words that occur less often than that.",
         {"count >= min_word_freq and ": ""},
     ),
     more_often_than_the_minimum=(
-        "Keep a word that occurs exactly min_word_freq times: at least that often, not more often.",
+        "You drop words that occur exactly min_word_freq times. Keep them: that often is enough.",
         {">= min_word_freq": "> min_word_freq"},
     ),
     counts_captions=(
@@ -92,7 +92,7 @@ lab.misconceptions(
         {"return kept if max_vocab_size is None else ": 'return ["<pad>", "<start>", "<end>", "<unk>"] + '},
     ),
     makes_room_for_special_words=(
-        "With max_vocab_size your list is four words short: the special words do not count towards it.",
+        "With max_vocab_size your list is four words short: the special words do not count toward it.",
         {"kept[:max_vocab_size]": "kept[: max_vocab_size - 4]"},
     ),
     gives_the_counts_too=(
@@ -177,7 +177,7 @@ lab.misconceptions(
         },
     ),
     unknown_words_as_padding=(
-        "Unknown words become <pad>, as if the caption had a hole. They get the id of <unk>.",
+        "Unknown words become <pad>, as if there were no word. They get the id of <unk>.",
         {'word_to_id["<unk>"]': "0"},
     ),
     forgets_start=(
@@ -203,8 +203,8 @@ lab.misconceptions(
         {"max_length - 2]": "max(0, max_length - 3)]"},
     ),
     never_cuts=(
-        "A caption that is too long stays so. Drop its last words, so that it has max_length ids with <start> and "
-        "<end>.",
+        "You do not truncate captions that are too long. Drop their last words, so that max_length ids "
+        "remain, including <start> and <end>.",
         {"tokens[: max_length - 2]": "tokens"},
     ),
     forgets_the_end=(
