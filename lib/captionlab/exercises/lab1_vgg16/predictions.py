@@ -245,7 +245,7 @@ lab.misconceptions(
         {"strict=True)]": "strict=True)][::-1]"},
     ),
     least_probable=(
-        "These are the least probable classes: sorting functions put the smallest first by default.",
+        "You return the least probable classes: sorting functions put the smallest first by default.",
         {".topk(k)": ".topk(k, largest=False)"},
     ),
     in_the_order_of_the_classes=(

@@ -72,8 +72,7 @@ lab.misconceptions(
         {"transform(train), pca.transform(test)": "fit_transform(train), pca.fit_transform(test)"},
     ),
     test_centered_by_itself=(
-        "The directions come from the training images, but the test images are centered by their own mean. Subtract "
-        "the mean of the training images from both.",
+        "You center the test images by their own mean. Subtract the mean of the training images from both.",
         {"pca.transform(test)": "(test - test.mean(axis=0)) @ pca.components_.T"},
     ),
 )

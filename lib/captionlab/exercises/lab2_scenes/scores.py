@@ -63,7 +63,7 @@ def probe_confusion_matrix(confusion_matrix, rng):
     predictions = np.where(labels == 4, 0, labels)
     label = f"5 classes: no image of class {absent}, and nothing predicted as {absent} or 4"
     yield label, _array(confusion_matrix(labels=labels, predictions=predictions, classes=5)), 2
-    yield "what the results before are", kinds
+    yield "the type of the results above", kinds
     yield "5 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1, 0, 1], [0, 1, 0, 0], 2)
     yield "3 labels and 4 predictions", outcome_of(confusion_matrix, [0, 1, 1], [0, 1, 0, 0], 2)
 
@@ -232,8 +232,8 @@ def probe_accuracy_by_class(accuracy_by_class, rng):
         yield "4 classes, no images of class 0", _values(accuracy_by_class(_matrix(rng, 4, 0))), 3
     values, warned = _quietly(accuracy_by_class, _matrix(rng, 5, 2))
     yield "5 classes, no images of class 2", _values(values)
-    yield "what the result is", _kind(values)
-    yield "whether it warns about a division there", warned if values is not None else "nothing came back"
+    yield "the type of the result", _kind(values)
+    yield "whether a class without images causes a warning", warned if values is not None else "nothing came back"
 
 
 def _one_class_wrong(matrix: np.ndarray, wrong: int) -> np.ndarray:

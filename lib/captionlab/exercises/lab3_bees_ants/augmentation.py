@@ -94,8 +94,8 @@ def _augmentation(training, size):
     """What many training results for one image have in common; the crop's borders are read off its colors."""
     columns, rows = _crops(training)
     case = f"training, {DRAWS} times the same image: "
-    yield case + "how often is it mirrored left to right", _how_often(columns[:, 0] > columns[:, 1]), 7
-    yield case + "how often is it upside down", "upside down: " + _how_often(rows[:, 0] > rows[:, 1]), 2
+    yield case + "how often it is mirrored left to right", _how_often(columns[:, 0] > columns[:, 1]), 7
+    yield case + "how often it is upside down", "upside down: " + _how_often(rows[:, 0] > rows[:, 1]), 2
     scale = size / (size - 1)
     widths, heights = np.abs(columns[:, 1] - columns[:, 0]) * scale, np.abs(rows[:, 1] - rows[:, 0]) * scale
     areas = widths * heights

@@ -36,7 +36,7 @@ def probe_unfreeze_last_blocks(unfreeze_last_blocks, rng):
     unfreeze_last_blocks(vgg=vgg, num_blocks=2)
     case = "a VGG whose features are all trainable, the last two blocks: "
     yield case + "which parameters of its features are trainable", trained(vgg), 4
-    yield case + "which of its classifier", [trained(vgg), trainable(vgg.classifier)], 3
+    yield case + "which parameters of its classifier are trainable", [trained(vgg), trainable(vgg.classifier)], 3
     vgg = _vgg(rng, count, True).requires_grad_(False).eval()
     unfreeze_last_blocks(vgg, count - 1)
     case = f"a frozen VGG with batch normalization, {count - 1} blocks of {count}: "
@@ -127,11 +127,11 @@ lab.misconceptions(
         {"[index for index, layer in enumerate(vgg.features) if isinstance(layer, nn.MaxPool2d)]": "[4, 9, 16, 23]"},
     ),
     freezes_the_last_blocks=(
-        "It is the other way round: the last blocks are to be trained, those before them frozen.",
+        "You have it backwards: train the last blocks and freeze those before them.",
         {"index >= first_trained": "index < first_trained"},
     ),
     sets_weights_only=(
-        "Weights are set, but not biases: a layer's requires_grad_() or its parameters() reach both.",
+        "You set the weights only, not the biases: a layer's requires_grad_() or its parameters() reach both.",
         {
             "layer.requires_grad_(index >= first_trained)": 'if hasattr(layer, "weight"):\n'
             "            layer.weight.requires_grad_(index >= first_trained)"

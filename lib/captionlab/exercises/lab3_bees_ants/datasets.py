@@ -117,8 +117,8 @@ lab.misconceptions(
         {"Images(validation_indices": "Images(train_indices[: len(validation_indices)]"},
     ),
     labels_by_position=(
-        "The files are selected by their index, but the labels by their position: example k is the file indices[k], "
-        "and its label is labels[indices[k]].",
+        "You select labels by their position, not by the index of their file: example k is the file "
+        "indices[k], and its label is labels[indices[k]].",
         {"labels[index]": "labels[k]"},
     ),
     trains_on_everything=(

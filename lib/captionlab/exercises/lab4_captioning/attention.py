@@ -68,8 +68,8 @@ SOFTMAX, SUM = "torch.softmax(scores, dim=1)", "(alpha.unsqueeze(2) * features).
 lab.misconceptions(
     "SoftAttention",
     softmax_over_the_batch=(
-        "The softmax runs over the images of the batch, so the weights of one image depend on the others, and an image "
-        "alone gets 1 everywhere. It belongs over the positions.",
+        "The softmax runs over the images of the batch, so the weights of one image depend on the others, and "
+        "an image alone gets 1 everywhere. Take it over the positions.",
         {SOFTMAX: "torch.softmax(scores, dim=0)"},
     ),
     softmax_over_one_element=(
@@ -221,7 +221,7 @@ lab.misconceptions(
         {"alpha = torch.softmax(scores, dim=1)": "alpha = torch.softmax(scores, dim=1).detach()"},
     ),
     tanh_softmax_over_the_batch=(
-        "The softmax runs over the images of the batch. It belongs over the positions.",
+        "The softmax runs over the images of the batch. Take it over the positions.",
         {SOFTMAX: "torch.softmax(scores, dim=0)"},
     ),
 )

@@ -112,17 +112,17 @@ def probe_sort_by_length(sort_by_length, rng):
 lab.misconceptions(
     "sort_by_length",
     leaves_the_features=(
-        "The captions are sorted, the features are not: each caption would be paired with the wrong image. Use the "
-        "same order for both.",
+        "You do not sort the features along with the captions: each caption would be paired with the wrong "
+        "image. Use the same order for both.",
         {"features[order]": "features"},
     ),
     leaves_the_captions=(
-        "The features are sorted, the captions are not: each caption would be paired with the wrong image. Use the "
-        "same order for both.",
+        "You do not sort the captions along with the features: each caption would be paired with the wrong "
+        "image. Use the same order for both.",
         {"captions[order]": "captions"},
     ),
     sorts_nothing_but_the_lengths=(
-        "You sort the lengths, but captions and features are as they came. Put both in the order of the lengths.",
+        "You leave captions and features in their original order. Put both in the order of the lengths.",
         {"captions[order], features[order]": "captions, features"},
     ),
     shortest_first=(

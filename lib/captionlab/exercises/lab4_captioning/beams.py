@@ -33,7 +33,7 @@ def probe_beam_step(beam_step, rng):
 
     beams, words, totals = beam_step(draw_log_probs(4, 4), draw_totals(4, 0.6), 4)
     yield from say("4 beams, a vocabulary of 4, k=4", (beams, words, totals))
-    yield "the same: the dtypes of beams and words", [dtype_of(beams), dtype_of(words)], 2
+    yield "the dtypes of beams and words", [dtype_of(beams), dtype_of(words)], 2
     label = "the next step, whose totals so far are those"
     yield from say(label, beam_step(draw_log_probs(4, 4), totals, 4))
     log_probs, totals = torch.tensor([[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]]).log(), torch.tensor([0.5, 0.5]).log()
@@ -90,8 +90,7 @@ lab.misconceptions(
         {LONGER: "log_probs"},
     ),
     does_not_accumulate=(
-        "You choose by the totals but return the log-probability of the last word only: totals must add up over the "
-        "caption.",
+        "You return the log-probability of the last word only: totals must add up over the caption.",
         {"vocab_size, totals": "vocab_size, log_probs.flatten(-2).gather(-1, indices)"},
     ),
     returns_the_old_totals=(

@@ -79,7 +79,7 @@ def _fine_tuned(encoder):
     encoder.train()
     encoder.fine_tune(1)
     yield "after fine_tune(1): the parameters that are trained", _trained(encoder), 4
-    yield "after fine_tune(1): the modes at once", modes(encoder), 2
+    yield "after fine_tune(1): the modes immediately afterwards", modes(encoder), 2
     encoder.train()
     yield "after fine_tune(1) and train(): the modes", modes(encoder), 5
     encoder.eval()
@@ -140,8 +140,8 @@ lab.misconceptions(
         {TRAIN: "return super().train(mode)\n"},
     ),
     trains_batch_norm=(
-        "Batch normalization in the trained blocks goes into training mode. It keeps the statistics of the "
-        "pretraining: those of a small batch are too noisy.",
+        "Batch normalization in the trained blocks goes into training mode. It must keep the pretraining "
+        "statistics: those of a small batch are too noisy.",
         {" and not isinstance(layer, nn.BatchNorm2d)": ""},
     ),
     never_freezes_again=(
@@ -171,8 +171,8 @@ lab.misconceptions(
         {"self.train(self.training)": "", "self.fine_tune(0)": "self.fine_tune(0)\n        self.train()"},
     ),
     holds_batch_norm_only=(
-        "Batch normalization stays in evaluation mode, but dropout of the frozen blocks still drops values in "
-        "training. Whatever is not trained stays in evaluation mode.",
+        "Dropout in the frozen blocks still drops values in training. Whatever is not trained stays in "
+        "evaluation mode.",
         {
             TRAIN: """super().train(mode)
         for layer in self.modules():

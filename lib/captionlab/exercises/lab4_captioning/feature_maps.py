@@ -125,8 +125,9 @@ CHILDREN = "nn.Sequential(*list(network.children())[:-2])"
 lab.misconceptions(
     "cut_before_pooling",
     all_children_but_two=(
-        "Dropping the last two children is right for VGG and ResNet only. A MobileNet has only two children, and its "
-        "pooling is not one of them: without the last two nothing is left. Take `features` if the network has it.",
+        "Dropping the last two children works for VGG and ResNet only. A MobileNet has only two children, and "
+        "its pooling is not one of them: without the last two nothing is left. Take `features` if the network "
+        "has it.",
         {
             'if hasattr(network, "features")': "",
             'hasattr(network, "layer4")': 'hasattr(network, "features") or hasattr(network, "layer4")',

@@ -53,8 +53,7 @@ lab.misconceptions(
         {"logits[real], targets[real]": "logits.flatten(0, 1), targets.flatten()"},
     ),
     divides_by_all_steps=(
-        "Padding adds nothing to your sum, but you divide by the number of all steps, padding included. Divide by the "
-        "number of real words.",
+        "You divide by the number of all steps, padding included. Divide by the number of real words.",
         {
             "logits[real], targets[real])": "logits.flatten(0, 1), targets.flatten(), ignore_index=pad, "
             'reduction="sum") / targets.numel()',

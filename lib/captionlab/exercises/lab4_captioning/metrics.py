@@ -35,7 +35,7 @@ def probe_top_k_accuracy(top_k_accuracy, rng):
     fraction = top_k_accuracy(logits.clone(), targets.clone(), k=2)
     yield f"{label}2", float(fraction), 0.5
     yield f"{label}1", float(top_k_accuracy(logits=logits, targets=targets, k=1)), 0.5
-    yield "the same: whether the result is a float", isinstance(fraction, float), 0.5
+    yield "whether the result is a float", isinstance(fraction, float), 0.5
     vocab_size = draw(rng, 9, 12)
     full = shuffled((1, 2, 4, 6), (3, 5, 6, vocab_size - 1))
     label = f"{vocab_size} words, 2 captions, whose words are ranked {say(full)}: k="

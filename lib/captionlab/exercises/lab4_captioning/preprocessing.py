@@ -40,7 +40,10 @@ def probe_encoder_input(encoder_input, rng):
         f"{len(same)} images of {size}x{size}, to the same size, with ImageNet's mean and standard deviation",
         encoder_input(same, size, *IMAGENET),
     )
-    yield "the same with Inception's: mean and standard deviation 0.5", encoder_input(same, size, *INCEPTION)
+    yield (
+        "images of the same size, with Inception's mean and standard deviation of 0.5",
+        encoder_input(same, size, *INCEPTION),
+    )
     label = f"images of height {height} and width {width}, to {size}x{size}"
     yield label, encoder_input(images=images(height, width), size=size, mean=IMAGENET[0], std=IMAGENET[1])
     own = tuple(rng.uniform(0.2, 0.8, 3).tolist()), tuple(rng.uniform(0.1, 0.4, 3).tolist())

@@ -29,8 +29,8 @@ def probe_scheduled_words(scheduled_words, rng):
         scheduled_words, targets=targets, predicted=predicted, uniform=torch.tensor([0.1, 0.4, 0.9]), probability=0.25
     )
     yield "targets 5, 6, 7, predicted 8, 9, 7, random numbers 0.1, 0.4, 0.9, probability 0.25", words
-    yield "the same: the targets afterwards", targets, 2.5
-    yield "the same: the dtype", dtype_of(words), 0.5
+    yield "the targets after a call", targets, 2.5
+    yield "the dtype of the words", dtype_of(words), 0.5
     low, high = draw(rng, 5, 12) / 64, draw(rng, 40, 60) / 64  # exact in binary
     yield (
         f"probability 0.25, random numbers from {low / 2} to {low} and from {high} to 0.99",

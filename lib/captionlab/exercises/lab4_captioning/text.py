@@ -100,7 +100,7 @@ lab.misconceptions(
         {WORD: r"[^\W_]+(?:'[^\W_]+)?"},
     ),
     strips_the_edges_only=(
-        "You remove punctuation from the edges of what stands between spaces, but inside it separates words, too: "
+        "You split at spaces and remove punctuation only at the edges. Inside, it separates words too: "
         '"T-shirt" is two words, and so is "ball,a".',
         {
             f're.findall(r"{WORD}", caption.lower())': "[word for one in caption.lower().split() "

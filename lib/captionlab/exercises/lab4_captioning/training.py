@@ -214,9 +214,9 @@ def probe_best_epoch(best_epoch, rng):
     yield "0.9, 0.7, 0.8", best_epoch([0.9, 0.7, 0.8]), 0.5
     first, rise, fall = -tens(5, 9), tens(2, 5), -tens(12, 15)
     losses = losses_by(first, rise, fall, -draw(rng, 1, 2), draw(rng, 1, 2), tens(5, 9), -tens(1, 3))
-    yield f"neighbors that two decimals do not tell apart: {say(losses)}", best_epoch(losses), 3
+    yield f"neighboring losses that two decimals do not distinguish: {say(losses)}", best_epoch(losses), 3
     losses = losses_by(first, rise, fall, 0, 0, tens(5, 9), -tens(1, 3))
-    yield f"the lowest one three times: {say(losses)}", best_epoch(losses=losses), 3
+    yield f"the lowest loss three times: {say(losses)}", best_epoch(losses=losses), 3
     low = draw(rng, 270, 280)  # as in the report: 2.776 and 2.778
     losses = [3.18, 2.92, 2.82, low / 100 - 0.004, low / 100 - 0.002, low / 100 + 0.02, 2.84]
     yield say(losses), best_epoch(losses), 0.5
@@ -225,9 +225,9 @@ def probe_best_epoch(best_epoch, rng):
     losses = losses_by(-tens(5, 9), -tens(5, 9), draw(rng, 1, 4), tens(6, 9), -30, draw(rng, 5, 9) * 5)
     yield say(losses), best_epoch(losses), 0.5
     falling = losses_by(-tens(3, 6), -draw(rng, 1, 2), -draw(rng, 1, 2))
-    yield f"it falls a little: {say(falling)}", best_epoch(falling), 0.5
+    yield f"losses that fall a little: {say(falling)}", best_epoch(falling), 0.5
     rising = losses_by(*(tens(2, 6) for _ in range(draw(rng, 3, 5))))
-    yield f"it only rises: {say(rising)}", best_epoch(rising), 0.5
+    yield f"losses that only rise: {say(rising)}", best_epoch(rising), 0.5
     yield f"one epoch: {say(losses[:1])}", best_epoch(losses[:1]), 0.5
     yield "no losses", best_epoch([]), 0.5
 

@@ -32,7 +32,7 @@ def probe_choose_words(choose_words, rng):
         "quay": 1,
     }
     yield "2 captions: a dog, a cat", choose_words([["a", "dog"], ["a", "cat"]])
-    yield "the same, max_vocab_size=2", choose_words([["a", "dog"], ["a", "cat"]], max_vocab_size=2)
+    yield "2 captions: a dog, a cat, max_vocab_size=2", choose_words([["a", "dog"], ["a", "cat"]], max_vocab_size=2)
     captions = _captions_with(rng, counts)
     label = f"{len(captions)} captions with 11 different words"
     yield f"{label}: all of them", choose_words(captions)
@@ -227,10 +227,10 @@ def probe_decode(decode, rng):
     small = [*SPECIALS, "a", "dog"]
     yield f"[1, 4, 5, 3, 2, 5, 0] of the words {', '.join(small)}", decode([1, 4, 5, 3, 2, 5, 0], small), 2
     yield "a caption with <start>, <end> and padding", decode([1, *inside, 2, 0, 0, 0], words)
-    yield "one that continues after <end>", decode([*inside[:4], 2, *after, 2, 0], words), 2
-    yield "one without <end>", outcome_of(decode, token_ids=[1, *after], words=words), 2
-    yield "an unknown word in the middle", decode([1, *inside[:2], 3, inside[2], 2], words), 2
-    yield "padding in front, <start> twice", decode([0, 0, 1, 1, *inside[1:4], 2], words)
+    yield "a caption that continues after <end>", decode([*inside[:4], 2, *after, 2, 0], words), 2
+    yield "a caption without <end>", outcome_of(decode, token_ids=[1, *after], words=words), 2
+    yield "a caption with an unknown word in the middle", decode([1, *inside[:2], 3, inside[2], 2], words), 2
+    yield "a caption with padding in front and <start> twice", decode([0, 0, 1, 1, *inside[1:4], 2], words)
     yield "nothing but <start> and <end>, then three words", [decode([1, 2], words), decode([1, *after, 2], words)]
 
 
