@@ -158,7 +158,7 @@ def probe_conv_output_shape(conv_output_shape, rng):
 lab.misconceptions(
     "conv_output_shape",
     keeps_channels=(
-        "You return the number of input maps. Every filter makes one output map, no matter how many maps it looks at.",
+        "You keep the number of input maps. Every filter makes one output map, no matter how many maps it looks at.",
         {"_, height, width = shape": "channels, height, width = shape", "return filters": "return channels"},
     ),
     multiplies_channels=(

@@ -76,7 +76,8 @@ lab.misconceptions(
         {"count >= min_word_freq and ": ""},
     ),
     more_often_than_the_minimum=(
-        "You drop words that occur exactly min_word_freq times. Keep them: that often is enough.",
+        "You drop words that occur exactly min_word_freq times. Keep them: it is the lowest frequency that is "
+        "still allowed.",
         {">= min_word_freq": "> min_word_freq"},
     ),
     counts_captions=(
