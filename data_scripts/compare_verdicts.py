@@ -63,13 +63,19 @@ def compare_reports(before: Path, after: Path, renamed: Mapping[str, str]) -> tu
         for field in ("outcome", "points", "max_points"):
             if one[field] != other[field]:
                 found.append(f"{' '.join(key)}: {field} was {one[field]}, is {other[field]}")
-        was, now = (", ".join(each["misconceptions"]) or "None" for each in (one, other))
+        was, now = (_misconceptions(each) for each in (one, other))
         expected = names.setdefault((key[1], was), now) if "None" not in (was, now) else was
         if now != expected:
             found.append(f"{' '.join(key)}: misconception was {was}, is {now}, expected {expected}")
     new_names = Counter((exercise, now) for (exercise, _), now in names.items())
     found += [f"{exercise}: several misconceptions are now {now}" for (exercise, now), n in new_names.items() if n > 1]
     return len(common), found
+
+
+def _misconceptions(verdict: Mapping[str, Any]) -> str:
+    """The misconceptions of a verdict; reports of earlier versions hold one at most, under another key."""
+    names = verdict.get("misconceptions", [verdict.get("misconception")])
+    return ", ".join(filter(None, names)) or "None"
 
 
 def _without_partial_points(verdict: Mapping[str, Any]) -> dict[str, Any]:

@@ -119,3 +119,73 @@ def test_texts_name_no_expected_value():
         for hint in hints(np.array([2.0, 3, 4]) * secret, got):
             assert "123457" not in hint
             assert "246914" not in hint
+
+
+def test_an_exception_made_for_it_gives_no_hidden_value_away():
+    def leaks(time):
+        if time == 1:
+            raise type("Hidden_size_123457", (Exception,), {})
+        return GRID
+
+    def probe(f, rng):
+        yield "fine", f(0)
+        yield "bad", outcome_of(f, 1)
+
+    lab = Lab("x", "x", package="x")
+    lab.exercise("x:f", points=1, minutes=1)(probe)
+    exercise = lab.exercises["f"]
+    exercise.load_reference = lambda: raises(ValueError)
+    (hint,) = judge(Expectation(exercise, 1), observe(exercise, leaks, 1)).hints
+    assert "an exception of its own" in hint
+    assert "123457" not in hint
+
+
+@pytest.mark.parametrize("expected", [7, GRID, [1, 2, 3], (np.ones(3), np.ones(2)), "word", None, True])
+@pytest.mark.parametrize(
+    "got",
+    [
+        2**64,
+        -(2**900),
+        [["x" * 10_000] + [""] * 9_999] * 20,
+        (np.ones(3), np.ones(2), 1),
+        [[1, 2], [3]],
+        [[[1]], 2, None],
+        np.full((3, 4), np.inf),
+        np.zeros((0, 4)),
+        np.ones((1,) * 20),
+        "raises 12 \x1b[31m",
+        float("nan"),
+        object(),
+        {"a": 1},
+    ],
+)
+def test_values_that_nobody_foresaw_are_judged(expected, got, recwarn):
+    hints(expected, got)
+    hints(expected, got, times=3)
+    assert not recwarn.list
+
+
+def test_a_longer_answer_is_not_told_of_errors_and_arguments():
+    def probe(f, rng):
+        for at, value in enumerate(f(0)):
+            yield f"row {at}", value
+        yield "bad", outcome_of(f, -1)
+
+    def answer(size):
+        def f(number):
+            if number < 0:
+                raise ValueError("negative")
+            return list(range(5, 5 + size))
+
+        return f
+
+    lab = Lab("x", "x", package="x")
+    lab.exercise("x:f", points=1, minutes=1)(probe)
+    exercise = lab.exercises["f"]
+    exercise.load_reference = lambda: answer(2)
+    assert judge(Expectation(exercise, 1), observe(exercise, answer(3), 1)).hints == ()
+
+
+def test_one_factor_is_one_factor():
+    assert "1.12" in hints(GRID, GRID * np.float32(1.125))[0]
+    assert "twice" in hints(np.array([1, 2, 3, 1e-9]), np.array([2, 4, 6, 5e-9]))[0]

@@ -65,6 +65,15 @@ def test_changes_are_seen_within_containers(value, change):
     assert not is_same(before, value)
 
 
+def test_an_element_that_is_replaced_is_a_change_and_no_error():
+    def replaces(arrays):
+        arrays[0] = None
+        raise KeyError("of the student")
+
+    result = observe(exercise_of(lambda f, rng: iter([("x", f([np.ones(2)]))])), replaces, 1)
+    assert result.exception.type_name == "KeyError"
+
+
 def test_nan_and_tensors_without_values_are_the_same_as_themselves():
     for value in (torch.tensor([1.0, float("nan")]), torch.empty(2, device="meta"), np.array([np.nan]), [float("nan")]):
         assert is_same(copied(value), value)

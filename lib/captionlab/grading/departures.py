@@ -7,13 +7,14 @@ misconception is recognized by what it explains, not only where every observatio
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
 from captionlab.grading.comparison import compare, is_error
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.observation import Observation, ProbeResult, cases, plain
+from captionlab.grading.observation import GLOBAL_LOCK, Observation, ProbeResult, cases, plain
 
 Departures = dict[int, Observation]  # by the position of the check: what the implementation gave instead
 
@@ -29,8 +30,8 @@ def find_departures(exercise: Exercise, reference: ProbeResult, result: ProbeRes
     end = len(result.observations)
     if end < len(reference.observations):
         kind = result.exception.type_name if result.exception else "nothing"
-        unusable = bool(result.exception and result.exception.unusable)
-        value = f"returns {result.exception.unusable}" if unusable and result.exception else f"raises {kind}"
+        unusable = result.exception.unusable if result.exception else ""
+        value = f"returns {unusable}" if unusable else f"raises {kind}"
         found[end] = Observation(reference.observations[end].label, value)
     elif end > len(reference.observations):
         found[len(reference.observations)] = result.observations[len(reference.observations)]
@@ -48,7 +49,7 @@ def explaining(
     Args:
         exercise: that is answered.
         reference: what was observed of the right implementation.
-        known: name and departures of each misconception; a name may come more than once.
+        known: name and departures of each misconception; a name may occur more than once.
         found: the answer's departures.
         end: number of checks observed of the answer.
 
@@ -57,6 +58,8 @@ def explaining(
     """
     applying: list[tuple[float, str, set[int]]] = []
     for name, departures in known:
+        if not departures:
+            continue
         shared = {at for at in found.keys() & departures.keys() if _agree(exercise, reference, at, departures, found)}
         seen = [at for at in departures if at <= end]
         is_whole = len(shared) == len(seen) and 2 * len(seen) >= len(departures)
@@ -102,17 +105,17 @@ def departs(exercise: Exercise, expected: ProbeResult, implementation: Any, seed
 
     Args:
         exercise: whose probe is run.
-        expected: what it observes of the reference on the same seed.
+        expected: what it observes of the reference, or of another implementation, on the same seed.
         implementation: what the probe calls, in this process and without a time limit.
         seed: of the generator the probe draws inputs from.
     """
-    observed = cases(exercise, implementation, seed)
     try:
-        for one in expected.observations:
-            label, value, *_ = next(observed)
-            if compare(exercise, one, Observation(str(label), plain(value))):
-                return True
-        return next(observed, None) is not None
+        with GLOBAL_LOCK, closing(cases(exercise, implementation, seed)) as observed:
+            for one in expected.observations:
+                label, value, *_ = next(observed)
+                if compare(exercise, one, Observation(str(label), plain(value))):
+                    return True
+            return next(observed, None) is not None
     except KeyboardInterrupt:
         raise
     except BaseException:  # what observing it would have ended with, exit() among it

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from captionlab.grading.comparison import OTHER_CHECK, compare, format_value, matches, same_result
 from captionlab.grading.credit import CheckResults
@@ -16,6 +18,7 @@ from captionlab.grading.slips import slip_hint
 from captionlab.grading.verdict import Difference, Verdict
 from captionlab.grading.watching import ARGUMENTS
 
+Found = TypeVar("Found")
 NO_VALUE = "no value"
 MAX_HINTS = 3
 
@@ -35,7 +38,8 @@ def judge(expectation: Expectation, got: ProbeResult) -> Verdict:
         return Verdict(exercise.name, float(exercise.points), exercise.points, "right", message)
     right = matches(exercise, expected, got)
     points = _partial_points(expectation, right)
-    misconceptions, hints = diagnose(expectation, got)
+    nothing: tuple[list[str], list[str]] = ([], [])
+    misconceptions, hints = _safely(lambda: diagnose(expectation, got), nothing)
     return Verdict(
         exercise.name,
         points,
@@ -45,6 +49,14 @@ def judge(expectation: Expectation, got: ProbeResult) -> Verdict:
         tuple(misconceptions),
         tuple(hints),
     )
+
+
+def _safely(look_for_hints: Callable[[], Found], nothing: Found) -> Found:
+    """What is found, or nothing: a value that nobody foresaw must not cost the points that are earned already."""
+    try:
+        return look_for_hints()
+    except Exception:
+        return nothing
 
 
 def _partial_points(expectation: Expectation, right: list[int]) -> float:
@@ -61,8 +73,8 @@ def _partial_points(expectation: Expectation, right: list[int]) -> float:
 
 def _uncounted(expectation: Expectation, right: list[int]) -> str:
     """What the points do not count: the checks that an answer without any work gets right."""
-    free = len(expectation.free_checks)
-    return f", {free} of them without any work" if 0 < free <= len(right) else ""
+    free = len(set(expectation.free_checks) & set(right))
+    return f", {free} of them even without any work" if free else ""
 
 
 def diagnose(expectation: Expectation, got: ProbeResult) -> tuple[list[str], list[str]]:
@@ -89,7 +101,9 @@ def add_example(verdict: Verdict, exercise: Exercise, public_result: ProbeResult
     """The verdict with the first difference on the public seed, whose values may be shown; a hint if it has none."""
     seed = public_seed(exercise)
     example = first_difference(expect(exercise, seed), public_result)
-    slip = slip_hint(exercise, seed, public_result) if example and not verdict.hints else None
+    slip = None
+    if example and not verdict.hints:
+        slip = _safely(lambda: slip_hint(exercise, seed, public_result), None)
     return replace(verdict, example=example, hints=(slip,) if slip else verdict.hints)
 
 

@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -151,8 +151,13 @@ def observe(exercise: Exercise, implementation: Any, seed: int, calls: Calls | N
     return ProbeResult(tuple(seen), raised)
 
 
-def cases(exercise: Exercise, implementation: Any, seed: int, calls: Calls | None = None) -> Iterator[tuple]:
-    """What an exercise's probe yields of an implementation, and at last what became of the arguments."""
+def cases(
+    exercise: Exercise, implementation: Any, seed: int, calls: Calls | None = None
+) -> Generator[tuple, None, None]:
+    """What an exercise's probe yields of an implementation, and at last what became of the arguments.
+
+    While it runs, a class is watched in place: hold GLOBAL_LOCK, and close it if it is left before its end.
+    """
     calls = calls or Calls()
     with watching(implementation, exercise.student_methods, calls) as watched:
         yield from exercise.probe(watched, np.random.default_rng(seed))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from queue import SimpleQueue
 
@@ -26,7 +26,7 @@ from captionlab.grading.reader import SubmissionFile, UnreadableSubmission, read
 from captionlab.grading.sandbox import Limits, Sandbox, SandboxUnavailable
 from captionlab.grading.submission import Submission
 from captionlab.grading.verdict import Verdict
-from captionlab.grading.watching import Calls
+from captionlab.grading.watching import ARGUMENTS, Calls
 
 
 @dataclass
@@ -205,10 +205,17 @@ def check_implementation(exercise: Exercise, implementation: Callable) -> Verdic
 def failing_case(exercise: Exercise, implementation: Callable, label: str) -> Calls:
     """What the implementation was called with last, on the public seed, before the check of this label."""
     calls = Calls()
-    with GLOBAL_LOCK, suppress(Exception):  # the exception that the check has already reported
-        for found, *_ in cases(exercise, implementation, public_seed(exercise), calls):
-            if str(found) == label:
-                break
+    with GLOBAL_LOCK, closing(cases(exercise, implementation, public_seed(exercise), calls)) as observed:
+        try:
+            for found, *_ in observed:
+                if str(found) == label:
+                    break
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # exit() among it: what the check has already reported
+            return calls
+    if label == ARGUMENTS:
+        calls.args, calls.kwargs = calls.changed_by
     return calls
 
 

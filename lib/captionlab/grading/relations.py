@@ -6,6 +6,7 @@ what went wrong. The texts name no expected value, so they may be shown for hidd
 
 from __future__ import annotations
 
+import builtins
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,7 @@ from captionlab.grading.comparison import is_error
 from captionlab.grading.departures import Departures
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import ProbeResult
-from captionlab.grading.watching import ARGUMENTS
+from captionlab.grading.watching import ARGUMENTS, CHANGED
 
 MAX_AXES = 5  # permutations of more axes are not tried
 MIN_NUMBERS = 3  # that must share a factor or an offset
@@ -45,7 +46,7 @@ class Pair:
 
     def is_close(self, one: Any, other: Any) -> bool:
         """Whether two arrays have the same shape and values."""
-        one, other = np.asarray(one), np.asarray(other)
+        one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
         rtol, atol = self.exercise.rtol, self.exercise.atol
         return one.shape == other.shape and bool(np.isclose(one, other, rtol=rtol, atol=atol, equal_nan=True).all())
 
@@ -72,17 +73,16 @@ def hints_from_relations(
         found: where the answer departs from it.
         explained: positions that need no further hint.
     """
-    open_positions = [at for at in found if at not in explained and at < len(reference.observations)]
-    expected = {at: reference.observations[at] for at in open_positions}
-    if any(one.label == ARGUMENTS for one in expected.values()):
-        changed = [CHANGES_ARGUMENTS]
-        open_positions = [at for at in open_positions if expected[at].label != ARGUMENTS]
-    else:
-        changed = []
-    pairs = {at: list(_leaves(expected[at].value, found[at].value, exercise)) for at in open_positions}
+    expected = dict(enumerate(reference.observations))
+    same_check = [at for at in found.keys() & expected.keys() if found[at].label == expected[at].label]
+    left = sorted(at for at in same_check if at not in explained)
+    changed = [CHANGES_ARGUMENTS for at in left if str(found[at].value).endswith(CHANGED)]
+    left = [at for at in left if expected[at].label != ARGUMENTS]
+    pairs = {at: list(_leaves(expected[at].value, found[at].value, exercise)) for at in left}
     errors = list(dict.fromkeys(text for at in pairs for text in _about_errors(pairs[at])))
     plain = {at: inner for at, inner in pairs.items() if not any(is_error(pair.expected) for pair in inner)}
-    related = _about_values(plain) if plain else None
+    with np.errstate(all="ignore"):
+        related = _about_values(plain) if plain else None
     return [*([related] if related else []), *errors, *changed]
 
 
@@ -97,13 +97,13 @@ def _leaves(expected: Any, got: Any, exercise: Exercise) -> Iterator[Pair]:
         pair = Pair(expected, got, exercise)
         if not (pair.arrays and pair.is_close(expected, got)):
             yield pair
-    elif expected != got:
+    elif type(expected) is not type(got) or isinstance(expected, (list, tuple)) or expected != got:
         yield Pair(expected, got, exercise)
 
 
 def _as_array(value: Any) -> Any:
     """A list of numbers, or of lists of numbers of one length, as an array; anything else as it is."""
-    if not isinstance(value, (list, tuple)) or not value:
+    if not isinstance(value, (list, tuple)) or not value or not _holds_numbers(value):
         return value
     try:
         array = np.asarray(value)
@@ -112,8 +112,21 @@ def _as_array(value: Any) -> Any:
     return array if array.dtype.kind in "bif" else value
 
 
+def _holds_numbers(value: Any) -> bool:
+    """Whether a list holds nothing but numbers and lists of numbers; NumPy would blow up texts and large integers."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_holds_numbers, value))
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+
+
+def error_name(value: str) -> str:
+    """The type of exception that an observation stands for; a type made for it may carry hidden inputs."""
+    name = value.removeprefix("raises ").split(":")[0]
+    return name if isinstance(getattr(builtins, name, None), type) else ""
+
+
 def _about_errors(pairs: Iterable[Pair]) -> Iterator[str]:
-    """Hints on errors that are missing, of another type, or not wanted, and on results that are missing."""
+    """Hints on errors that are missing or of another type, and on results that are missing."""
     for pair in pairs:
         expected, got = pair.expected, pair.got
         if is_error(expected):
@@ -123,10 +136,10 @@ def _about_errors(pairs: Iterable[Pair]) -> Iterator[str]:
                     f"An error is missing: for some arguments your function must raise a {wanted} and returns a value "
                     "instead. Read under Raises in the docstring when, and test for it first."
                 )
-            else:
-                raised = got.removeprefix("raises ").split(":")[0]
+            elif got != "raises nothing":
+                raised = _article(error_name(got)) if error_name(got) else "an exception of its own"
                 yield (
-                    f"Where the docstring promises a {wanted}, your function raises {_article(raised)}. Test for the "
+                    f"Where the docstring promises a {wanted}, your function raises {raised}. Test for the "
                     f"bad argument yourself, with if, and write raise {wanted}(...) with a message."
                 )
         elif got is None or (isinstance(got, str) and got == "returns None"):
@@ -194,38 +207,39 @@ def _reordered_text(pairs: list[Pair]) -> str:
     )
 
 
-def _factors(pairs: list[Pair]) -> set[float] | None:
-    """The factors between expected and got: None if there are too few numbers to tell, or places without a factor."""
-    expected, got = (np.concatenate([np.ravel(side).astype(float) for side in both]) for both in _sides(pairs))
-    used = expected != 0
-    if np.unique(expected[used]).size < MIN_NUMBERS or (got[~used] != 0).any():
-        return None
-    return {float(f"{ratio:.3g}") for ratio in got[used] / expected[used]}
+def _sides(pairs: list[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """All expected numbers, and all that came instead."""
+    expected = np.concatenate([np.ravel(pair.expected) for pair in pairs])
+    return expected, np.concatenate([np.ravel(pair.got) for pair in pairs])
 
 
-def _sides(pairs: list[Pair]) -> tuple[list[Any], list[Any]]:
-    return [pair.expected for pair in pairs], [pair.got for pair in pairs]
+def _factor(pair: Pair) -> float:
+    """What the expected values are multiplied with, as far as they are large enough to tell; NaN if they are not."""
+    expected, got = np.ravel(pair.expected).astype(float), np.ravel(pair.got).astype(float)
+    largest = float(np.abs(expected).max())
+    if largest < SMALLEST or not np.isfinite(got).all():
+        return math.nan
+    used = np.abs(expected) > max(pair.exercise.atol, 1e-3 * largest)
+    return float(np.median(got[used] / expected[used]))
 
 
 def _is_scaled(pair: Pair) -> bool:
     if not pair.numbers:
         return False
-    expected, got = np.ravel(pair.expected).astype(float), np.ravel(pair.got).astype(float)
-    used = np.abs(expected) > max(pair.exercise.atol, 1e-3 * np.abs(expected).max())
-    if not used.any() or np.abs(expected).max() < SMALLEST or not np.isfinite(got).all():
-        return False
-    factor = float(np.median(got[used] / expected[used]))
-    return factor not in (0, 1) and math.isfinite(factor) and pair.is_close(got, factor * expected)
+    factor = _factor(pair)
+    return (
+        factor not in (0, 1) and math.isfinite(factor) and pair.is_close(pair.got, factor * np.asarray(pair.expected))
+    )
 
 
 def _scaled_text(pairs: list[Pair]) -> str | None:
-    factors = _factors(pairs)
-    if not factors or 0 in factors:
+    factors = [_factor(pair) for pair in pairs]
+    factor = factors[0]
+    if np.unique(_sides(pairs)[0]).size < MIN_NUMBERS:
         return None
-    if len(factors) > 1:
+    if not all(math.isclose(one, factor, rel_tol=1e-3) for one in factors):
         return FACTOR_VARIES if all(isinstance(pair.expected, np.ndarray) for pair in pairs) else None
-    factor = factors.pop()
-    if factor == -1:
+    if math.isclose(factor, -1, rel_tol=1e-3):
         return "Your values have the wrong sign throughout."
     known = next((text for number, text in FACTORS.items() if math.isclose(number, factor, rel_tol=5e-3)), None)
     size = f"{known} the expected ones" if known else f"the expected ones times {factor:.3g}"
@@ -240,11 +254,11 @@ def _is_shifted(pair: Pair) -> bool:
 
 
 def _shifted_text(pairs: list[Pair]) -> str | None:
-    expected, got = (np.concatenate([np.ravel(side) for side in both]) for both in _sides(pairs))
-    offsets = {float(f"{offset:.3g}") for offset in got.astype(float) - expected.astype(float)}
-    if np.unique(expected).size < MIN_NUMBERS or len(offsets) > 1:
+    expected, got = _sides(pairs)
+    offsets = got.astype(float) - expected.astype(float)
+    offset = float(np.median(offsets))
+    if np.unique(expected).size < MIN_NUMBERS or not np.allclose(offsets, offset, rtol=1e-2):
         return None
-    offset = offsets.pop()
     size = "large" if offset > 0 else "small"
     if abs(offset) == 1 and all(side.dtype.kind == "i" for side in (expected, got)):
         return f"Each of your values is one too {size}: look where counting begins and ends."

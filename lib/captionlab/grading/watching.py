@@ -14,6 +14,7 @@ import numpy as np
 
 ARGUMENTS = "the arguments after the calls"
 UNCHANGED = "unchanged"
+CHANGED = "was changed"
 MAX_DEPTH = 5
 MISSING = object()
 
@@ -26,12 +27,14 @@ class Calls:
         args, kwargs: copies of the last call's arguments, as they were before it.
         returned: the kind of value the last call returned, such as "None" or "a tuple of 2".
         change: the first argument that a call changed, such as "argument 1 was changed".
+        changed_by: the arguments of that call, as they were before it.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     returned: str = ""
     change: str = UNCHANGED
+    changed_by: tuple[tuple, dict] = ((), {})
 
     def watch(self, function: Callable, *, is_method: bool = False) -> Callable:
         """The function, whose calls are remembered from now on."""
@@ -59,7 +62,9 @@ class Calls:
         ]
         pairs += [(f"argument {name}", before_kwargs[name], other) for name, other in kwargs.items()]
         changed = next((name for name, one, other in pairs if not is_same(one, other)), None)
-        self.change = f"{changed} was changed" if changed else UNCHANGED
+        if changed:
+            self.change = f"{changed} {CHANGED}"
+            self.changed_by = before_args, before_kwargs
 
 
 @contextmanager
@@ -105,9 +110,10 @@ def is_same(one: Any, other: Any, depth: int = 0) -> bool:
     if one is other:
         return True
     if isinstance(one, np.ndarray):
-        return one.shape == other.shape and one.dtype == other.dtype and one.tobytes() == other.tobytes()
+        same_kind = isinstance(other, np.ndarray) and one.shape == other.shape and one.dtype == other.dtype
+        return same_kind and one.tobytes() == other.tobytes()
     if _is_tensor(one):
-        return _is_same_tensor(one, other)
+        return _is_tensor(other) and _is_same_tensor(one, other)
     if depth >= MAX_DEPTH or type(one) is not type(other):
         return False
     if isinstance(one, (list, tuple)):
