@@ -9,7 +9,7 @@ from captionlab.exercises.lab4_captioning.common import lab
 from captionlab.exercises.lab4_captioning.search import ScriptedDecoder, right_search
 
 
-def true_captions(rng, images, captions, longest):
+def draw_true_captions(rng, images, captions, longest):
     """True captions as token ids, ``(images, captions, longest)``; the first of each image is the longest."""
     token_ids = torch.zeros(images, captions, longest, dtype=torch.int64)
     for image in range(images):
@@ -62,17 +62,19 @@ def probe_free_running_bleu(free_running_bleu, rng):
     yield from say(label, case([[5, 8, 6]], true))
     images, captions = draw(rng, 2, 3), draw(rng, 3, 5)
     written = [draw_different(rng, 4, 14, draw(rng, 3, 5)) for _ in range(images)]
-    true = true_captions(rng, images, captions, 8)
+    true = draw_true_captions(rng, images, captions, 8)
     true[0, 0, 2] = true[0, 1, 1] = 3  # <unk>: a word that people wrote
     yield from say(f"{images} images with {captions} captions each", case(written, true))
-    written = [one[0, 1:7].tolist() for one in true_captions(rng, 2, 1, 8)]
+    written = [one[0, 1:7].tolist() for one in draw_true_captions(rng, 2, 1, 8)]
     written[0][3] = 3
-    yield from say("2 images, captions longer than the first true ones", case(written, true_captions(rng, 2, 2, 7)))
-    true = true_captions(rng, 2, 4, 7)
+    yield from say(
+        "2 images, captions longer than the first true ones", case(written, draw_true_captions(rng, 2, 2, 7))
+    )
+    true = draw_true_captions(rng, 2, 4, 7)
     true[1, 2:] = 0
     yield from say("2 images, the second with 2 captions and 2 rows of padding", case([[5, 6], [7, 8, 9]], true))
     fixed = [[int(rng.integers(4, 15))], draw_different(rng, 4, 14, 3)]
-    another = case([[5], [6]], true_captions(rng, 2, 5, 6), lambda step, state: fixed)
+    another = case([[5], [6]], draw_true_captions(rng, 2, 5, 6), lambda step, state: fixed)
     yield from say(f"another search, which returns {fixed}", another)
     true = torch.tensor([[[1, 5, 6, 2, 0], [1, 5, 3, 7, 2]]])
     candidates, references, _ = scored(None, None, true, lambda step, state: [[5, 6]])
