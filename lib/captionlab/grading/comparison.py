@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +75,11 @@ def _difference(exercise: Exercise, expected: Any, got: Any) -> Place | None:
 def is_error(value: Any) -> bool:
     """Whether an observation stands for an exception, as ``outcome_of`` gives it."""
     return isinstance(value, str) and value.startswith("raises ")
+
+
+def standard_error(type_name: str) -> str:
+    """The name of an exception if it is one of Python's own, or nothing: a type made for it may tell hidden inputs."""
+    return type_name if isinstance(getattr(builtins, type_name, None), type) else ""
 
 
 def _kind(value: Any) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from captionlab.grading.comparison import OTHER_CHECK, compare, format_value, matches, same_result
+from captionlab.grading.comparison import OTHER_CHECK, compare, format_value, matches, same_result, standard_error
 from captionlab.grading.credit import CheckResults
 from captionlab.grading.departures import explaining, find_departures
 from captionlab.grading.exercise import Exercise, public_seed
@@ -141,9 +140,7 @@ def _first_problem(expectation: Expectation, got: ProbeResult) -> str:
             return (
                 f"then the check could not use what your {'class' if 'class' in kind else 'function'} returned ({kind})"
             )
-        # The message of a student's exception, or a type made for it, may carry hidden inputs.
-        is_standard = isinstance(getattr(builtins, got.exception.type_name, None), type)
-        kind = got.exception.type_name if is_standard else "a custom exception"
+        kind = standard_error(got.exception.type_name) or "a custom exception"  # its message may carry hidden inputs
         return f"then it raised {kind}" + (f" ({got.exception.location})" if got.exception.location else "")
     if difference is None:
         return "there are more results than expected"

@@ -6,7 +6,6 @@ what went wrong. The texts name no expected value, so they may be shown for hidd
 
 from __future__ import annotations
 
-import builtins
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from captionlab.grading.comparison import is_error
+from captionlab.grading.comparison import is_error, standard_error
 from captionlab.grading.departures import Departures
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.observation import ProbeResult
@@ -119,12 +118,6 @@ def _holds_numbers(value: Any) -> bool:
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
 
 
-def error_name(value: str) -> str:
-    """The type of exception that an observation stands for; a type made for it may carry hidden inputs."""
-    name = value.removeprefix("raises ").split(":")[0]
-    return name if isinstance(getattr(builtins, name, None), type) else ""
-
-
 def _about_errors(pairs: Iterable[Pair]) -> Iterator[str]:
     """Hints on errors that are missing or of another type, and on results that are missing."""
     for pair in pairs:
@@ -137,7 +130,8 @@ def _about_errors(pairs: Iterable[Pair]) -> Iterator[str]:
                     "instead. Read under Raises in the docstring when, and test for it first."
                 )
             elif got != "raises nothing":
-                raised = _article(error_name(got)) if error_name(got) else "an exception of its own"
+                raised = standard_error(got.removeprefix("raises ").split(":")[0])
+                raised = _article(raised) if raised else "an exception of its own"
                 yield (
                     f"Where the docstring promises a {wanted}, your function raises {raised}. Test for the "
                     f"bad argument yourself, with if, and write raise {wanted}(...) with a message."

@@ -9,6 +9,7 @@ from PIL import Image
 
 from captionlab.exercises.drawing import draw
 from captionlab.exercises.lab1_vgg16.common import add_pairs, lab
+from captionlab.exercises.observing import dtype_of
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -25,11 +26,6 @@ def _picture(rng, mode: str, width: int, height: int) -> Image.Image:
         image.putalpha(Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8)))
         return image
     return image.convert(mode)
-
-
-def _dtype(batch):
-    """The name of an array's dtype; the type of anything else."""
-    return str(getattr(batch, "dtype", type(batch).__name__)).removeprefix("torch.")
 
 
 def _shape(batch):
@@ -81,7 +77,7 @@ def probe_prepare_image(prepare_image, rng):
     yield f"an image with a palette, to size {size}", prepare_image(_picture(rng, "P", 23, 14), size)
     yield f"a gray image, to size {size}", prepare_image(_picture(rng, "L", 12, 17), size)
     black = prepare_image(Image.new("L", (320, 200)), size=64)
-    yield "a black gray image, to size 64: shape and dtype", [_shape(black), _dtype(black)], 0.5
+    yield "a black gray image, to size 64: shape and dtype", [_shape(black), dtype_of(black)], 0.5
     yield "a black gray image, to size 64: red, green and blue of a pixel, times 1000", _thousandths(black), 0.5
 
 

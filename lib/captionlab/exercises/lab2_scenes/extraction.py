@@ -9,19 +9,13 @@ from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
 from captionlab.exercises.lab2_scenes.common import (
+    SharedLog,
     draw_weights,
-    dtype_name,
     gradient_history,
     lab,
     modes,
 )
-
-
-class _Log(list):
-    """A list shared by copies of a network, so that calls of a copy are recorded as well."""
-
-    def __deepcopy__(self, memo):
-        return self
+from captionlab.exercises.observing import dtype_of
 
 
 class _WatchedNetwork(nn.Module):
@@ -34,7 +28,7 @@ class _WatchedNetwork(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(0.5)
         self.dense = nn.Linear(maps, outputs)
-        self.sizes, self.recorded = _Log(), _Log()
+        self.sizes, self.recorded = SharedLog(), SharedLog()
         draw_weights(rng, self)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -68,7 +62,7 @@ def probe_extract_features(extract_features, rng):
     yield f"{case}: sizes of the batches the model was given", list(model.sizes), 3
     yield f"{case}: whether gradients were recorded during each batch", list(model.recorded), 4
     yield f"{case}: the features' gradients", model.after(gradient_history(features)), 2
-    yield f"{case}: the features' dtype", dtype_name(features)
+    yield f"{case}: the features' dtype", dtype_of(features)
     yield "a model in evaluation mode: modes of its modules afterwards", model.after(modes(model)), 4
 
     model = _WatchedNetwork(rng, draw(rng, 4, 6), draw(rng, 3, 5)).train()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor
-from captionlab.exercises.lab2_scenes.common import dtype_name, lab
+from captionlab.exercises.lab2_scenes.common import lab
+from captionlab.exercises.observing import dtype_of
 from captionlab.grading.probe_helpers import outcome_of
 
 
@@ -23,8 +24,8 @@ def probe_gray_to_rgb(gray_to_rgb, rng):
     label = f"{draw(rng, 2, 4)} color images of {height} by {width}"
     yield label, gray_to_rgb(draw_tensor(rng, int(label[0]), 3, height, width)), 2
     values = torch.from_numpy(rng.integers(100, 256, (2, 1, 2, 2))).byte()
-    yield "2 gray images of type uint8: dtype", dtype_name(gray_to_rgb(values))
-    yield "2 color images of type float64: dtype", dtype_name(gray_to_rgb(draw_tensor(rng, 2, 3, 2, 2).double()))
+    yield "2 gray images of type uint8: dtype", dtype_of(gray_to_rgb(values))
+    yield "2 color images of type float64: dtype", dtype_of(gray_to_rgb(draw_tensor(rng, 2, 3, 2, 2).double()))
     for shape in ((2, 2, 3, 4), (2, 3, 4), (2, 1, 3, 4, 2)):
         yield f"images of shape {shape}", outcome_of(gray_to_rgb, draw_tensor(rng, *shape))
 

@@ -10,20 +10,14 @@ from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, torch_seed
 from captionlab.exercises.lab2_scenes.common import (
+    SharedLog,
     draw_weights,
-    dtype_name,
     gradient_history,
     lab,
     modes,
 )
+from captionlab.exercises.observing import dtype_of
 from captionlab.grading.probe_helpers import outcome_of
-
-
-class _Log(list):
-    """A list shared by copies of a network, so that calls of a copy are recorded as well."""
-
-    def __deepcopy__(self, memo):
-        return self
 
 
 class _Nested(nn.Module):
@@ -41,7 +35,7 @@ class _Nested(nn.Module):
         self.classifier = nn.Sequential(
             *(nn.Linear(4 * maps, hidden), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(hidden, draw(rng, 8, 9)))
         )
-        self.calls, self.sizes, self.recorded = _Log(), _Log(), _Log()
+        self.calls, self.sizes, self.recorded = SharedLog(), SharedLog(), SharedLog()
         draw_weights(rng, self)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -87,7 +81,7 @@ def probe_features_at(features_at, rng):
     yield "the features' gradients", model.after(gradient_history(found)), 2
     recorded = "while gradients are recorded" if any(model.recorded) else "without recording gradients"
     yield "how the network runs", model.after(recorded), 3
-    yield "the features' dtype", dtype_name(found)
+    yield "the features' dtype", dtype_of(found)
     yield "layers with hooks after these calls", model.after(_hooks(model)), 4
     model.sizes.clear()
     features("pool", 3)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, run
-from captionlab.exercises.lab2_scenes.common import draw_weights, dtype_name, lab, modes
+from captionlab.exercises.lab2_scenes.common import draw_weights, lab, modes
+from captionlab.exercises.observing import dtype_of
 from captionlab.grading.departures import is_error
 from captionlab.grading.probe_helpers import outcome_of
 
@@ -50,7 +51,7 @@ def probe_vgg16relu7(VGG16relu7, rng):
     features = run(cut, draw_tensor(rng, 3, 3, size, size))
     label = f"a VGG with fully connected layers of {sixth} and {seventh}, in evaluation mode: features of 3 images"
     yield label, features, 4
-    yield "the features' dtype", dtype_name(features)
+    yield "the features' dtype", dtype_of(features)
     image = draw_tensor(rng, 1, 3, size, size)
     yield "features of one image", run(cut, image)
     yield "the original's layers afterwards", [name or "the network itself" for name, _ in vgg.named_modules()], 2

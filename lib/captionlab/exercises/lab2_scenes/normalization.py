@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from captionlab.exercises.drawing import draw, draw_tensor
-from captionlab.exercises.lab2_scenes.common import dtype_name, lab
+from captionlab.exercises.lab2_scenes.common import lab
+from captionlab.exercises.observing import dtype_of
 
 
 @lab.exercise("captionlab.transfer.features:l2_normalize", points=2, minutes=10, difficulty=2, importance=4)
@@ -25,7 +26,7 @@ def probe_l2_normalize(l2_normalize, rng):
     features = draw_tensor(rng, 3, 5)
     features[draw(rng, 0, 2)] = 0
     yield "3 rows of 5 values, one of them all zeros", l2_normalize(features), 2
-    yield "features of type float64: dtype", dtype_name(l2_normalize(draw_tensor(rng, 2, 3).double()))
+    yield "features of type float64: dtype", dtype_of(l2_normalize(draw_tensor(rng, 2, 3).double()))
 
 
 lab.misconceptions(

@@ -6,7 +6,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, on_copies
 from captionlab.exercises.lab4_captioning.common import draw_captions, lab
-from captionlab.exercises.lab4_captioning.observing import dtype_of, gradient_of
+from captionlab.exercises.observing import dtype_of, gradient_of
 from captionlab.grading.probe_helpers import outcome_of
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor, draw_weights, on_copies, run, torch_seed
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.observing import gradient_of
+from captionlab.exercises.observing import gradient_of
 
 
 @lab.exercise(

@@ -6,7 +6,7 @@ import numpy as np
 
 from captionlab.exercises.drawing import draw, draw_different, on_copies
 from captionlab.exercises.lab4_captioning.common import COLORS, NOUNS, SPECIALS, draw_words, lab
-from captionlab.exercises.lab4_captioning.observing import GlobalGenerators, dtype_of
+from captionlab.exercises.observing import GlobalGenerators, dtype_of
 from captionlab.grading.probe_helpers import outcome_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from captionlab.exercises.drawing import draw, draw_different
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.observing import dtype_of
+from captionlab.exercises.observing import dtype_of
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 INCEPTION = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -8,7 +8,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.observing import GlobalGenerators, dtype_of
+from captionlab.exercises.observing import GlobalGenerators, dtype_of
 from captionlab.grading.probe_helpers import outcome_of
 
 

@@ -9,7 +9,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.observing import GlobalGenerators, dtype_of
+from captionlab.exercises.observing import GlobalGenerators, dtype_of
 
 
 @lab.exercise("captionlab.captioning.sampling:scheduled_words", points=1, minutes=10, difficulty=2, importance=3)

@@ -6,7 +6,7 @@ import torch
 
 from captionlab.exercises.drawing import draw, draw_different, draw_tensor
 from captionlab.exercises.lab4_captioning.common import lab
-from captionlab.exercises.lab4_captioning.observing import GlobalGenerators
+from captionlab.exercises.observing import GlobalGenerators
 
 
 class ScriptedDecoder:

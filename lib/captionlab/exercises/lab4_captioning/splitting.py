@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from captionlab.exercises.drawing import draw, draw_different, on_copies
 from captionlab.exercises.lab4_captioning.common import NOUNS, draw_words, lab
-from captionlab.exercises.lab4_captioning.observing import GlobalGenerators
+from captionlab.exercises.observing import GlobalGenerators
 
 
 def _ids(rng, images: int) -> list[str]:
