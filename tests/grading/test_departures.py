@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from captionlab.grading.exercise import Exercise, Lab
@@ -115,3 +117,16 @@ def test_weights_decide_what_a_check_costs():
         judged(exercise, lambda size, kernel: output_size(max(size, kernel), kernel)).points == 2.81
     )  # 3 of the other 4, squared
     assert judged(exercise, lambda size, kernel: output_size(size, kernel) + 1).points == 0
+
+
+def test_warnings_of_misconceptions_reach_nobody(exercise, recwarn):
+    lab = Lab("x", "x", package="x")
+    lab.exercises["output_size"] = exercise
+
+    @lab.misconception("output_size", hint="It warns.")
+    def warns(size, kernel, stride=1, padding=0):
+        warnings.warn("divide by zero", RuntimeWarning, stacklevel=1)
+        return 0
+
+    assert judged(exercise, lambda size, kernel, stride=1, padding=0: 0).misconceptions == ("warns",)
+    assert not recwarn.list

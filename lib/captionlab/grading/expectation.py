@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from captionlab.grading.comparison import compare, matches
 from captionlab.grading.departures import Departures, find_departures
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.observation import Observation, ProbeResult, observe
+from captionlab.grading.observation import GLOBAL_LOCK, Observation, ProbeResult, observe
 
 TRIVIAL_ANSWERS: tuple[Callable, ...] = (
     lambda *args, **kwargs: None,
@@ -28,7 +29,9 @@ class Expectation:
         self.seed = seed
 
     def _observe(self, implementation: Any) -> ProbeResult:
-        return observe(self.exercise, implementation, self.seed)
+        with GLOBAL_LOCK, warnings.catch_warnings():  # those of misconceptions are nobody's concern
+            warnings.simplefilter("ignore")
+            return observe(self.exercise, implementation, self.seed)
 
     @cached_property
     def reference(self) -> ProbeResult:
