@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_notebook, writes
 from captionlab.cli import main
 from captionlab.commands.check import Target, find_targets
 from captionlab.exercises import LABS, UnknownName, lab_name, load_lab
-from captionlab.grading.reader import find_submissions
+from captionlab.grading.finding import find_submissions
 
 RIGHT = (
     "def conv_output_size(size, kernel, stride=1, padding=0):\n"

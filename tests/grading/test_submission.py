@@ -8,16 +8,10 @@ import os
 import nbformat
 import pytest
 
+from captionlab.grading.finding import NoSubmissions, find_submissions
 from captionlab.grading.pipeline import Grader
-from captionlab.grading.reader import (
-    MAX_BYTES,
-    NoSubmissions,
-    SubmissionFile,
-    UnreadableSubmission,
-    answered_labs,
-    find_submissions,
-    read_submission,
-)
+from captionlab.grading.reader import answered_labs, read_submission
+from captionlab.grading.submitted_file import MAX_BYTES, SubmissionFile, UnreadableSubmission
 from captionlab.instructor import class_record, export
 
 

@@ -11,7 +11,7 @@ import torch
 from captionlab.grading import pipeline as pipeline
 from captionlab.grading.exercise import Lab
 from captionlab.grading.observation import observe
-from captionlab.grading.reader import SubmissionFile, UnreadableSubmission
+from captionlab.grading.submitted_file import SubmissionFile, UnreadableSubmission
 
 
 def slow_probe(implementation, rng):

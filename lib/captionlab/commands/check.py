@@ -38,7 +38,7 @@ def check(what: str, path: Path | None, only: tuple[str, ...]) -> None:
     in the current folder.
     """
     from captionlab.exercises import UnknownName
-    from captionlab.grading.reader import NoSubmissions
+    from captionlab.grading.finding import NoSubmissions
     from captionlab.grading.sandbox import SandboxUnavailable
 
     try:
@@ -62,7 +62,7 @@ def check_target(target: Target) -> bool:
 
     from captionlab.commands.terminal import print_verdicts
     from captionlab.grading.pipeline import Grader
-    from captionlab.grading.reader import SubmissionFile
+    from captionlab.grading.submitted_file import SubmissionFile
     from captionlab.grading.verdict import format_points
     from captionlab.workbook.notebook_check import HIDDEN_SEEDS
 
@@ -125,7 +125,8 @@ def _unknown(what: str, no_lab: UnknownName) -> UnknownName:
 def _targets_in(path: Path, only: tuple[str, ...]) -> list[Target]:
     """The labs that a notebook, module or folder answers."""
     from captionlab.exercises import LABS, find_exercise, load_lab
-    from captionlab.grading.reader import NoSubmissions, answered_labs
+    from captionlab.grading.finding import NoSubmissions
+    from captionlab.grading.reader import answered_labs
 
     if not path.exists():
         raise NoSubmissions(f"{path} not found: expected a notebook (.ipynb), a module (.py) or a folder")
@@ -144,7 +145,7 @@ def _targets_in(path: Path, only: tuple[str, ...]) -> list[Target]:
 
 def _own_work(path: Path | None, lab: Lab) -> Path:
     """Where the work on a lab is: at ``path``, or where `captionlab start` puts it."""
-    from captionlab.grading.reader import NoSubmissions
+    from captionlab.grading.finding import NoSubmissions
 
     if path:
         if not path.exists():

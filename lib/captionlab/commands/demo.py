@@ -28,8 +28,8 @@ def demo(names: tuple[str, ...], out: Path, jobs: int) -> None:
     """
     from captionlab.commands.grade import grade_and_export
     from captionlab.exercises import LABS, UnknownName, load_lab
+    from captionlab.grading.finding import find_submissions
     from captionlab.grading.pipeline import Grader
-    from captionlab.grading.reader import find_submissions
     from captionlab.grading.sandbox import Limits, SandboxUnavailable
     from captionlab.workbook.sample import write_sample_class
 

@@ -13,7 +13,7 @@ from captionlab.instructor.exporters import EXPORTERS
 
 if TYPE_CHECKING:
     from captionlab.grading.pipeline import Grader, GradeReport
-    from captionlab.grading.reader import SubmissionFile
+    from captionlab.grading.submitted_file import SubmissionFile
 
 JOBS = click.option(
     "--jobs",
@@ -60,8 +60,8 @@ def grade(
     of those. Writes grades.csv, verdicts.json and one feedback page per student.
     """
     from captionlab.exercises import UnknownName, load_lab
+    from captionlab.grading.finding import NoSubmissions, find_submissions
     from captionlab.grading.pipeline import Grader
-    from captionlab.grading.reader import NoSubmissions, find_submissions
     from captionlab.grading.sandbox import Limits, SandboxUnavailable
     from captionlab.grading.secret import UnusableSecret, course_secret
 

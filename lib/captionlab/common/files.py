@@ -1,9 +1,22 @@
-"""Files that are replaced atomically."""
+"""Files: replaced atomically, and told apart from those that systems and editors leave beside them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+
+# Of macOS's archives, Python, and Windows, in lower case; other such names begin with a dot.
+LITTER = {"__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin"}
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of that name is not the user's: ``._photo.jpg``, ``.ipynb_checkpoints``, ``Thumbs.db``.
+
+    Example:
+        >>> is_hidden("._photo.jpg"), is_hidden("__MACOSX"), is_hidden("photo.jpg")
+        (True, True, False)
+    """
+    return name.startswith(".") or name.lower() in LITTER
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -22,9 +22,10 @@ from captionlab.grading.exercise import Exercise, Lab, grading_seed, public_seed
 from captionlab.grading.expectation import expect
 from captionlab.grading.judge import add_example, judge
 from captionlab.grading.observation import GLOBAL_LOCK, ProbeResult, cases, observe, sanitize
-from captionlab.grading.reader import SubmissionFile, UnreadableSubmission, read_submission
+from captionlab.grading.reader import read_submission
 from captionlab.grading.sandbox import Limits, Sandbox, SandboxUnavailable
 from captionlab.grading.submission import Submission
+from captionlab.grading.submitted_file import SubmissionFile, UnreadableSubmission
 from captionlab.grading.verdict import Verdict
 from captionlab.grading.watching import ARGUMENTS, Calls
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from captionlab.common.files import write_atomically
-from captionlab.grading.reader import REPORT_FILE
+from captionlab.grading.finding import REPORT_FILE
 from captionlab.grading.verdict import Verdict
 from captionlab.instructor.record import ClassRecord, StudentRecord
 
