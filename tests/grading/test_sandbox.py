@@ -278,18 +278,18 @@ def test_an_answer_that_fits_the_public_seed_only_is_told_so(verdict, toy):
 
 
 def test_a_lost_name_is_reported_with_the_cell_that_makes_it(verdict):
-    found = verdict("offset = len([])", "def add(a, b):\n    return a + b + offset")
+    found = verdict("offset = len(open('offset.txt').read())", "def add(a, b):\n    return a + b + offset")
     assert "offset is computed in cell 1" in found.message
 
 
-def test_experiments_are_not_run_and_own_cells_are_taken_whole(verdict):
+def test_experiments_are_not_run_and_what_the_answer_needs_is_computed(verdict):
     assert verdict("while True:\n    pass", RIGHT).outcome == "right"
     assert verdict("zero = sum([])\n" + RIGHT.replace("a + b", "a + b + zero")).outcome == "right"
     assert verdict(RIGHT + "\nprint(add(1, 2) / 0)").outcome == "right"
 
 
-def test_an_endless_answer_cell_affects_its_own_exercise_only(verdict):
-    cells = (RIGHT + "\nwhile True: pass", "def halves(number):\n    return number // 2")
+def test_an_endless_answer_affects_its_own_exercise_only(verdict):
+    cells = (RIGHT.replace("return", "while True: pass\n    return"), "def halves(number):\n    return number // 2")
     assert verdict(*cells).outcome == "timeout"
     assert verdict(*cells, exercise="halves").misconceptions == ("halves_odd",)
 

@@ -44,7 +44,7 @@ def test_magics_are_tolerated(submit, cell):
     import ast
 
     body = ast.parse(kept["code"]).body
-    assert all("get_ipython" not in ast.unparse(body[at]) for at in kept["keep"])
+    assert all("get_ipython" not in ast.unparse(body[step["at"]]) for step in kept["steps"])
 
 
 def test_a_cell_in_another_language_is_left_out(submit):
@@ -55,13 +55,15 @@ def test_only_definitions_are_taken_from_cells_that_do_not_answer(submit):
     submission = submit(
         "import math\nSIZE = 3\nMEAN = (0.1, -2)\nslow = math.factorial(10)\nprint(slow)\nclass A: pass"
     )
-    assert submission.chunks[0].definitions == [0, 1, 2, 5]
+    assert submission.chunks[0].definitions == {0, 1, 2, 5}
 
 
 def test_the_last_of_two_definitions_counts_and_it_is_said(submit):
     submission = submit("def add(a, b): return 1", "def add(a, b): return 2")
     assert submission.defining("add").origin == "cell 2"
-    assert submission.notes == ["add is defined in cell 1 and again in cell 2: the last definition counts"]
+    assert submission.binding_notes(["add"]) == [
+        "add is defined in cell 1 and again in cell 2: the last definition counts"
+    ]
 
 
 @pytest.mark.parametrize(

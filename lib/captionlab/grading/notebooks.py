@@ -54,3 +54,13 @@ def stated_lab(metadata: object) -> str | None:
     ours = metadata.get(LAB_METADATA) if isinstance(metadata, dict) else None
     stated = ours.get("lab") if isinstance(ours, dict) else None
     return stated if isinstance(stated, str) else None
+
+
+def answer_of(cell: dict) -> str | None:
+    """The exercise whose answer cell this is, or None for any other cell."""
+    metadata = cell.get("metadata")
+    ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if not isinstance(ours, dict) or not ours.get("solution") or ours.get("grade"):
+        return None
+    name = ours.get("grade_id")
+    return name if isinstance(name, str) else None

@@ -150,7 +150,8 @@ class Grader:
         """Grade a submission that has been read (``only`` as for :meth:`grade_file`)."""
         with self._sandbox() as sandbox:
             verdicts = [self._safe_verdict(exercise, submission, sandbox) for exercise in self._chosen(only)]
-        return GradeReport(submission.student, self.lab.name, verdicts, [sanitize(note) for note in submission.notes])
+        notes = [*submission.notes, *submission.binding_notes(self.lab.exercises)]
+        return GradeReport(submission.student, self.lab.name, verdicts, [sanitize(note) for note in notes])
 
     def _chosen(self, only: Collection[str] | None) -> list[Exercise]:
         return [exercise for exercise in self.lab.exercises.values() if only is None or exercise.name in only]
@@ -177,7 +178,9 @@ class Grader:
     def _verdict(self, exercise: Exercise, submission: Submission, sandbox: Sandbox) -> Verdict:
         """The verdict on one exercise: points from the student's seed, an example from the public seed."""
         if submission.defining(exercise.name) is None:
-            return _no_points(exercise, "missing", f"{exercise.name} is not defined in the submission")
+            reason = submission.skipped.get(exercise.name)
+            message = f"{exercise.name} is not defined in the submission" + (f": {reason}" if reason else "")
+            return _no_points(exercise, "missing", sanitize(message))
         rejected = submission.rejection_reason(exercise.name)
         if rejected:
             return _no_points(exercise, "refused", rejected)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import nbformat
 
-from captionlab.grading.cells import parse, parse_cell
+from captionlab.grading.chunks import add_cell, add_module, python_version
 from captionlab.grading.exercise import Lab
-from captionlab.grading.notebooks import is_notebook_of, load_notebook, stated_lab
-from captionlab.grading.submission import Chunk, Submission
+from captionlab.grading.notebooks import answer_of, is_notebook_of, load_notebook, stated_lab
+from captionlab.grading.submission import Submission
 from captionlab.grading.submitted_file import SubmissionFile, UnreadableSubmission, read_text
 
 
@@ -116,12 +116,7 @@ def read_module(path: Path, submission: Submission) -> None:
     text = read_text(path)
     if "\0" in text:
         raise UnreadableSubmission(f"{path.name} contains null bytes; it is not a Python file")
-    try:
-        tree = parse(text)
-    except SyntaxError as error:
-        submission.notes.append(f"module {path.name} is not valid Python (line {error.lineno}: {error.msg}); skipped")
-        return
-    submission.add(Chunk(f"module {path.name}", text, tree))
+    add_module(text, path.name, submission)
 
 
 def read_notebook(path: Path, lab: Lab, submission: Submission) -> None:
@@ -131,21 +126,16 @@ def read_notebook(path: Path, lab: Lab, submission: Submission) -> None:
         UnreadableSubmission: not a notebook, or the notebook of another lab.
     """
     notebook = load_notebook(path)
-    add_cells(notebook, submission)
+    add_cells(notebook, submission, lab.module_filename)
     submission.stated_lab = stated = stated_lab(notebook.metadata)
     if stated and stated != lab.name and not any(map(submission.defining, lab.exercises)):
         raise UnreadableSubmission(f"{path.name} is the notebook of {stated[:80]}, not of {lab.name}")
 
 
-def add_cells(notebook: nbformat.NotebookNode, submission: Submission) -> None:
+def add_cells(notebook: nbformat.NotebookNode, submission: Submission, module_filename: str | None = None) -> None:
     """Add a notebook's code cells; one that is not valid Python is noted."""
+    submission.python = python_version(notebook.metadata)
     for position, cell in enumerate(notebook.cells, start=1):
-        if cell.get("cell_type") != "code":
-            continue
-        origin = f"cell {position}"
-        try:
-            code, tree = parse_cell(str(cell.get("source", "")))
-        except SyntaxError as error:
-            submission.notes.append(f"{origin} is not valid Python (line {error.lineno}: {error.msg}); skipped")
-            continue
-        submission.add(Chunk(origin, code, tree))
+        if cell.get("cell_type") == "code":
+            source = str(cell.get("source", ""))
+            add_cell(source, f"cell {position}", submission, answers=answer_of(cell), module=module_filename or "")

@@ -7,17 +7,12 @@ a separate fork, so no student's code meets another's, and the parent never runs
 
 from __future__ import annotations
 
-import ast
-import builtins
 import contextlib
 import ctypes
-import functools
 import gc
 import importlib
 import importlib.abc
 import json
-import linecache
-import operator
 import os
 import random
 import resource
@@ -28,14 +23,15 @@ import tempfile
 import time
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from typing import NoReturn
 
 import psutil
 
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.observation import ExceptionInfo, ProbeResult, describe_exception, observe, to_lines
-from captionlab.grading.submission import ProgramPart
+from captionlab.grading.loading import LoadedProgram, load_program
+from captionlab.grading.observation import ExceptionInfo, ProbeResult, observe, to_lines
 
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
@@ -174,8 +170,10 @@ def _run_child(exercise: Exercise, request: dict, write_end: int, folder: str) -
         _confine(exercise, request["limits"], write_end, folder)
         _seed_generators()
         out = os.fdopen(write_end, "w", encoding="utf-8")
-        namespace, failure = load_program(request["program"])
-        for line in to_lines(run_probe(exercise, namespace, failure, request["seed"])):
+        module = types.ModuleType("submission")
+        sys.modules["__main__"] = module  # as in a notebook
+        loaded = load_program(request["program"], request["limits"]["cpu_seconds"], module)
+        for line in to_lines(run_probe(exercise, loaded, request["seed"])):
             print(line, file=out)
         out.flush()
     except BaseException:  # nothing may return into the serving loop
@@ -224,52 +222,16 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value)
 
 
-def load_program(program: list[ProgramPart]) -> tuple[dict, str]:
-    """Run the statements taken from a submission one by one, so that the others run if one fails.
-
-    Returns:
-        the namespace they leave, and why the statement that binds the answer failed, or an empty string.
-    """
-    module = types.ModuleType("submission")
-    namespace = module.__dict__
-    sys.modules["submission"] = module  # where dataclasses and others look up a class's module
-    namespace["__builtins__"] = builtins
-    failure, flags = "", 0
-    for chunk in program:
-        filename = chunk["origin"]
-        linecache.cache[filename] = (len(chunk["code"]), None, chunk["code"].splitlines(True), filename)
-        tree = ast.parse(chunk["code"])
-        flags |= _future_flags(tree)  # as in a notebook, they apply to the cells that follow
-        for at in chunk["keep"]:
-            statement = tree.body[at]
-            try:
-                code = compile(ast.Module([statement], []), filename, "exec", flags=flags, dont_inherit=True)
-                exec(code, namespace)
-            except BaseException as error:
-                if at in chunk["binds"]:
-                    info = describe_exception(error)
-                    failure = f"{filename}, line {statement.lineno}: {info.type_name}: {info.message}"
-    return namespace, failure
-
-
-def _future_flags(tree: ast.Module) -> int:
-    import __future__
-
-    names = [
-        a.name
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
-        for a in node.names
-    ]
-    features = [getattr(__future__, name, None) for name in names]
-    return functools.reduce(operator.or_, (getattr(one, "compiler_flag", 0) for one in features), 0)
-
-
-def run_probe(exercise: Exercise, namespace: dict, failure: str, seed: int) -> ProbeResult:
+def run_probe(exercise: Exercise, loaded: LoadedProgram, seed: int) -> ProbeResult:
     """Observe what the submission defines under the exercise's name."""
-    if exercise.name not in namespace:
-        return ProbeResult((), ExceptionInfo("Undefined", failure))
-    return observe(exercise, namespace[exercise.name], seed)
+    if exercise.name not in loaded.namespace:
+        return ProbeResult((), ExceptionInfo("Undefined", loaded.failure))
+    result = observe(exercise, loaded.namespace[exercise.name], seed)
+    raised = result.exception
+    if raised and raised.missing_name in loaded.failed:
+        message = f"{raised.message} ({loaded.failed[raised.missing_name]})"
+        result = replace(result, exception=replace(raised, message=message))
+    return result
 
 
 if __name__ == "__main__":
