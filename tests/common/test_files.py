@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from captionlab.common.files import write_atomically
+from captionlab.common.files import find_visible, write_atomically
 
 
 def test_the_folder_is_created_and_the_file_replaced(tmp_path):
@@ -53,3 +53,11 @@ def test_two_processes_may_write_the_same_file(tmp_path):
     )
     subprocess.run([sys.executable, "-c", slow, str(path)], check=True)
     assert path.read_bytes() == b"slow"
+
+
+def test_hidden_files_and_those_in_hidden_folders_are_not_found(tmp_path):
+    names = ["b/a.txt", "a.txt", "._a.txt", ".ipynb_checkpoints/a.txt", "__MACOSX/b/a.txt", "c.md"]
+    for name in names:
+        write_atomically(tmp_path / name, b"")
+    assert [str(path.relative_to(tmp_path)) for path in find_visible(tmp_path, "*.txt")] == ["a.txt", "b/a.txt"]
+    assert len(find_visible(tmp_path / ".ipynb_checkpoints", "*.txt")) == 1  # the folder itself was asked for

@@ -19,6 +19,17 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in LITTER
 
 
+def find_visible(folder: Path, pattern: str) -> list[Path]:
+    """The files and folders below a folder whose names match a pattern, sorted, without hidden ones.
+
+    Args:
+        folder: is searched with its subfolders, except hidden ones.
+        pattern: of a name, as in `Path.rglob`.
+    """
+    found = folder.rglob(pattern)
+    return sorted(path for path in found if not any(map(is_hidden, path.relative_to(folder).parts)))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that at any moment it is either the old or the new one, complete.
 
