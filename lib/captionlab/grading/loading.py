@@ -1,4 +1,4 @@
-"""Runs the statements taken from a submission, within limits of time. Used where student code runs, and only there."""
+"""Runs what was taken from a submission, within limits of time. Used where student code runs, and only there."""
 
 from __future__ import annotations
 import __future__
@@ -15,14 +15,24 @@ import threading
 import time
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from captionlab.grading.observation import describe_exception
+from captionlab.grading.exercise import Exercise
+from captionlab.grading.observation import ExceptionInfo, ProbeResult, describe_exception, observe
 from captionlab.grading.statements import bound_by
 from captionlab.grading.submission import ProgramPart, Step
 
 COMPUTED_SHARE = 0.2  # of the limits of time, for all computed names of an answer together
+
+
+def is_blocked(module: str) -> bool:
+    """Whether graded code may not import a module: all of the library except this package, as it has the references."""
+    return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
+
+
+class BlockedImportError(ImportError):
+    """Student code tried to import a part of the library that contains solutions; the pipeline knows this name."""
 
 
 class TooSlow(BaseException):
@@ -167,6 +177,18 @@ class _Loader:
         if step["binds"]:
             self.loaded.failure = reason
         self.loaded.failed |= dict.fromkeys(bound_by(statement), reason)
+
+
+def run_probe(exercise: Exercise, loaded: LoadedProgram, seed: int) -> ProbeResult:
+    """Observe what the submission defines under the exercise's name."""
+    if exercise.name not in loaded.namespace:
+        return ProbeResult((), ExceptionInfo("Undefined", loaded.failure))
+    result = observe(exercise, loaded.namespace[exercise.name], seed)
+    raised = result.exception
+    if raised and raised.missing_name in loaded.failed:
+        message = f"{raised.message} ({loaded.failed[raised.missing_name]})"
+        result = replace(result, exception=replace(raised, message=message))
+    return result
 
 
 def _future_flags(tree: ast.Module) -> int:

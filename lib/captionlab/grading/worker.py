@@ -23,27 +23,17 @@ import tempfile
 import time
 import types
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.machinery import ModuleSpec
 from typing import NoReturn
 
 import psutil
 
 from captionlab.grading.exercise import Exercise
-from captionlab.grading.loading import LoadedProgram, load_program
-from captionlab.grading.observation import ExceptionInfo, ProbeResult, observe, to_lines
+from captionlab.grading.loading import BlockedImportError, is_blocked, load_program, run_probe
+from captionlab.grading.observation import to_lines
 
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 1, 4, 36
-
-
-def is_blocked(module: str) -> bool:
-    """Whether graded code may not import a module: all of the library except this package, as it has the references."""
-    return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
-
-
-class BlockedImportError(ImportError):
-    """Student code tried to import a part of the library that contains solutions; the pipeline knows this name."""
 
 
 class ImportBlocker(importlib.abc.MetaPathFinder):
@@ -220,18 +210,6 @@ def _prctl(option: int, value: int) -> None:
     """Set a property of this process, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value)
-
-
-def run_probe(exercise: Exercise, loaded: LoadedProgram, seed: int) -> ProbeResult:
-    """Observe what the submission defines under the exercise's name."""
-    if exercise.name not in loaded.namespace:
-        return ProbeResult((), ExceptionInfo("Undefined", loaded.failure))
-    result = observe(exercise, loaded.namespace[exercise.name], seed)
-    raised = result.exception
-    if raised and raised.missing_name in loaded.failed:
-        message = f"{raised.message} ({loaded.failed[raised.missing_name]})"
-        result = replace(result, exception=replace(raised, message=message))
-    return result
 
 
 if __name__ == "__main__":

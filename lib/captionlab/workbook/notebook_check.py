@@ -10,13 +10,19 @@ from typing import Any
 from captionlab.exercises import UnknownName, find_exercise, load_lab
 from captionlab.grading.exercise import Exercise
 from captionlab.grading.pipeline import check_implementation, failing_case
-from captionlab.grading.verdict import Verdict
+from captionlab.grading.verdict import Verdict, format_points
 from captionlab.grading.watching import describe
+from captionlab.workbook.as_graded import GradedHere, grade_here
+from captionlab.workbook.session import line_to_add, watch_session
 from captionlab.workbook.student_module import BrokenModule, find_module, run_module
 
 HIDDEN_SEEDS = "Graded with hidden seeds: other inputs, the same rules."
+NOT_SAVED = (
+    "as it is saved, the notebook would lose this; save it, and if this line is still here after Restart and Run All, "
+    "a cell it needs is gone"
+)
 
-
+watch_session()  # from the first cell on, which imports this
 _told_of_hidden_seeds = False  # once per session is enough
 
 
@@ -66,20 +72,40 @@ def check(name: str | Callable, implementation: Callable | None = None, *, show_
         exercise = find_exercise(name)
     except UnknownName as error:
         raise CheckFailed(f"✘ {error}") from None
+    caller = sys._getframe(1)
+    here = {**caller.f_globals, **caller.f_locals}
+    lab = load_lab(exercise.lab)
+    own = implementation is None or implementation is here.get(name)
     if implementation is None:
-        caller = sys._getframe(1)
-        implementation = _find(name, load_lab(exercise.lab).module_filename, {**caller.f_globals, **caller.f_locals})
+        implementation = _find(name, lab.module_filename, here)
     if str(getattr(implementation, "__module__", "")).startswith("captionlab."):
         raise CheckFailed(f"! {name} is the library's own: write the definition yourself")
-    verdict = check_implementation(exercise, implementation)
+    graded = grade_here(exercise, lab, here) if own else None
+    if graded and graded.verdict.outcome in ("right", "timeout", "out of memory"):
+        verdict = graded.verdict  # calling it once more would tell nothing new, or not end
+    else:
+        verdict = check_implementation(exercise, implementation)
     if verdict.outcome == "right":
+        if graded and graded.verdict.outcome != "right":
+            raise CheckFailed(_lost(name, graded, here))
         _print_success(name)
+        if graded and graded.saved and graded.saved.outcome != "right":
+            print(f"  {NOT_SAVED}: {graded.saved.message}")
         return None
     text = "\n".join([f"{verdict.symbol} {name}: {verdict.message}", *verdict.help_lines()])
     if not show_case:
         raise CheckFailed(text)
     print(text)
     return _show_case(exercise, implementation, verdict)
+
+
+def _lost(name: str, graded: GradedHere, here: dict) -> str:
+    """What is said of an answer that is right here, and would not earn its points."""
+    verdict, missing = graded.verdict, graded.missing_name
+    points = f"{format_points(verdict.points)} of {format_points(verdict.max_points)} points"
+    text = f"! {name}: right here, but graded it would earn {points}: {verdict.message}"
+    line = line_to_add(missing, here[missing]) if missing in here else None
+    return f"{text}\n  add       to the cell of {name} the line: {line}" if line else text
 
 
 def _print_success(name: str) -> None:
