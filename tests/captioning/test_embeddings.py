@@ -71,8 +71,3 @@ def test_vectors_trained_on_captions_put_words_of_like_use_together():
         return vectors[one] @ vectors[other] / np.linalg.norm(vectors[one]) / np.linalg.norm(vectors[other])
 
     assert likeness("dog", "cat") > likeness("dog", "three")
-
-
-def test_words_with_spaces_in_them(tmp_path):
-    (tmp_path / "vectors.txt").write_text("dog 1 2 3\n. . . 4 5 6\n")
-    assert read_vectors(tmp_path / "vectors.txt")[". . ."].tolist() == [4, 5, 6]

@@ -11,7 +11,7 @@ text, vocabulary    from a caption to words, and from words to token ids
 captioned_images    records of images with captions
 splitting           training, dev and test images
 datasets, readers   Flickr8k, Flickr30k, COCO, and drawn scenes that need no download
-embeddings          pretrained word vectors, or Word2Vec on the captions
+embeddings          pretrained word vectors, or Word2Vec on the captions; vector_files reads them
 encoders            a classification network without its head: a grid of feature vectors
 grid_features       the grids of a whole dataset, computed once and kept on disk
 caption_dataset     images with their captions as token ids, and their batches
