@@ -150,7 +150,7 @@ def _load_embeddings(decoder: Decoder, name: str, data: RunData, seed: int) -> N
         logger.info("training word vectors on %d captions", len(captions))
         vectors = train_word2vec(captions, size, seed)
     else:
-        vectors = read_vectors(Path(name), words)
+        vectors = read_vectors(Path(name), words, size)
     known = sum(word in vectors or word.lower() in vectors for word in words[1:])
     logger.info("%d of the %d words in the vocabulary have a pretrained vector (%s)", known, len(words), name)
     with torch.no_grad():
