@@ -313,9 +313,13 @@ def test_generated_captions_are_scored_as_free_running_bleu_scores_them(toy, tmp
     def pair_step(token_ids, state):
         return step(token_ids, state)[:2]
 
+    def bleu_of_ids(candidates, references):
+        as_words = [[[str(token_id) for token_id in each] for each in captions] for captions in references]
+        return bleu([[str(token_id) for token_id in caption] for caption in candidates], as_words)
+
     with torch.no_grad():
         step, state = make_step_fn(decoder, decoder.encode(made.model.features(dev.grids(range(len(dev))))))
-        expected = free_running_bleu(pair_step, state, dev.token_ids, greedy_search, bleu)
+        expected = free_running_bleu(pair_step, state, dev.token_ids, greedy_search, bleu_of_ids)
     assert expected[3] > 0.1
     assert evaluate_generation(made.model, vocabulary, dev).bleu == pytest.approx(expected)
 

@@ -56,3 +56,21 @@ def test_top_predictions_are_plain_values():
 def test_all_classes_together_are_certain():
     top = top_predictions(torch.randn(6), list("abcdef"), k=6)
     assert sum(probability for _, probability in top) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("logits", "categories", "k", "message"),
+    [
+        (torch.rand(1, 3), ["a", "b", "c"], 1, r"shape \(1, 3\).*expected a floating-point tensor \(categories,\)"),
+        (torch.tensor([1, 2, 3]), ["a", "b", "c"], 1, "int64, expected a floating-point tensor"),
+        ([0.1, 0.2], ["a", "b"], 1, "logits is a list of length 2"),
+        (torch.rand(3), ["a", "b", "c", "d"], 1, "3 logits and 4 categories"),  # would name other classes
+        (torch.rand(3), "abc", 1, "categories is a str, 'abc', expected a list of names"),
+        (torch.rand(3), ["a", "b", "c"], 4, "k is 4, expected a number from 1 to 3"),
+        (torch.rand(3), ["a", "b", "c"], 0, "k is 0"),
+        (torch.tensor([1.0, torch.nan]), ["a", "b"], 1, "1 of 2 logits are NaN"),
+    ],
+)
+def test_no_names_for_logits_that_do_not_fit_them(logits, categories, k, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        top_predictions(logits, categories, k)

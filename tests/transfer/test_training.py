@@ -130,3 +130,13 @@ def test_the_best_epoch_is_kept(accuracies: list[float], patience: int, epochs: 
 def test_without_an_improvement_the_model_is_as_it_was(accuracies: list[float]):
     _, model = trained(accuracies, 5)
     assert all(torch.equal(value, nn.BatchNorm1d(2).state_dict()[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [torch.eye(3), torch.tensor([0.0, 1.0, 2.0]), torch.tensor([0, 1]), torch.tensor([[0], [1], [2]]), [0, 1, 2]],
+)
+def test_labels_that_are_no_classes_give_no_accuracy(labels):
+    model, images = nn.Flatten(), torch.rand(3, 1, 1, 3)
+    with pytest.raises(TypeError, match=r"batch 1 has 3 images, and its labels are .*int64 tensor of shape \(3,\)"):
+        evaluate(model, [(images, torch.tensor([0, 1, 2])), (images, labels)])

@@ -87,7 +87,12 @@ def evaluate_teacher_forcing(model: CaptionModel, dataset: CaptionDataset, batch
 
     Args:
         batch_size: images per batch, each with all its captions.
+
+    Raises:
+        ValueError: if the dataset has no images.
     """
+    if not len(dataset):
+        raise ValueError("the dataset has no images, expected at least one with a caption")
     loss, hits, words = 0.0, 0.0, 0
     with eval_mode(model):
         for start in range(0, len(dataset), batch_size):

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from captionlab.common.checking import checked, describe
+
 
 def caption_loss(logits: torch.Tensor, targets: torch.Tensor, pad: int = 0) -> torch.Tensor:
     """Mean cross-entropy over the real words; padding adds nothing to the sum and is not counted.
@@ -72,3 +74,52 @@ def attention_penalty(alphas: torch.Tensor, reduction: str = "sum") -> torch.Ten
     if reduction == "sum":
         return missing.sum(dim=1).mean()
     return missing.mean()
+
+
+def check_logits(logits: torch.Tensor, targets: torch.Tensor, pad: int) -> None:
+    """Check that logits and targets belong together.
+
+    Args:
+        logits: expected to be floating point, ``(batch, steps, vocab_size)``.
+        targets: expected to be integers from 0 to ``vocab_size - 1``, ``(batch, steps)``, not all of them padding.
+        pad: the id of the padding.
+
+    Raises:
+        TypeError: if they are no such tensors.
+        ValueError: if their shapes or the values of the targets do not fit.
+    """
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point():
+        raise TypeError(f"logits is {describe(logits)}, expected a floating-point tensor (batch, steps, vocab_size)")
+    integers = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+    if not isinstance(targets, torch.Tensor) or targets.dtype not in integers:
+        raise TypeError(f"targets is {describe(targets)}, expected a tensor (batch, steps) of token ids, int64")
+    if logits.ndim != 3 or targets.shape != logits.shape[:2]:
+        raise ValueError(
+            f"logits has shape {tuple(logits.shape)} and targets {tuple(targets.shape)}, expected "
+            "(batch, steps, vocab_size) and (batch, steps): targets are ids, not one-hot vectors"
+        )
+    real = targets[targets != pad]
+    if not len(real):
+        raise ValueError(f"targets holds nothing but padding ({pad}), expected at least one word")
+    if real.min() < 0 or real.max() >= logits.shape[2]:
+        raise ValueError(
+            f"targets holds ids from {real.min()} to {real.max()}, expected 0 to {logits.shape[2] - 1}: the logits are "
+            f"for {logits.shape[2]} words"
+        )
+
+
+def _check_caption_loss(
+    logits: torch.Tensor, targets: torch.Tensor, pad: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, int]:
+    check_logits(logits, targets, pad)
+    return logits, targets, pad
+
+
+def _check_alphas(alphas: torch.Tensor, reduction: str = "sum") -> tuple[torch.Tensor, str]:
+    if not isinstance(alphas, torch.Tensor) or not alphas.is_floating_point() or alphas.ndim != 3:
+        raise TypeError(f"alphas is {describe(alphas)}, expected a floating-point tensor (batch, steps, positions)")
+    return alphas, reduction
+
+
+caption_loss = checked(caption_loss, _check_caption_loss)
+attention_penalty = checked(attention_penalty, _check_alphas)

@@ -1,4 +1,7 @@
-"""How good captions are: top-k accuracy under teacher forcing, and BLEU of generated captions."""
+"""How good captions are: top-k accuracy under teacher forcing, and BLEU of generated captions.
+
+Both refuse arguments of another kind or shape with a TypeError or a ValueError.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Sequence
 
 import torch
 from nltk.translate.bleu_score import corpus_bleu
+
+from captionlab.captioning.loss import check_logits
+from captionlab.common.checking import check_captions, check_words, checked
 
 
 def top_k_accuracy(logits: torch.Tensor, targets: torch.Tensor, k: int = 5, pad: int = 0) -> float:
@@ -72,3 +78,27 @@ def bleu(candidates: Sequence[Sequence[str]], references: Sequence[Sequence[Sequ
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nltk warns of every BLEU that is 0
         return [float(corpus_bleu(plain_references, hypotheses, weights=(1 / n,) * n)) for n in (1, 2, 3, 4)]
+
+
+def _check_top_k(
+    logits: torch.Tensor, targets: torch.Tensor, k: int = 5, pad: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, int, int]:
+    check_logits(logits, targets, pad)
+    if not 1 <= k <= logits.shape[2]:
+        raise ValueError(f"k is {k}, expected a number from 1 to {logits.shape[2]}, the size of the vocabulary")
+    if logits.isnan().any():
+        count = int(logits.isnan().sum())
+        raise ValueError(f"{count} of {logits.numel()} logits are NaN, expected numbers: is the model's loss finite?")
+    return logits, targets, k, pad
+
+
+def _check_bleu(
+    candidates: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
+) -> tuple[Sequence[Sequence[str]], Sequence[Sequence[Sequence[str]]]]:
+    check_captions(candidates, references, check_words)
+    return candidates, references
+
+
+# Letters have n-grams, too: lines instead of lists of words would give numbers that look right.
+top_k_accuracy = checked(top_k_accuracy, _check_top_k)
+bleu = checked(bleu, _check_bleu)

@@ -24,6 +24,7 @@ from captionlab.captioning.batches import active_counts, sort_by_length
 from captionlab.captioning.decoder import Decoder, EncodedImages
 from captionlab.captioning.evaluation import MAX_LENGTH, eval_mode, make_step_fn
 from captionlab.captioning.vocabulary import END, PAD, START
+from captionlab.common.checking import check_captions, check_token_ids
 
 ORDERS = (1, 2, 3, 4)
 LENGTH_MARGIN = 1.1  # sampled captions are longer than those of a beam search, which must not become too short
@@ -72,8 +73,18 @@ def rewards(
     Returns:
         (images, num_samples): contributions times the number of captions, so that their scale does not depend on it.
 
+    Raises:
+        TypeError: if the captions are no lists of token ids.
+        ValueError: if there are not ``num_samples`` captions for each image with references.
+
     Source: linearization as in Tromble et al. 2008, "Lattice Minimum Bayes-Risk Decoding", section 3.1.
     """
+    check_captions(samples, references, check_token_ids)
+    if len(samples) != num_samples * len(references):
+        raise ValueError(
+            f"found {len(samples)} captions and references of {len(references)} images, expected {num_samples} "
+            "captions per image"
+        )
     counts = torch.tensor(
         [_counts(caption, references[row // num_samples]) for row, caption in enumerate(samples)], dtype=torch.float64
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from captionlab.common.checking import check_list, checked, describe
+
 
 def softmax(logits: torch.Tensor) -> torch.Tensor:
     """Probabilities from logits, along the last axis.
@@ -51,3 +53,22 @@ def top_predictions(logits: torch.Tensor, categories: list[str], k: int = 5) -> 
     """
     probabilities, indices = torch.softmax(logits, dim=-1).topk(k)
     return [(categories[index], value) for index, value in zip(indices.tolist(), probabilities.tolist(), strict=True)]
+
+
+def _check_top_predictions(
+    logits: torch.Tensor, categories: list[str], k: int = 5
+) -> tuple[torch.Tensor, list[str], int]:
+    if not isinstance(logits, torch.Tensor) or not logits.is_floating_point() or logits.ndim != 1:
+        raise TypeError(f"logits is {describe(logits)}, expected a floating-point tensor (categories,) of one image")
+    check_list(categories, "categories", "names")
+    if len(categories) != len(logits):
+        raise ValueError(f"found {len(logits)} logits and {len(categories)} categories: give the name of each class")
+    if not 1 <= k <= len(logits):
+        raise ValueError(f"k is {k}, expected a number from 1 to {len(logits)}, the number of classes")
+    if logits.isnan().any():
+        raise ValueError(f"{int(logits.isnan().sum())} of {len(logits)} logits are NaN, expected numbers")
+    return logits, categories, k
+
+
+# Names that are not those of the network's classes would be wrong without a word.
+top_predictions = checked(top_predictions, _check_top_predictions)

@@ -1,8 +1,13 @@
-"""Where a classifier goes wrong: its confusion matrix and its per-class accuracy."""
+"""Where a classifier goes wrong: its confusion matrix and its per-class accuracy.
+
+Both refuse arguments of another kind or shape with a TypeError or a ValueError.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
+from captionlab.common.checking import checked, describe
 
 
 def confusion_matrix(labels: np.ndarray | list[int], predictions: np.ndarray | list[int], classes: int) -> np.ndarray:
@@ -51,3 +56,55 @@ def accuracy_by_class(confusion: np.ndarray) -> np.ndarray:
     accuracies = np.full(len(confusion), np.nan)
     np.divide(np.diagonal(confusion), images, out=accuracies, where=images > 0)
     return accuracies
+
+
+def check_labels(labels: np.ndarray | list[int], name: str, classes: int) -> None:
+    """Check that labels are integers from 0 to ``classes - 1``, one per image.
+
+    Args:
+        labels: list or array.
+        name: what a message calls them.
+        classes: number of classes.
+
+    Raises:
+        TypeError: if they are of another kind, such as probabilities or one-hot vectors.
+        ValueError: if one is out of range.
+    """
+    expected = f"expected integers (n,) from 0 to {classes - 1}, one per image"
+    try:
+        array = np.asarray(labels)
+    except ValueError:  # lists of different lengths
+        array = np.array(None)
+    if array.shape == (0,):
+        return  # of no kind
+    if array.ndim != 1 or array.dtype.kind not in "iub":
+        found = describe(array if array.ndim and not hasattr(labels, "shape") else labels)
+        advice = ": take the argmax over the classes" if array.ndim == 2 else ""
+        raise TypeError(f"{name} is {found}, {expected}{advice}")
+    wrong = np.flatnonzero((array < 0) | (array >= classes))
+    if len(wrong):
+        raise ValueError(f"{name}[{wrong[0]}] is {array[wrong[0]]}, {expected}")
+
+
+def _check_confusion_matrix(
+    labels: np.ndarray | list[int], predictions: np.ndarray | list[int], classes: int
+) -> tuple[np.ndarray | list[int], np.ndarray | list[int], int]:
+    if not isinstance(classes, int | np.integer) or classes < 1:
+        raise TypeError(f"classes is {describe(classes)}, expected the number of classes, at least 1")
+    check_labels(labels, "labels", classes)
+    check_labels(predictions, "predictions", classes)
+    return labels, predictions, classes
+
+
+def _check_counts(confusion: np.ndarray) -> tuple[np.ndarray]:
+    counts = np.asarray(confusion)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.dtype.kind not in "iuf":
+        raise TypeError(f"confusion is {describe(counts)}, expected a matrix of counts (classes, classes)")
+    if not (np.isfinite(counts) & (counts >= 0) & (counts == np.rint(counts))).all():
+        raise ValueError("confusion holds fractions, negative numbers or NaN, expected the numbers of images")
+    return (counts,)
+
+
+# A label of -1 would count for the last class, and one of 0.9 for the first.
+confusion_matrix = checked(confusion_matrix, _check_confusion_matrix)
+accuracy_by_class = checked(accuracy_by_class, _check_counts)

@@ -2,11 +2,13 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from captionlab.common.checking import checked, describe
 
 
 def train_step(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, optimizer: torch.optim.Optimizer) -> float:
@@ -185,3 +187,26 @@ def train_and_keep_best(
             break
     model.load_state_dict(best)
     return history
+
+
+def _check_evaluate(
+    model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
+) -> tuple[nn.Module, Iterator[tuple[torch.Tensor, torch.Tensor]]]:
+    return model, _checked_batches(batches)
+
+
+def _checked_batches(
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    for number, (images, labels) in enumerate(batches):
+        fits = isinstance(labels, torch.Tensor) and labels.dtype == torch.int64 and labels.shape == (len(images),)
+        if not fits:
+            raise TypeError(
+                f"batch {number} has {len(images)} images, and its labels are {describe(labels)}: expected an int64 "
+                f"tensor of shape ({len(images)},), the class of each image"
+            )
+        yield images, labels
+
+
+# Labels as one-hot vectors would be compared with classes and give some accuracy.
+evaluate = checked(evaluate, _check_evaluate)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
@@ -107,7 +108,7 @@ class MethodContext:
     def accuracy(self, logits: list[Tensor]) -> float:
         """Share of the test images classified correctly by the mean of several views' logits, ``(n, classes)`` each."""
         predicted = torch.stack(logits).mean(dim=0).argmax(dim=1).numpy()
-        return float((predicted == self.images.test_labels).mean())
+        return float(accuracy_score(self.images.test_labels, predicted))
 
     def _both_ways(self, images: list[Image.Image], side: int) -> list[Tensor]:
         usual = side == self.recipe.size

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
@@ -37,7 +38,7 @@ def cross_val_scores(
     def score(fold: tuple[np.ndarray, np.ndarray]) -> float:
         train, held_out = fold
         rows, classes = np.vstack([each[train] for each in training_sets]), np.tile(y[train], len(training_sets))
-        return float((clone(classifier).fit(rows, classes).predict(X[held_out]) == y[held_out]).mean())
+        return float(accuracy_score(y[held_out], clone(classifier).fit(rows, classes).predict(X[held_out])))
 
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
     # Threads are enough: scikit-learn's linear SVM releases Python's global lock. Each fold has one core, so its matrix

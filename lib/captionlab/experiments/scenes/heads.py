@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedKFold
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -44,7 +45,7 @@ def compare_heads(bank: FeatureBank, progress: bool = True) -> list[dict]:
         begin = time.perf_counter()
         predict, trained = fit(X[train], labels[train], progress)
         seconds = time.perf_counter() - begin
-        accuracy = float((predict(X[held_out]) == labels[held_out]).mean())
+        accuracy = float(accuracy_score(labels[held_out], predict(X[held_out])))
         return {"name": name, "trained": trained, "accuracy": round(accuracy, 4), "train_seconds": round(seconds, 2)}
 
     features = bank.last_layer("train")

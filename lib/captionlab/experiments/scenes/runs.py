@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
+from sklearn.metrics import accuracy_score
 from sklearn.pipeline import make_pipeline
 
 from captionlab.common.logs import logger
@@ -158,7 +159,7 @@ def run_best(out: Path, dataset: str | None = None, network: str | None = None, 
     plain, _ = test(bank, _plain_spec(bank))
     predictions, seconds = test(bank, best)
     result = _test_result(bank.scenes, predictions)
-    plain_accuracy = round(float((plain == bank.scenes.labels["test"]).mean()), 4)
+    plain_accuracy = round(float(accuracy_score(bank.scenes.labels["test"], plain)), 4)
     result |= {"description": str(best), "train_seconds": round(seconds, 2), "test_accuracy_plain": plain_accuracy}
     result["steps"] = [_rounded(row) for row in rows]
     tests = f"plain: {plain_accuracy:.4f};  best: {result['accuracy']:.4f}"
