@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from captionlab.captioning.text import tokenize
+from captionlab.common.images import identify
 from captionlab.datasets.errors import DataError
 from captionlab.vision.sources import ImageSource
 
@@ -34,8 +35,8 @@ class InMemoryImage:
         return cls(buffer.getvalue())
 
     def read(self) -> Image.Image:
-        """Decode the image."""
-        return Image.open(io.BytesIO(self.data))
+        """The image, not decoded yet (:func:`captionlab.vision.open_image` does that)."""
+        return identify(io.BytesIO(self.data))
 
     def cache_key(self) -> str:
         """A text that changes with the image."""
@@ -105,12 +106,12 @@ def drop_invalid(
     """
     _refuse_overlap(name, splits)
     dropped = list(dropped)
+    total = sum(map(len, splits.values())) + len(dropped)
     valid: dict[str, list[CaptionedImage]] = {}
     for split, images in splits.items():
         reasons = [(image, _why_invalid(image)) for image in images]
         dropped += [(image.name, reason) for image, reason in reasons if reason]
         valid[split] = [image for image, reason in reasons if not reason]
-    total = sum(map(len, splits.values()))
     if dropped:
         first = f"{dropped[0][0]} {dropped[0][1]}"
         if len(dropped) > MAX_INVALID * total:

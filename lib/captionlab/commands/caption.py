@@ -18,7 +18,6 @@ from captionlab.commands.options import BEAMS, EXTRA_DATA, SPLIT, dataset_option
 from captionlab.commands.running import user_errors
 from captionlab.common.files import write_atomically
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 RUN = click.argument("run", type=click.Path(path_type=Path))
 FILE = click.Path(path_type=Path, dir_okay=False)
 LENGTH_PENALTY = click.option(
@@ -164,7 +163,11 @@ def describe(
 
 def _image_files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+        from captionlab.datasets.folders import find_images
+
+        found, others = find_images(path)
+        for file, reason in others:
+            click.echo(f"{file}: left out, {reason}", err=True)
         if not found:
             raise FileNotFoundError(f"there is no image in {path}: expected files such as photo.jpg")
         return found

@@ -8,12 +8,12 @@ import zlib
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from captionlab.common.files import is_hidden
 from captionlab.common.progress import NullProgress, Progress, format_size
 from captionlab.datasets.disk import CHUNK, as_data_error, require_space, write
 from captionlab.datasets.errors import DamagedFile, UnsafeArchive
 
 MAX_FILES = 400_000
-_SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, UnicodeDecodeError)
 
 
@@ -26,8 +26,8 @@ def unpack(
         archive: the zip archive.
         folder: created if necessary; it must not contain files of the same names.
         max_size: maximum number of bytes to unpack.
-        include: patterns (`fnmatch`) of the members to unpack, all if empty. Files that macOS or Windows has added are
-            always skipped.
+        include: patterns (`fnmatch`) of the members to unpack, all if empty. Hidden files and those that macOS or
+            Windows has added are always skipped (`captionlab.common.files.is_hidden`).
         progress: counts bytes.
 
     Returns:
@@ -103,8 +103,7 @@ def _check_members(archive: Path, max_size: int, include: tuple[str, ...]) -> li
 
 
 def _is_included(name: str, include: tuple[str, ...]) -> bool:
-    path = PurePosixPath(name)
-    if path.parts[0] == "__MACOSX" or path.name in _SYSTEM_FILES:
+    if any(map(is_hidden, PurePosixPath(name).parts)):
         return False
     return not include or any(fnmatchcase(name, pattern) for pattern in include)
 

@@ -12,12 +12,53 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from captionlab.common.files import is_hidden
 from captionlab.common.progress import NullProgress, Progress
 from captionlab.datasets.disk import as_data_error
 from captionlab.datasets.errors import DataError
 
-# The same as torchvision.datasets.folder.IMG_EXTENSIONS.
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+# What people name images, in lower case: torchvision's IMG_EXTENSIONS and more. The content decides how a file is read,
+# and why it is not: a HEIC photograph is left out with the advice to export it as JPEG.
+EXTENSIONS = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".apng",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".webp",
+        ".avif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".jp2",
+        ".j2k",
+        ".tga",
+        ".heic",
+        ".heif",
+        ".jxl",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".raf",
+        ".rw2",
+        ".svg",
+        ".psd",
+    ]
+)
+# Stand-ins for photographs that are gone from the web, in lower case: hymenoptera has one among its ants.
+PLACEHOLDERS = {"imagenotfound.gif"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +69,7 @@ class ImageList:
         paths: the image files, class by class.
         labels: the class of each file, as an index into `classes`.
         classes: names of the classes in alphabetical order.
-        left_out: files that are not usable images, each with the reason.
+        left_out: files that are not usable images, each with the reason; hidden files are not mentioned.
     """
 
     paths: list[Path]
@@ -54,6 +95,8 @@ def list_images(folder: str | Path, *, decode: bool = True, progress: Progress |
             names and sizes of the files are checked.
         progress: counts files.
 
+    Hidden files and folders (`captionlab.common.files.is_hidden`) are neither classes nor images.
+
     Raises:
         DataError: if the folder does not exist, has no subfolders, or a class has no usable image.
     """
@@ -63,9 +106,11 @@ def list_images(folder: str | Path, *, decode: bool = True, progress: Progress |
             f"{folder} does not exist; expected a folder with one subfolder per class (captionlab data fetch)"
         )
     with as_data_error(f"listing {folder}"):
-        classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-        files = [(path, label) for label, name in enumerate(classes) for path in _files(folder / name)]
-    found = ImageList([], [], classes, [])
+        visible = sorted(entry for entry in folder.iterdir() if not is_hidden(entry.name))
+        classes = [entry.name for entry in visible if entry.is_dir()]
+        beside = [entry for entry in visible if not entry.is_dir()]
+        files = [(path, label) for label, name in enumerate(classes) for path in visible_files(folder / name)]
+    found = ImageList([], [], classes, [(path, "in no subfolder of a class") for path in beside])
     progress.start(f"reading {folder.name}", len(files), unit="files")
     try:
         for path, label in files:
@@ -110,8 +155,10 @@ def unusable_reason(path: Path, *, decode: bool = True) -> str | None:
         path: the file.
         decode: decode it completely.
     """
-    if path.suffix.lower() not in EXTENSIONS:
-        return f"{path.suffix or 'no extension'}: not the extension of a supported image format"
+    if path.name.lower() in PLACEHOLDERS:
+        return "a placeholder for a photograph that was not found"
+    if reason := _foreign_extension(path):
+        return reason
     try:
         if path.stat().st_size == 0:
             return "empty file"
@@ -121,27 +168,41 @@ def unusable_reason(path: Path, *, decode: bool = True) -> str | None:
 
 
 def _decoding_error(path: Path) -> str | None:
-    from PIL import Image, UnidentifiedImageError
+    from captionlab.common.images import UnreadableImage, read_image
 
     try:
-        with Image.open(path) as image:
-            # Still reads a JPEG to its end, but skips most of the computation.
-            image.draft("L", (1, 1))
-            image.load()
-    except UnidentifiedImageError:
-        return "not an image, despite its extension"
-    except Image.DecompressionBombError:
-        return "too large for a photograph"
-    except (OSError, SyntaxError, ValueError) as error:
-        return f"damaged: {error}"
+        read_image(path, draft_size=(1, 1))  # reads a JPEG to its end, but skips most of the computation
+    except UnreadableImage as error:
+        return str(error)
     return None
 
 
-def _files(folder: Path) -> list[Path]:
-    """All files in a folder and its subfolders, in ImageFolder's order, without hidden ones."""
-    return [
-        Path(parent) / name
-        for parent, _, names in sorted(os.walk(folder, followlinks=True))
-        for name in sorted(names)
-        if not name.startswith(".")
-    ]
+def find_images(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+    """The images in a folder and its subfolders, by their extension, and the other files.
+
+    Returns:
+        ``(images, others)``, sorted; of each other file also the reason. Hidden files are in neither.
+    """
+    files = sorted(visible_files(folder))
+    others = [(path, reason) for path in files if (reason := _foreign_extension(path))]
+    return [path for path in files if not _foreign_extension(path)], others
+
+
+def has_image_extension(name: str) -> bool:
+    """Whether a file's name ends as the names of images do, in capital letters or not."""
+    return Path(name).suffix.lower() in EXTENSIONS
+
+
+def _foreign_extension(path: Path) -> str | None:
+    if has_image_extension(path.name):
+        return None
+    return f"{path.suffix or 'no extension'}: not the extension of an image"
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """All files in a folder and its subfolders, in ImageFolder's order, without hidden files and folders."""
+    found = []
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        found.append((parent, sorted(name for name in names if not is_hidden(name))))
+    return [Path(parent) / name for parent, names in sorted(found) for name in names]

@@ -8,17 +8,21 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from captionlab.common.files import is_hidden
+from captionlab.common.images import UnreadableImage, read_image
 from captionlab.common.logs import logger
 from captionlab.convnets.predictions import top_predictions
 from captionlab.datasets.drawn_objects import CLASSES, render
+from captionlab.datasets.folders import find_images, has_image_extension
 from captionlab.datasets.paths import MIRROR_VARIABLE
 from captionlab.experiments.results import command_line, write_results
 from captionlab.plots.convnets import prediction_grid
@@ -26,12 +30,11 @@ from captionlab.vision.classifiers import Classifier, load_classifier
 
 NAME = "lab1_classify"
 SEED = 0
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 THUMBNAIL = 128  # pixels: enough to see what it is, too small to stand in for the data set
 ARCHIVE, ARCHIVE_FOLDER = "hymenoptera_data.zip", "hymenoptera_data/val"
-_TROUBLES = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # what PIL raises on bad files
 
 Prediction = list[tuple[str, float]]  # categories and probabilities, most probable first
+Entry = tuple[str, Path | BinaryIO, str | None]  # name in the table, file, label
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def read_samples(paths: Iterable[Path], limit: int) -> Samples:
 
     An image in a subfolder of a folder that was given has that subfolder's name as its label, the layout
     ``torchvision.datasets.ImageFolder`` knows: ``val/bees/1.jpg`` is labeled "bees" if ``val`` was given. Files that
-    hold no readable image are left out and named.
+    hold no readable image are left out and named; hidden files are no images.
 
     Args:
         paths: files and folders.
@@ -68,21 +71,21 @@ def read_samples(paths: Iterable[Path], limit: int) -> Samples:
     Raises:
         FileNotFoundError: if a path does not exist.
     """
-    files = [found for path in paths for found in _files(Path(path))]
-    return _open_all(((name, path.read_bytes, label) for name, path, label in files), limit)
-
-
-def _files(path: Path) -> Iterator[tuple[str, Path, str | None]]:
-    """(name in the table, file, label) of a file, or of the files in a folder."""
-    if not path.exists():
-        raise FileNotFoundError(f"no image or folder {path}: give existing paths (--images PATH)")
-    if path.is_file():
-        yield path.name, path, None
-        return
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and file.suffix.lower() in SUFFIXES:
-            inside = file.relative_to(path)
-            yield inside.as_posix(), file, inside.parent.name or None
+    entries: list[Entry] = []
+    others: list[tuple[str, str]] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            images, foreign = find_images(path)
+            inside = [file.relative_to(path) for file in images]
+            entries += [(at.as_posix(), path / at, at.parent.name or None) for at in inside]
+            others += [(file.relative_to(path).as_posix(), reason) for file, reason in foreign]
+        elif path.exists():
+            entries.append((path.name, path, None))
+        else:
+            raise FileNotFoundError(f"no image or folder {path}: give existing paths (--images PATH)")
+    samples = _open_all(entries, limit)
+    samples.left_out.extend(others)
+    return samples
 
 
 def mirror_samples(folder: Path, limit: int, seed: int = SEED) -> Samples:
@@ -100,14 +103,15 @@ def mirror_samples(folder: Path, limit: int, seed: int = SEED) -> Samples:
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _draw_members(opened.namelist(), limit, np.random.default_rng(seed))
-            entries = [(m.partition("val/")[2], lambda m=m: opened.read(m), m.split("/")[-2]) for m in members]
+            entries = ((m.partition("val/")[2], io.BytesIO(opened.read(m)), m.split("/")[-2]) for m in members)
             return _open_all(entries, limit)
     except zipfile.BadZipFile as error:
         raise ValueError(f"{ARCHIVE} is damaged ({error}): fetch it again") from error
 
 
 def _draw_members(names: list[str], limit: int, rng: np.random.Generator) -> list[str]:
-    images = sorted(name for name in names if name.startswith(ARCHIVE_FOLDER) and Path(name).suffix.lower() in SUFFIXES)
+    visible = (name for name in names if not any(map(is_hidden, name.split("/"))))
+    images = sorted(name for name in visible if name.startswith(ARCHIVE_FOLDER) and has_image_extension(name))
     classes = sorted({name.split("/")[-2] for name in images})
     if not images:
         raise ValueError(f"{ARCHIVE} holds no images under {ARCHIVE_FOLDER}: fetch it again")
@@ -128,24 +132,16 @@ def rendered_samples(limit: int, seed: int = SEED) -> Samples:
     )
 
 
-def _open_all(entries: Iterable[tuple], limit: int) -> Samples:
+def _open_all(entries: Iterable[Entry], limit: int) -> Samples:
     samples = Samples([], [])
-    for name, read, label in entries:
+    for name, file, label in entries:
         if len(samples.good) == limit:
             break
         try:
-            with Image.open(io.BytesIO(read())) as image:
-                samples.good.append(Sample(name, image.convert("RGB"), label))
-        except _TROUBLES as error:
-            samples.left_out.append((name, _reason(error)))
+            samples.good.append(Sample(name, read_image(file).convert("RGB"), label))
+        except UnreadableImage as error:
+            samples.left_out.append((name, str(error)))
     return samples
-
-
-def _reason(error: Exception) -> str:
-    """Why a file could not be read, without the folder or the buffer's address that the messages name."""
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image"
-    return getattr(error, "strerror", None) or str(error)
 
 
 # --- the experiment ---------------------------------------------------------------------------------------------------

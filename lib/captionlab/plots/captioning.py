@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from captionlab.captioning.attention_maps import attention_heatmap
+from captionlab.common.images import to_gray_or_rgb
 from captionlab.plots.style import (
     BLACK,
     BLUE,
@@ -35,7 +36,7 @@ def attention_figure(image: Image.Image, words: Sequence[str], alphas: torch.Ten
         alphas: ``(words, height, width)``, or ``(words, positions)`` of a square grid.
         columns: images per row.
     """
-    pixels = np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)) / 255
+    pixels = np.asarray(to_gray_or_rgb(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)) / 255
     rows = -(-(len(words) + 1) // columns)
     figure = new_figure(2.0 * columns, 2.25 * rows)
     first, *others = image_grid(figure, rows, columns)

@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from captionlab.vision.images import IMAGENET_MEAN, IMAGENET_STD
+from captionlab.vision.sources import open_image
 
 
 def make_transforms(size: int) -> tuple[v2.Compose, v2.Compose]:
@@ -68,7 +69,8 @@ def make_datasets(
     opened and transformed each time its example is requested, so that training sees other crops in every epoch.
 
     Args:
-        paths: image files, of any mode and size; they are converted to RGB.
+        paths: image files, of any mode and size; they are opened with ``open_image``, which turns photographs upright,
+            and converted to RGB.
         labels: class of each file, as long as ``paths``.
         train_indices: indices of the training images in ``paths``.
         validation_indices: indices of the validation images in ``paths``.
@@ -94,7 +96,7 @@ def make_datasets(
     """
 
     class Images(torch.utils.data.Dataset):
-        def __init__(self, indices: Sequence[int], transform: Callable) -> None:
+        def __init__(self, indices: Sequence[int], transform: Callable[[Image.Image], torch.Tensor]) -> None:
             self.indices, self.transform = list(indices), transform
 
         def __len__(self) -> int:
@@ -102,8 +104,8 @@ def make_datasets(
 
         def __getitem__(self, k: int) -> tuple[torch.Tensor, int]:
             index = self.indices[k]
-            with Image.open(paths[index]) as image:
-                return self.transform(image.convert("RGB")), labels[index]
+            image = open_image(paths[index])
+            return self.transform(image.convert("RGB")), labels[index]
 
     training_transform, evaluation_transform = transforms
     return Images(train_indices, training_transform), Images(validation_indices, evaluation_transform)

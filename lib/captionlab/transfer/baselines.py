@@ -17,6 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
+from captionlab.common.images import to_gray_or_rgb
+
 FEATURE_CANDIDATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 PIXEL_CANDIDATES = (1e-5, 1e-4, 1e-3, 1e-2)  # much smaller: there are thousands of standardized features
 FOLDS, TREES = 5, 500
@@ -32,7 +34,7 @@ def raw_pixels(images: Sequence[Image.Image], side: int = 32) -> np.ndarray:
     Returns:
         float32 ``(images, side * side * 3)``.
     """
-    small = [image.convert("RGB").resize((side, side), Image.Resampling.BOX) for image in images]
+    small = [to_gray_or_rgb(image).convert("RGB").resize((side, side), Image.Resampling.BOX) for image in images]
     return np.stack([np.asarray(image, np.float32).ravel() / 255 for image in small])
 
 

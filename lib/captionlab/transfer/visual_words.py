@@ -17,6 +17,8 @@ from PIL import Image
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.decomposition import PCA
 
+from captionlab.vision.sources import open_image
+
 SIDE = 128  # images are resized to this height and width, in pixels
 PATCH, STEP = 12, 4  # pixels
 WORDS, COMPONENTS = 400, 40
@@ -25,8 +27,8 @@ SAMPLED = 40_000  # number of patches the dictionary is learned from
 
 def patches(file: Path) -> np.ndarray:
     """Dense patches of an image file, gray: (patches, PATCH * PATCH), each of mean 0 and about unit contrast."""
-    with Image.open(file) as image:
-        gray = np.asarray(image.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    image = open_image(file).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    gray = np.asarray(image, dtype=np.float32) / 255
     windows = np.lib.stride_tricks.sliding_window_view(gray, (PATCH, PATCH))[::STEP, ::STEP]
     rows = windows.reshape(-1, PATCH * PATCH)
     rows = rows - rows.mean(axis=1, keepdims=True)

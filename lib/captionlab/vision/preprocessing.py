@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from captionlab.common.images import to_gray_or_rgb
 from captionlab.vision.images import IMAGENET_MEAN, IMAGENET_STD
 
 INTERPOLATIONS = {
@@ -81,9 +82,12 @@ class Preprocessing:
         return self.normalize(np.stack(pixels) if pixels else np.empty((0, *shape), np.uint8))
 
     def resize(self, image: Image.Image) -> np.ndarray:
-        """Pixels of the resized image, uint8: ``(height, width, 3)``, or ``(height, width, 1)`` of a gray image."""
-        if image.mode != "L":  # a gray image is resized once, not three times
-            image = image.convert("RGB")
+        """Pixels of the resized image, uint8: ``(height, width, 3)``, or ``(height, width, 1)`` of a gray image.
+
+        Raises:
+            ValueError: if it is not clear what the values mean (see :func:`captionlab.common.images.to_8_bits`).
+        """
+        image = to_gray_or_rgb(image)  # a gray image is resized once, not three times
         resized = image.resize((self.width, self.height), INTERPOLATIONS[self.interpolation])
         return np.asarray(resized).reshape(self.height, self.width, -1)
 

@@ -6,16 +6,16 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-ORIENTATION = 0x0112  # Exif's tag
+from captionlab.common.images import UnreadableImage, decode, read_image
 
 
 class ReadableImage(Protocol):
     """An image that is not a file of its own."""
 
     def read(self) -> Image.Image:
-        """The image."""
+        """The image, decoded or not."""
         ...
 
     def cache_key(self) -> str:
@@ -27,31 +27,26 @@ ImageSource = Path | str | ReadableImage
 
 
 def open_image(source: ImageSource, draft_size: tuple[int, int] | None = None) -> Image.Image:
-    """Read an image and turn it upright, as its Exif orientation says.
+    """Read an image, upright and with 8 bits per channel (see :mod:`captionlab.common.images`).
 
     Args:
         source: a file, or an object with ``read()``.
         draft_size: (width, height): a JPEG decoder may leave out detail as long as the image stays at least this large.
 
     Returns:
-        The decoded image, in the mode it was saved in.
+        The image, of mode ``"L"`` if it is gray, else ``"RGB"``; transparency is ignored.
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        ValueError: if it cannot be read as an image.
+        ValueError: if it cannot be read as an image; the message says what it is instead, or what is wrong with it.
     """
     try:
-        with Image.open(source) if isinstance(source, (str, Path)) else source.read() as image:
-            if draft_size is not None:
-                image.draft(None, draft_size)
-            if image.getexif().get(ORIENTATION, 1) != 1:  # photos taken with a phone held sideways
-                return ImageOps.exif_transpose(image)
-            image.load()
-            return image
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{source} is not a readable image ({error}): leave it out, or fetch it again") from error
+        if isinstance(source, (str, Path)):
+            return read_image(source, draft_size)
+        with source.read() as image:
+            return decode(image, draft_size)
+    except UnreadableImage as error:
+        raise ValueError(f"{source} is not a readable image: {error}") from error
 
 
 def cache_key(source: ImageSource) -> str:

@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 from captionlab.datasets.folders import ImageList
 from captionlab.experiments.image_folders import choose_dataset, list_splits
 from captionlab.vision.images import IMAGENET_MEAN, IMAGENET_STD
+from captionlab.vision.sources import open_image
 
 DATA_SEED = 0  # of the embedded drawings: an experiment's seeds vary the training, never the images
 
@@ -74,11 +75,7 @@ def _drawn() -> BeesAnts:
 
 
 def _decoded(images: ImageList) -> list[Image.Image]:
-    decoded = []
-    for path in images.paths:
-        with Image.open(path) as image:
-            decoded.append(image.convert("RGB"))
-    return decoded
+    return [open_image(path).convert("RGB") for path in images.paths]
 
 
 def transform_all(images: Sequence[Image.Image], transform: Callable[[Image.Image], Tensor]) -> Tensor:
