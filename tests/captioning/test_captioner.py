@@ -108,9 +108,14 @@ def test_describe_files_and_folders_of_all_kinds_of_images(home, tmp_path):
     scene.convert("L").save(tmp_path / "gray.png")
     scene.resize((1, 1)).save(tmp_path / "one.png")
     (tmp_path / "broken.jpg").write_bytes(b"no image")
+    (tmp_path / "._gray.png").write_bytes(b"hidden")
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    scene.save(tmp_path / ".ipynb_checkpoints" / "gray-checkpoint.png")
+    (tmp_path / "notes.txt").write_text("named")
     done = invoke("describe", home / "run", tmp_path, "--attention", tmp_path / "maps", "--csv", tmp_path / "c.csv")
     assert done.exit_code == 1
     assert "broken.jpg: left out" in done.output
+    assert "notes.txt: left out" in done.output
     assert "1 of 5 images could not be described" in done.output
     assert len(list((tmp_path / "maps").glob("*.png"))) == 4
     assert (tmp_path / "c.csv").read_text().count("\n") == 5

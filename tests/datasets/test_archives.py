@@ -39,7 +39,9 @@ def test_files_and_folders(archive, tmp_path):
 
 
 def test_only_included_files_and_no_system_files(archive, tmp_path):
-    members = dict.fromkeys(["x/captions_1.json", "x/big.json", "__MACOSX/x/._captions_1.json", "x/.DS_Store"], b"1")
+    members = dict.fromkeys(
+        ["x/captions_1.json", "x/big.json", "__MACOSX/x/._captions_1.json", "x/.DS_Store", "x/._big.json"], b"1"
+    )
     assert unpack(archive(members), tmp_path / "out", max_size=1000, include=("x/captions_*",)) == ["x/captions_1.json"]
     assert "x/.DS_Store" not in unpack(archive(members), tmp_path / "all", max_size=1000)
 

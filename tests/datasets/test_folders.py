@@ -1,10 +1,12 @@
 """Folders of images: the listing is ImageFolder's, and unusable files are left out with a reason."""
 
+import shutil
+
 import pytest
 
 from captionlab.datasets.catalog import DATASETS
 from captionlab.datasets.errors import DataError, NotFetched
-from captionlab.datasets.folders import EXTENSIONS, list_images, read_split
+from captionlab.datasets.folders import EXTENSIONS, find_images, list_images, read_split
 from captionlab.datasets.store import fetch
 from captionlab.datasets.verification import verify
 
@@ -25,12 +27,18 @@ def folder(tmp_path, make_image):
         "ant/text.jpg": b"this is no image",
         "ant/notes": b"no extension",
         "ant/.DS_Store": b"hidden",
+        "ant/._x.bmp": b"hidden",
+        "ant/.ipynb_checkpoints/x-checkpoint.jpg": good,
+        "cat/Thumbs.db": b"hidden",
+        ".ipynb_checkpoints/x.jpg": good,
+        "__MACOSX/ant/._x.jpg": b"hidden",
     }
     for name, body in files.items():
         path = tmp_path / "train" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
     (tmp_path / "train/readme.txt").write_text("beside the classes")
+    (tmp_path / "train/desktop.ini").write_text("hidden")
     return tmp_path / "train"
 
 
@@ -46,8 +54,10 @@ def test_images_and_what_is_left_out(folder):
     assert images.counts() == {"ant": 1, "cat": 3}
     assert len(images) == 4
     reasons = {path.name: reason for path, reason in images.left_out}
-    assert reasons.keys() == {"imageNotFound.gif", "truncated.jpg", "truncated.png", "empty.jpg", "text.jpg", "notes"}
-    assert "extension" in reasons["imageNotFound.gif"]
+    unusable = {"imageNotFound.gif", "truncated.jpg", "truncated.png", "empty.jpg", "text.jpg", "notes"}
+    assert reasons.keys() == unusable | {"readme.txt"}
+    assert "placeholder" in reasons["imageNotFound.gif"]
+    assert "no subfolder of a class" in reasons["readme.txt"]
     assert "truncated" in reasons["truncated.jpg"]
     assert reasons["truncated.png"].startswith("damaged")
     assert reasons["empty.jpg"] == "empty file"
@@ -57,17 +67,49 @@ def test_images_and_what_is_left_out(folder):
 
 def test_without_decoding(folder):
     left_out = {path.name for path, _ in list_images(folder, decode=False).left_out}
-    assert left_out == {"imageNotFound.gif", "empty.jpg", "notes"}
+    assert left_out == {"imageNotFound.gif", "empty.jpg", "notes", "readme.txt"}
+
+
+def test_an_empty_hidden_folder_is_no_class(tmp_path, make_image):
+    for name in ("ants", "bees"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.jpg").write_bytes(make_image(1))
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    assert list_images(tmp_path).classes == ["ants", "bees"]
+
+
+def test_usual_extensions_in_capitals_too(tmp_path, make_image):
+    kinds = {"a.JPG": "JPEG", "b.JPEG": "JPEG", "c.jfif": "JPEG", "d.GIF": "GIF", "e.PNG": "PNG", "f.tif": "TIFF"}
+    (tmp_path / "bees").mkdir()
+    for name, kind in kinds.items():
+        (tmp_path / "bees" / name).write_bytes(make_image(1, kind=kind))
+    (tmp_path / "bees" / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    images = list_images(tmp_path)
+    assert [path.name for path in images.paths] == list(kinds)
+    assert [(path.name, reason) for path, reason in images.left_out] == [
+        ("phone.HEIC", "a HEIC photograph; export it as JPEG")
+    ]
+
+
+def test_images_are_found_and_other_files_named(folder):
+    images, others = find_images(folder)
+    assert {path.name for path, _ in others} == {"notes", "readme.txt"}
+    assert all("not the extension of an image" in reason for _, reason in others)
+    assert len(images) == 9
+    assert images == sorted(images)
+    assert not any("checkpoint" in path.name or path.name.startswith(".") for path in images)
 
 
 def test_same_listing_as_image_folder(folder):
     datasets = pytest.importorskip("torchvision.datasets")
-    for name in ("truncated.jpg", "truncated.png", "empty.jpg", "text.jpg"):
+    for name in ("truncated.jpg", "truncated.png", "empty.jpg", "text.jpg", "._x.bmp"):
         (folder / "ant" / name).unlink()
+    for name in (".ipynb_checkpoints", "__MACOSX", "ant/.ipynb_checkpoints"):  # ImageFolder reads them
+        shutil.rmtree(folder / name)
     images, theirs = list_images(folder), datasets.ImageFolder(folder)
     assert [(str(path), label) for path, label in zip(images.paths, images.labels, strict=True)] == theirs.samples
     assert images.classes == theirs.classes
-    assert datasets.folder.IMG_EXTENSIONS == EXTENSIONS
+    assert set(datasets.folder.IMG_EXTENSIONS) <= EXTENSIONS
 
 
 def test_missing_folder(tmp_path):

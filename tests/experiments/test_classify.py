@@ -53,7 +53,9 @@ def folder(tmp_path):
     (root / "darks" / "broken.jpg").write_bytes(b"no image")
     whole = save(root / "darks" / "cut.jpg", "RGB", 0).read_bytes()
     (root / "darks" / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (root / "darks" / "notes.txt").write_text("not looked at")
+    (root / "darks" / "notes.txt").write_text("named, but not read")
+    for hidden in (".ipynb_checkpoints/gray-checkpoint.png", "darks/._gray.png", "__MACOSX/darks/gray.png"):
+        save(root / hidden)
     save(root / "loose.png", "RGB", 0)
     return root
 
@@ -77,9 +79,10 @@ def test_every_mode_is_read_and_labeled_by_its_folder(folder):
 
 def test_bad_files_are_named_and_left_out(folder):
     left_out = dict(read_samples([folder], limit=20).left_out)
-    assert left_out["darks/broken.jpg"] == "not an image"
+    assert "not an image" in left_out["darks/broken.jpg"]
     assert "truncated" in left_out["darks/cut.jpg"]
-    assert len(left_out) == 2
+    assert "extension" in left_out["darks/notes.txt"]
+    assert len(left_out) == 3
 
 
 def test_a_file_given_has_its_name_only(folder):
@@ -109,7 +112,7 @@ def test_predictions_table_and_figure(folder, tmp_path, toy, monkeypatch):
         "loose.png": "dark",
     }
     assert record["network"] == "toy"
-    assert [one["file"] for one in record["left_out"]] == ["darks/broken.jpg", "darks/cut.jpg"]
+    assert [one["file"] for one in record["left_out"]] == ["darks/broken.jpg", "darks/cut.jpg", "darks/notes.txt"]
     assert {"command", "seed", "versions", "machine"} <= set(record)
     assert "/secret" not in paths[0].read_text()
     assert str(tmp_path) not in paths[0].read_text() + paths[1].read_text()
