@@ -1,6 +1,12 @@
 """nbgrader's configuration: the release is generated from solutions/, captionlab's grader gives the points."""
 
-from captionlab.instructor.nbgrader import AUTOGRADE_STEPS, EXCHANGE, SANITIZE_STEPS
+from captionlab.instructor.nbgrader import (
+    AUTOGRADE_STEPS,
+    EXCHANGE,
+    SANITIZE_STEPS,
+    SubmittedNotebookExporter,
+    install,
+)
 from captionlab.workbook.release import RELEASE_STEPS
 
 c = get_config()  # noqa: F821  (nbgrader supplies it)
@@ -13,6 +19,8 @@ c.CourseDirectory.release_directory = "labs"
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.md", "*.py", "*.bak*"]
 
 c.GenerateAssignment.preprocessors = RELEASE_STEPS
+install()
+c.Autograde.exporter_class = SubmittedNotebookExporter
 c.Autograde.sanitize_preprocessors = SANITIZE_STEPS
 c.Autograde.autograde_preprocessors = AUTOGRADE_STEPS
 

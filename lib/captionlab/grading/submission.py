@@ -12,7 +12,7 @@ import builtins
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from captionlab.grading.statements import (
     bound_by,
@@ -104,6 +104,7 @@ class Submission:
         notes: remarks for student and instructor, such as cells that are not valid Python.
         stated_lab: the lab that the notebook's metadata names, or None.
         python: version with which the notebook was run, such as (3, 13), or None.
+        notebook: the notebook itself, cleaned, if there is one.
         skipped: names that cells which are not valid Python would define, each with the reason.
     """
 
@@ -112,6 +113,7 @@ class Submission:
     notes: list[str] = field(default_factory=list)
     stated_lab: str | None = None
     python: tuple[int, ...] | None = None
+    notebook: Any = field(default=None, repr=False)
     skipped: dict[str, str] = field(default_factory=dict)
     _places: dict[str, list[Place]] = field(default_factory=dict, repr=False)
     _counting: dict[str, Place | None] = field(default_factory=dict, repr=False)

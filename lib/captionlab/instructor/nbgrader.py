@@ -6,12 +6,20 @@ replaces nbgrader's exchange between instructors and students with :data:`EXCHAN
 
 from __future__ import annotations
 
+import glob
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from nbconvert.exporters import NotebookExporter
 from nbconvert.preprocessors import ClearMetadataPreprocessor
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_notebook, new_output
+from nbgrader.apps import api, autogradeapp
+from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange.default import (
     Exchange,
@@ -33,12 +41,15 @@ from nbgrader.preprocessors import (
 )
 from nbgrader.utils import is_grade, is_solution
 
+from captionlab.common.files import is_hidden
 from captionlab.exercises import load_lab
-from captionlab.grading.pipeline import Grader, GradeReport
-from captionlab.grading.reader import read_notebook_and_module
+from captionlab.grading.pipeline import Grader
+from captionlab.grading.reader import read_submission
 from captionlab.grading.secret import course_secret
+from captionlab.grading.submitted_file import MAX_BYTES, SubmissionFile, UnreadableSubmission
 from captionlab.grading.verdict import Verdict, format_points
 
+MAX_REMARKS = 20
 CHECK_SUFFIX = "-check"  # of a check cell's grade id; before it is the name of the exercise
 
 
@@ -74,12 +85,70 @@ def _grade_id(cell: NotebookNode) -> str | None:
     return cell.metadata.get("nbgrader", {}).get("grade_id")
 
 
+class SubmittedNotebookExporter(NotebookExporter):
+    """Reads what a student submitted with our reader, whatever the notebook is called and whatever is wrong with it.
+
+    Of a submission that has no readable notebook an empty one is made, to which the graded cells are added.
+    """
+
+    def from_filename(
+        self, filename: str, resources: dict | None = None, **options: Any
+    ) -> tuple[NotebookNode, dict[str, Any]]:
+        if not getattr(self.parent, "_sanitizing", False):  # in the second pass, it is our own file
+            return super().from_filename(filename, resources=resources, **options)
+        known = (resources or {})["nbgrader"]
+        notebook = None
+        with suppress(UnreadableSubmission, OSError):  # the grades will say why
+            file = SubmissionFile(known["student"], Path(filename).parent)
+            notebook = read_submission(file, load_lab(known["assignment"])).notebook
+        return self.from_notebook_node(notebook or new_notebook(), resources=resources, **options)
+
+
+class AutogradeAll(Autograde):
+    """``nbgrader autograde`` for every folder that was submitted, whatever it contains."""
+
+    def init_notebooks(self) -> None:
+        """Find the folders; nbgrader's own version drops those without a notebook of the right name."""
+        pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        folders = [Path(path) for path in sorted(glob.glob(pattern))]
+        self.assignments = {
+            str(folder): [str(folder / f"{self.coursedir.assignment_id}.ipynb")]
+            for folder in folders
+            if folder.is_dir() and not is_hidden(folder.parent.name)
+        }
+        self.notebooks: list[str] = []
+        if not self.assignments:
+            super().init_notebooks()  # which says what was looked for
+
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        """Enter the submission in the gradebook and copy its other files, but no links, pipes or hidden files."""
+        ignored = self.coursedir.ignore
+        self.coursedir.ignore = ["*"]
+        try:
+            super().init_assignment(assignment_id, student_id)
+        finally:
+            self.coursedir.ignore = ignored
+        source, target = (Path(one(assignment_id, student_id)) for one in (self._format_source, self._format_dest))
+        for path in sorted(source.iterdir()):
+            is_file = path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_BYTES
+            if is_file and path.suffix != ".ipynb" and not is_hidden(path.name):
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, target / path.name)
+
+
+def install() -> None:
+    """Let nbgrader's commands and formgrader use :class:`AutogradeAll`; they know no setting for it."""
+    autogradeapp.Autograde = api.Autograde = AutogradeAll
+
+
 class GradeCells(NbGraderPreprocessor):
-    """Grades a notebook and writes each verdict as the output of its check cell."""
+    """Grades what was submitted, as ``captionlab grade`` does; writes each verdict as the output of its check cell."""
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         lab_name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
-        report = grade_notebook(nb, lab_name, student, self._submitted_folder(lab_name, student))
+        course = CourseDirectory(parent=self)
+        folder = Path(course.format_path(course.submitted_directory, student, lab_name))
+        report = _grader(lab_name).grade_file(SubmissionFile(student, folder))
         verdicts = {verdict.exercise: verdict for verdict in report.verdicts}
         for cell in nb.cells:
             if cell.cell_type != "code":
@@ -92,27 +161,19 @@ class GradeCells(NbGraderPreprocessor):
                         f"{lab_name} has no exercise {name!r}: build the lab and generate the assignment again"
                     )
                 cell.outputs = _outputs(verdicts[name])
-        for note in report.notes:
-            self.log.warning("%s: %s", student, note)
+        remarks = [report.problem] if report.problem else report.notes
+        if remarks:
+            nb.cells.insert(0, _remarks_cell(remarks))
+        for remark in remarks:
+            self.log.warning("%s: %s", student, remark)
         return nb, resources
 
-    def _submitted_folder(self, lab_name: str, student: str) -> Path:
-        """The folder that the student submitted; nbgrader does not copy modules from it."""
-        course = CourseDirectory(parent=self)
-        return Path(course.format_path(course.submitted_directory, student, lab_name))
 
-
-def grade_notebook(nb: NotebookNode, lab_name: str, student: str, folder: Path) -> GradeReport:
-    """Grade a notebook on the student's hidden seeds.
-
-    Args:
-        nb: the notebook, as nbgrader has read it.
-        lab_name: name of the lab, which is nbgrader's assignment.
-        student: nbgrader's student id.
-        folder: what the student submitted; the lab's module is read from there, if the lab has one.
-    """
-    grader = _grader(lab_name)
-    return grader.grade(read_notebook_and_module(nb, folder, student, grader.lab))
+def _remarks_cell(remarks: Sequence[str]) -> NotebookNode:
+    """A cell at the top of the notebook that tells the student what the grader noticed."""
+    lines = "\n".join(remark.replace("`", "'") for remark in remarks[:MAX_REMARKS])
+    more = f"\nand {len(remarks) - MAX_REMARKS} more" if len(remarks) > MAX_REMARKS else ""
+    return new_markdown_cell(f"**Remarks on what you submitted**\n\n```text\n{lines}{more}\n```")
 
 
 @lru_cache(maxsize=1)
