@@ -31,6 +31,7 @@ def media(*brands: bytes) -> bytes:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n", "git lfs pull"),
         (b"<!DOCTYPE html>\n<html>", "web page"),
         (b"\xef\xbb\xbf\r\n  <HTML><body>404", "web page"),
+        (b"<!-- made by a server -->\n<!DOCTYPE html>", "web page"),
         ("<!DOCTYPE html><html>".encode("utf-16"), "web page"),
         (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML"><html><head>', "web page"),
         (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg">', "SVG"),

@@ -320,7 +320,9 @@ def floats(*values: float) -> Image.Image:
         (floats(0, 65535), "8 bits"),
         (Image.fromarray(np.array([[-5, 100]], np.int32)), "from -5 to 100"),
         (Image.fromarray(np.array([[0, 2**30]], np.int32)), "expected 0 to 65535"),
-        (Image.fromarray(np.array([[0, 200]], np.uint16)), "some above 255"),
+        (Image.fromarray(np.array([[0, 200]], np.uint16)), "some above 4096"),
+        (Image.fromarray(np.array([[0, 4095]], np.uint16)), "from 0 to 4095"),  # 12 bits, saved as 16
+        (Image.fromarray(np.array([[0, 1023]], np.int32)), "from 0 to 1023"),
     ],
 )
 def test_values_of_unknown_meaning_are_refused(image, said):

@@ -77,7 +77,7 @@ def _describe_text(head: bytes) -> str:
     text = head.replace(b"\0", b"").lstrip().lower()  # UTF-16 has zeros between letters
     if b"<svg" in text:
         return "an SVG drawing; export it as PNG"
-    if text.startswith((b"<!doctype html", b"<html")) or (text.startswith(b"<") and b"<head" in text):
+    if text.startswith(b"<") and any(tag in text for tag in (b"<!doctype html", b"<html", b"<head")):
         return "a web page (HTML) instead of the image; download the image itself"
     if text.startswith(b"<?xml"):
         return "an XML file instead of the image; fetch the image again"

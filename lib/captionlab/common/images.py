@@ -22,6 +22,7 @@ from PIL import Image, ImageCms
 from captionlab.common.image_contents import HEAD, describe_contents
 
 MAX_ASPECT_RATIO = 1000  # of the longer side to the shorter; resized by the shorter side, more would fill the memory
+DARK = 1 / 16  # of white: if no value is larger, white is probably another value, or the picture nearly black
 VECTOR_FORMATS = {"EPS", "WMF"}  # PIL recognizes them, and calls other programs to draw them
 ORIENTATION = 0x0112  # Exif's tag
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # TIFF's tags
@@ -137,7 +138,7 @@ def to_8_bits(image: Image.Image) -> Image.Image:
         image itself.
 
     Raises:
-        UnreadableImage: if the values are outside of these ranges, or not finite.
+        UnreadableImage: if the values are outside of these ranges, not finite, or all below a sixteenth of white.
 
     Example:
         >>> gray = Image.new("I;16", (1, 1), 32768)
@@ -163,7 +164,7 @@ def _white_of_floats(low: float, high: float) -> float:
     """1 or 255; resampling in another program may have overshot by a level."""
     if low >= -1 / 255 and high <= 1 + 1 / 255:
         return 1
-    if low >= -1 and 16 <= high <= 256:  # up to 16 of 255 a photograph would be nearly black
+    if low >= -1 and 255 * DARK < high <= 256:
         return 255
     raise UnreadableImage(
         f"an image of floating-point values from {low:.4g} to {high:.4g}, expected 0 to 1 or 0 to 255; save it with 8 "
@@ -173,14 +174,15 @@ def _white_of_floats(low: float, high: float) -> float:
 
 def _white_of_integers(image: Image.Image, low: float, high: float) -> float:
     bits = _tiff_tag(image, BITS_PER_SAMPLE, 16 if image.format == "PPM" or image.mode != "I" else 32)
-    if bits <= 16:
-        white = 2 ** (bits - (_tiff_tag(image, SAMPLE_FORMAT, 1) == 2)) - 1  # 2: one bit is the sign
-    else:
-        white = 255 if high <= 255 else 65535
-    if low < 0 or high > white or (0 < high <= 255 < white):
+    if bits > 16:
+        bits = 8 if high <= 255 else 16
+    elif _tiff_tag(image, SAMPLE_FORMAT, 1) == 2:
+        bits -= 1  # for the sign
+    white = 2**bits - 1
+    if low < 0 or high > white or 0 < high <= white * DARK:  # 12 bits are often saved as 16
         raise UnreadableImage(
-            f"an image of integers from {low:.0f} to {high:.0f}, expected 0 to {white} and some above 255; save it "
-            "with 8 bits per channel"
+            f"an image of integers from {low:.0f} to {high:.0f}, expected 0 to {white} and some above "
+            f"{white * DARK:.0f}; save it with 8 bits per channel"
         )
     return white
 

@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "embedded": ["tiny_resnet", "tiny_vgg"],
         "extraction": ["ExtractionConfig", "FeatureExtractor", "extract", "read_batch"],
         "feature_cache": ["fingerprint"],
-        "images": ["IMAGENET_MEAN", "IMAGENET_STD", "prepare_image", "to_8_bits"],
+        "images": ["IMAGENET_MEAN", "IMAGENET_STD", "prepare_image"],
         "networks": ["EMBEDDED_NETWORKS", "Network", "get_network", "list_networks"],
         "pooling": ["pooled_layers", "to_grid"],
         "preprocessing": ["Preprocessing"],
