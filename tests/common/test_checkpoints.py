@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -9,6 +11,7 @@ from torch import nn
 
 from captionlab.common.checkpoints import (
     add_prefix,
+    damaged_metadata,
     describe_mismatch,
     load_checkpoint,
     load_optimizer_state,
@@ -82,3 +85,52 @@ def test_a_restored_optimizer_takes_the_same_steps(make):
     step(model, optimizer)
     step(twin, other)
     assert torch.equal(model.weight, twin.weight)
+
+
+def test_what_a_file_is_instead_of_a_checkpoint_is_said(tmp_path):
+    path = tmp_path / "c.safetensors"
+    save_checkpoint(path, {"a": torch.zeros(9)}, {})
+    whole = path.read_bytes()
+    for content, message in (
+        (b"", "it is empty"),
+        (whole[:-3], "it is damaged or cut off"),
+        (whole[:40], "it is damaged or cut off"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
+        (b"<html>", "a web page"),
+        (gzip.compress(whole), "compressed"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf"c\.safetensors is damaged .*{message}"):
+            load_checkpoint(path)
+    save_file({"a": torch.zeros(1)}, path, metadata={"captionlab": "[1]"})
+    with pytest.raises(ValueError, match="holds tensors without the settings of a run"):
+        load_checkpoint(path)
+
+
+def test_prefixes_are_removed_and_numbers_that_are_not_finite_refused():
+    model, other = nn.Linear(2, 3), nn.Linear(2, 3)
+    load_weights(model, nn.DataParallel(other).state_dict(), "f.pth")
+    assert torch.equal(model.weight, other.weight)
+    before = model.weight.clone()
+    with pytest.raises(ValueError, match=r"f\.pth contains NaN or infinity in 1 of 2 tensors, first bias"):
+        load_weights(model, {"weight": torch.zeros(3, 2), "bias": torch.tensor([0, 1, torch.nan])}, "f.pth")
+    assert torch.equal(model.weight, before)
+
+
+def test_another_number_of_classes_is_said():
+    class Network(nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.body, self.head = nn.Linear(2, 4), nn.Linear(4, classes)
+
+    assert "(weights for 2 classes, and a network for 5" in describe_mismatch(Network(5), Network(2).state_dict())
+    assert "classes" not in describe_mismatch(nn.Linear(2, 3), nn.Linear(4, 3).state_dict())
+
+
+def test_metadata_of_another_kind_are_a_damaged_file(tmp_path):
+    for error in (KeyError("run"), TypeError("x"), AttributeError("y"), IndexError("z")):
+        with (
+            pytest.raises(ValueError, match=r"c\.safetensors is damaged .*: "),
+            damaged_metadata(tmp_path / "c.safetensors"),
+        ):
+            raise error

@@ -1,15 +1,19 @@
 import hashlib
+import logging
 import pickle
+import re
 from contextlib import nullcontext
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 from torchvision import models
 
 from captionlab.vision import classifiers
 from captionlab.vision.classifiers import Classifier, infer_architecture, load_classifier
 from captionlab.vision.embedded import CATEGORIES
+from captionlab.vision.networks import get_network
 from captionlab.vision.preprocessing import Preprocessing
 
 NETWORK = "squeezenet1_1"  # the smallest of torchvision's
@@ -267,7 +271,7 @@ def test_a_missing_file(tmp_path):
 
 
 def test_a_folder_is_no_weight_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no weight file"):
+    with pytest.raises(FileNotFoundError, match=r"no weight file .* it is a folder"):
         load_classifier("vgg16", tmp_path)
 
 
@@ -298,15 +302,25 @@ def test_code_in_a_file_is_not_run(tmp_path):
         load_classifier(None, path)
 
 
-def test_a_training_checkpoint_is_distinguished_from_a_state_dict(tmp_path, state):
+def test_the_weights_of_a_wrapped_network_in_a_training_checkpoint(tmp_path, state, caplog):
+    caplog.set_level(logging.INFO, "captionlab")
     path = tmp_path / f"{NETWORK}.pth"
-    torch.save({"epoch": 3, "model": state}, path)
-    with pytest.raises(ValueError, match=r"holds a dict with epoch, model, expected named tensors"):
-        load_classifier(None, path)
+    torch.save({"epoch": 3, "state_dict": {f"module.{name}": each for name, each in state.items()}}, path)
+    taken = load_classifier(None, path).model.state_dict()
+    assert all(torch.equal(taken[name], tensor) for name, tensor in state.items())
+    assert re.search(r"module\.(features\S+) is read as \1, and so on", caplog.text)
+
+
+@pytest.mark.parametrize("network", [None, NETWORK])
+def test_weights_with_nan_are_refused(tmp_path, state, network):
+    path = tmp_path / f"{NETWORK}.pth"
+    torch.save(state | {"classifier.1.bias": torch.full((1000,), torch.nan)}, path)
+    with pytest.raises(ValueError, match=r"NaN .* first classifier\.1\.bias: 1000 of 1000 numbers"):
+        load_classifier(network, path)
 
 
 def test_another_networks_weights(weights):
-    with pytest.raises(ValueError, match=r"does not fit alexnet: .*found .*, expected .*--network"):
+    with pytest.raises(ValueError, match=r"does not fit alexnet: .*found .*, expected .*--network squeezenet1_1"):
         load_classifier("alexnet", weights)
 
 
@@ -314,9 +328,38 @@ def test_another_number_of_categories(tmp_path):
     path = tmp_path / f"{NETWORK}.pth"
     torch.save(models.squeezenet1_1(weights=None, num_classes=2).state_dict(), path)
     with pytest.raises(
-        ValueError, match=r"classifier\.1\.weight: found \(2, 512, 1, 1\), expected \(1000, 512, 1, 1\)"
+        ValueError,
+        match=r"classifier\.1\.weight: found \(2, 512, 1, 1\), expected \(1000, 512, 1, 1\) "
+        r"\(weights for 2 classes, and a network for 1000.*Give weights for the 1000 classes of squeezenet1_1",
     ):
         load_classifier(None, path)
+    with pytest.raises(ValueError, match="Its tensors are those of squeezenet1_1 with 2 classes"):
+        load_classifier("alexnet", path)
+
+
+@pytest.mark.parametrize("network", ["tiny_resnet", NETWORK])
+def test_a_file_whose_name_says_nothing_is_recognized_by_its_tensors(tmp_path, caplog, network):
+    caplog.set_level(logging.INFO, "captionlab")
+    path = tmp_path / "model_best.pth.tar"
+    torch.save({"state_dict": nn.DataParallel(get_network(network).build()).state_dict()}, path)
+    assert load_classifier(weights=path).name == network
+    assert f"model_best.pth.tar has the tensors of {network}" in caplog.text
+
+
+def test_a_file_of_no_known_network_whose_name_says_nothing(tmp_path):
+    torch.save({"weight": torch.zeros(2, 3)}, tmp_path / "best.pth")
+    with pytest.raises(ValueError, match=r"best\.pth does not begin with a network's name: give it \(--network NAME\)"):
+        load_classifier(weights=tmp_path / "best.pth")
+
+
+def test_names_of_old_densenet_files_and_counters_that_they_lack(tmp_path):
+    model = models.densenet121(weights=None)
+    state = {name: each for name, each in model.state_dict().items() if "num_batches" not in name}
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): each for name, each in state.items()}
+    assert old.keys() != state.keys()
+    torch.save(old, tmp_path / "densenet121-a639ec97.pth")
+    taken = load_classifier(weights=tmp_path / "densenet121-a639ec97.pth").model.state_dict()
+    assert all(torch.equal(taken[name], tensor) for name, tensor in model.state_dict().items())
 
 
 def test_a_mirror_that_is_no_folder(monkeypatch, tmp_path):

@@ -8,7 +8,8 @@ it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from captionlab.common.files import write_atomically
+from captionlab.common.weight_files import check_finite, explain_error, fit_names, foreign_content
 
+MAX_HEAD_TENSORS = 6  # weight and bias of a classification layer, and of two auxiliary ones
 _KEY = "captionlab"  # safetensors' metadata are strings: one of them, with JSON in it, so their order cannot vary
 
 
@@ -52,16 +55,44 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {})[_KEY])
+            if not isinstance(metadata, dict):
+                raise KeyError(_KEY)
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        foreign = foreign_content(path)
+        if foreign:
+            reason = f"it is {foreign}"
+        elif isinstance(error, SafetensorError):
+            reason = explain_error(error)
+        else:
+            reason = "it holds tensors without the settings of a run"
         raise ValueError(
-            f"{path.name} is damaged or not a checkpoint of this course ({error}): expected a safetensors file written "
-            "by captionlab; delete it and train again"
+            f"{path.name} is damaged or not a checkpoint of this course (in {path.parent}): {reason}. Expected a "
+            "safetensors file written by captionlab; put back a copy of it, or delete it and train again"
+        ) from error
+
+
+@contextmanager
+def damaged_metadata(path: Path) -> Iterator[None]:
+    """Name the file if what is read from its metadata inside the block is missing, or of another kind.
+
+    Raises:
+        ValueError: instead of KeyError, TypeError, AttributeError and IndexError.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(
+            f"{path.name} is damaged (in {path.parent}): its metadata are not those of a checkpoint ({error!r}); put "
+            "back a copy of it, or delete it and train again"
         ) from error
 
 
 def describe_mismatch(model: nn.Module, tensors: Mapping[str, Tensor]) -> str | None:
-    """How a state dict differs from the one a model expects, in names and shapes; None if it fits."""
+    """How a state dict differs from the one a model expects, in names and shapes; None if it fits.
+
+    If only the number of classes differs, it says so.
+    """
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = expected | found
@@ -69,9 +100,14 @@ def describe_mismatch(model: nn.Module, tensors: Mapping[str, Tensor]) -> str | 
     if not differing:
         return None
     first = differing[0]
+    classes = {(found.get(name, ())[:1], expected.get(name, ())[:1]) for name in differing}
+    rest = all(found.get(name, ())[1:] == expected.get(name, ())[1:] for name in differing)
+    (one, other), *more = classes
+    heads = rest and not more and one and other and len(differing) <= MAX_HEAD_TENSORS
+    note = f" (weights for {one[0]} classes, and a network for {other[0]}: its last layer differs)" if heads else ""
     return (
         f"{len(differing)} of {len(names)} tensors differ; first {first}: "
-        f"found {found.get(first, 'nothing')}, expected {expected.get(first, 'nothing')}"
+        f"found {found.get(first, 'nothing')}, expected {expected.get(first, 'nothing')}{note}"
     )
 
 
@@ -80,17 +116,19 @@ def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], file_name: str
 
     Args:
         model: is changed in place.
-        tensors: a state dict.
+        tensors: a state dict; prefixes of wrapped models are removed (see :func:`~.weight_files.fit_names`).
         file_name: where the tensors are from, for the message.
 
     Raises:
-        ValueError: if the model has other tensors; it is then left as it was.
+        ValueError: if the model has other tensors, or one contains NaN or infinity; it is then left as it was.
     """
+    tensors = fit_names(tensors, model.state_dict(), file_name)
     if mismatch := describe_mismatch(model, tensors):
         raise ValueError(
             f"{file_name} was saved from another network than this {type(model).__name__}: {mismatch}; give the "
             "network it was saved from, or another folder"
         )
+    check_finite(tensors, file_name)
     model.load_state_dict(tensors)
 
 

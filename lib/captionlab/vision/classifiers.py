@@ -7,22 +7,30 @@ named by the environment variable ``CAPTIONLAB_MIRROR``; the embedded ``tiny_vgg
 
 from __future__ import annotations
 
-import pickle
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from captionlab.common.checkpoints import describe_mismatch
+from captionlab.common.logs import logger
+from captionlab.common.weight_files import check_finite, fit_names, load_state_dict
 from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, Unreachable
 from captionlab.datasets.paths import MIRROR_VARIABLE, Mirror, find_mirror
 from captionlab.vision.embedded import load_weights
-from captionlab.vision.networks import EMBEDDED_NETWORKS, Network, get_network, list_mirrored_networks, list_networks
+from captionlab.vision.networks import (
+    EMBEDDED_NETWORKS,
+    Network,
+    get_network,
+    list_mirrored_networks,
+    list_networks,
+    recognize_network,
+)
 from captionlab.vision.preprocessing import Preprocessing
 
 _CHECKPOINTS = "torch hub's checkpoints folder (~/.cache/torch/hub/checkpoints by default)"
@@ -94,8 +102,8 @@ def load_classifier(
 
     Args:
         network: torchvision's name of an ImageNet classifier, or ``"tiny_vgg"``, ``"tiny_resnet"``. None: the network
-            that the weight file's name begins with, or the best available.
-        weights: a ``.pth`` state dict (loaded without running code from it) or a ``.safetensors`` file.
+            that the weight file's name begins with, or that has tensors like the file's, or the best available.
+        weights: a file of weights, see :func:`captionlab.common.weight_files.load_state_dict`.
         download: whether weights may be downloaded from torchvision's server into torch hub's cache. A mirror is used
             in any case; its files are cached below the folder of all data.
 
@@ -108,11 +116,10 @@ def load_classifier(
     wanted = get_network(network) if network is not None else None
     if weights is not None:
         path = Path(weights)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"no weight file {path.name} in {path.parent}: give an existing .pth or .safetensors file"
-            )
-        return _from_file(wanted or get_network(infer_architecture(path)), path, f"weights from the file {path.name}")
+        tensors = _load(path)
+        return _from_file(
+            wanted or get_network(_infer_network(path, tensors)), path, f"weights from the file {path.name}", tensors
+        )
     if wanted is not None and wanted.is_embedded:
         return _embedded(wanted, "pretrained on synthetic images, shipped with the course")
     tried: list[str] = []
@@ -141,6 +148,18 @@ def infer_architecture(path: Path) -> str:
     if not fitting:
         raise ValueError(f"the file name {path.name} does not begin with a network's name: give it (--network NAME)")
     return max(fitting, key=len)  # vgg16_bn also begins with vgg16
+
+
+def _infer_network(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """The network that a file of weights is from: by its name, or else by its tensors."""
+    try:
+        return infer_architecture(path)
+    except ValueError:
+        found = recognize_network(fit_names(tensors, (), path.name))
+        if found is None:
+            raise
+        logger.info("%s has the tensors of %s", path.name, found[0])
+        return found[0]
 
 
 # --- where weights are looked for -------------------------------------------------------------------------------------
@@ -231,41 +250,35 @@ def _from_server(network: Network) -> Classifier | None:
 # --- weight files -----------------------------------------------------------------------------------------------------
 
 
-def _from_file(network: Network, path: Path, source: str) -> Classifier:
-    state_dict, weights = load_state_dict(path), network.weights_for(path.name)
+def _from_file(network: Network, path: Path, source: str, state_dict: Mapping[str, Tensor] | None = None) -> Classifier:
+    weights = network.weights_for(path.name)
     try:
         with torch.device("meta"):  # random weights that are replaced at once would cost seconds
             model = network.build(weights)
     except NotImplementedError:  # RegNets compute their widths with tensors
         model = network.build(weights)
-    if mismatch := describe_mismatch(model, state_dict):
-        raise ValueError(
-            f"{path.name} does not fit {network.name}: {mismatch}. "
-            "Name the network the file was saved from (--network NAME)"
-        )
-    model.load_state_dict(state_dict, assign=True)
+    tensors = fit_names(_load(path) if state_dict is None else state_dict, model.state_dict(), path.name)
+    if mismatch := describe_mismatch(model, tensors):
+        advice = _advice_on_mismatch(network, tensors)
+        raise ValueError(f"{path.name} does not fit {network.name}: {mismatch}. {advice}")
+    check_finite(tensors, path.name)
+    model.load_state_dict(tensors, assign=True)
     return Classifier(model.float().eval(), weights.categories, weights.preprocessing, network.name, source)
 
 
-def load_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a ``.pth`` or ``.safetensors`` file, by name; runs no code from the file.
+def _load(path: Path) -> dict[str, Tensor]:
+    """A state dict; of torchvision's first DenseNet files, ``norm.1`` is now ``norm1``, under the names of today."""
+    old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+    return {old.sub(r"\1\2", name): tensor for name, tensor in load_state_dict(path).items()}
 
-    Raises:
-        ValueError: if the file is damaged, or does not hold named tensors.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            state_dict = load_file(path)
-        else:
-            state_dict = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise ValueError(
-            f"{path.name} cannot be read as weights ({first}): it is damaged or not a state dict; download or save it "
-            "again"
-        ) from error
-    if not isinstance(state_dict, dict) or not all(isinstance(value, Tensor) for value in state_dict.values()):
-        is_dict = isinstance(state_dict, dict)
-        found = f"a dict with {', '.join(map(str, list(state_dict)[:4]))}" if is_dict else type(state_dict).__name__
-        raise ValueError(f"{path.name} holds {found}, expected named tensors: save model.state_dict() alone")
-    return state_dict
+
+def _advice_on_mismatch(network: Network, tensors: Mapping[str, Tensor]) -> str:
+    nearest = recognize_network(tensors)
+    if nearest is None:
+        return "Name the network the file was saved from (--network NAME)"
+    name, classes, expected = nearest
+    if name == network.name:
+        return f"Give weights for the {expected} classes of {name}"
+    if classes == expected:
+        return f"Its tensors are those of {name}: name it (--network {name})"
+    return f"Its tensors are those of {name} with {classes} classes: give weights for {expected} classes"

@@ -22,6 +22,7 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.models.vgg import make_layers
 
 from captionlab.common.checkpoints import describe_mismatch
+from captionlab.common.weight_files import explain_error, foreign_content
 from captionlab.datasets.drawn_objects import CLASSES
 from captionlab.vision.preprocessing import Preprocessing
 
@@ -201,4 +202,5 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = json.loads((file.metadata() or {})["captionlab"])
             return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a weight file of this course ({error}): {_REMEDY}") from error
+        reason = foreign_content(path) or explain_error(error)
+        raise ValueError(f"{path} is not a weight file of this course ({reason}): {_REMEDY}") from error

@@ -12,17 +12,19 @@ categories. `ENTRIES` states the rest. To add an encoder, add one entry there.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
+from captionlab.common.weight_files import fit_names
 from captionlab.vision.embedded import CATEGORIES, PREPROCESSING, WEIGHTS_FOLDER, TinyResNet, TinyVGG
 from captionlab.vision.preprocessing import Preprocessing
 
@@ -206,6 +208,39 @@ def get_network(name: str) -> Network:
         entry.num_prefix_tokens or 0,
         entry.feature_layers or (),
     )
+
+
+def recognize_network(tensors: Mapping[str, Tensor]) -> tuple[str, int, int] | None:
+    """The network that a state dict is from, by its names and shapes, apart from the number of classes.
+
+    Args:
+        tensors: a state dict; prefixes of wrapped models do not matter.
+
+    Returns:
+        The network's name, the number of classes of the tensors, and that of the network; None if there is none.
+    """
+    matrices = [tensor for name, tensor in tensors.items() if name.endswith("weight") and tensor.ndim >= 2]
+    if not matrices:
+        return None
+    classes, *inputs = matrices[-1].shape  # of the classification layer, which is the last one
+    size = prod(inputs) + 1  # parameters per class, with the bias
+    buffers = ("running_mean", "running_var")  # others are integers
+    parameters = sum(
+        tensor.numel() for name, tensor in tensors.items() if tensor.is_floating_point() and not name.endswith(buffers)
+    )
+    for name in list_networks():
+        network = get_network(name)
+        known, expected = network.weights[0], len(network.weights[0].categories)
+        # Building all networks would take seconds: torchvision states how many parameters each has.
+        if known.enum and known.enum.meta["num_params"] - expected * size != parameters - classes * size:
+            continue
+        shapes = {key: tuple(tensor.shape) for key, tensor in network.build(known).state_dict().items()}
+        found = {key: tuple(tensor.shape) for key, tensor in fit_names(tensors, shapes, name).items()}
+        differing = [key for key in shapes | found if found.get(key) != shapes.get(key)]
+        heads = [key for key in differing if key in found and found[key][1:] == shapes.get(key, ())[1:]]
+        if len(differing) == len(heads) <= 2:
+            return name, classes, expected
+    return None
 
 
 def _entry(name: str) -> Entry:
