@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lib" / "captionlab"
+OPENING = re.compile(r"\bImage\.open\(|\b(?:imread|decode_image|default_loader)\(")
 SOURCES = sorted(path for folder in ("lib", "bench", "data_scripts") for path in (ROOT / folder).rglob("*.py"))
 # What each room may import of the others: arrows point down only. Subject rooms know nothing of grading, grading knows
 # nothing of the subjects.
@@ -71,6 +72,17 @@ def test_no_pickle_is_loaded():
                 assert safe, f"{path.relative_to(ROOT)}, line {node.lineno}"
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.load", "numpy.load"):
                 assert all(word.arg != "allow_pickle" for word in node.keywords), path.relative_to(ROOT)
+
+
+def test_images_are_opened_in_one_place():
+    """Elsewhere the orientation would be forgotten, and 16 bits clipped; references of exercises stand alone."""
+    opening = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if OPENING.search(path.read_text("utf-8"))
+    }
+    others = {name for name in opening if not name.startswith("exercises/")}
+    assert others - {"transfer/augmentation.py"} == {"common/images.py"}
 
 
 def test_direct_dependencies_are_pinned_and_conda_takes_the_same():
