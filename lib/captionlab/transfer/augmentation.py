@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.transforms import v2
 
 from captionlab.vision.images import IMAGENET_MEAN, IMAGENET_STD
-from captionlab.vision.sources import open_image
 
 
 def make_transforms(size: int) -> tuple[v2.Compose, v2.Compose]:
@@ -69,8 +68,8 @@ def make_datasets(
     opened and transformed each time its example is requested, so that training sees other crops in every epoch.
 
     Args:
-        paths: image files, of any mode and size; they are opened with ``open_image``, which turns photographs upright,
-            and converted to RGB.
+        paths: image files, of any mode and size; they are turned upright (``ImageOps.exif_transpose``) and converted to
+            RGB.
         labels: class of each file, as long as ``paths``.
         train_indices: indices of the training images in ``paths``.
         validation_indices: indices of the validation images in ``paths``.
@@ -80,6 +79,9 @@ def make_datasets(
     Returns:
         ``(training set, validation set)``. Each has a length, and ``dataset[k]`` is the example of the k-th of its
         indices: ``(transformed image, label)``. ``torch.utils.data.DataLoader`` accepts them.
+
+    Requesting an example raises ValueError if its file has more than 8 bits per channel (mode ``"I;16"``, ``"I"`` or
+    ``"F"``), which PIL's ``convert`` would clip to white.
 
     Example:
         >>> import tempfile
@@ -104,7 +106,10 @@ def make_datasets(
 
         def __getitem__(self, k: int) -> tuple[torch.Tensor, int]:
             index = self.indices[k]
-            image = open_image(paths[index])
+            with Image.open(paths[index]) as opened:
+                image = ImageOps.exif_transpose(opened)  # cameras note how they were held
+            if image.mode[0] in "IF":  # more than 8 bits per channel: convert would clip them to white
+                raise ValueError(f"{paths[index]} has the mode {image.mode}: save it with 8 bits per channel")
             return self.transform(image.convert("RGB")), labels[index]
 
     training_transform, evaluation_transform = transforms

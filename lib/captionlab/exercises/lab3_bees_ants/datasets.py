@@ -132,7 +132,7 @@ lab.misconceptions(
     keeps_the_mode=(
         "Grayscale images and images with a palette reach the transform as they are; the network needs three channels. "
         "Convert to RGB.",
-        {"open_image(paths[index])": "Image.open(paths[index])", 'image.convert("RGB")': "image"},
+        {'image.convert("RGB")': "image"},
     ),
     swaps_the_transforms=(
         "The transforms are swapped: validation is augmented and training is not. `transforms` is (training, "
