@@ -15,6 +15,9 @@ from pathlib import Path
 
 from captionlab.captioning import readers
 from captionlab.captioning.captioned_images import CaptionedImage, DatasetSplits, InMemoryImage
+from captionlab.captioning.coco_reader import annotation_files
+from captionlab.captioning.flickr8k_reader import TOKENS
+from captionlab.common.files import is_hidden
 from captionlab.common.logs import logger
 from captionlab.common.suggestions import did_you_mean
 from captionlab.datasets.errors import DataError
@@ -36,18 +39,20 @@ def load_dataset(name: str | Path = "flickr8k", extra_data: Path | str | None = 
         DataError: if it does not exist or is not readable (NotFetched says how to fetch it).
     """
     folder = None if str(name) == "embedded" else _find_folder(name)
-    if folder and (folder / "Flickr8k.token.txt").is_file():
+    if folder and any(path.is_file() for pattern in (TOKENS, f"*/{TOKENS}") for path in folder.glob(pattern)):
         return readers.flickr8k(folder, extra_data)
     if extra_data is not None:
         raise DataError(f"--extra-data adds to Flickr8k, but {name} has no Flickr8k.token.txt")
     if folder is None:
         return embedded_dataset(seed)
-    if any(folder.glob("*.parquet")):
-        return readers.flickr30k(folder)
-    if any(folder.glob("annotations/captions_*.json")):
+    if readers.table_files(folder):
+        return readers.flickr30k(folder, seed)
+    if annotation_files(folder):
         return readers.coco(folder, seed)
+    packed = sorted(path.name for path in folder.glob("*.zip") if not is_hidden(path.name))
+    advice = f"; unpack {', '.join(packed)} in it" if packed else ""
     raise DataError(
-        f"{folder} is not a captioned dataset: expected Flickr8k.token.txt, *.parquet or annotations/captions_*.json"
+        f"{folder} is not a captioned dataset: expected {TOKENS}, *.parquet or annotations/captions_*.json{advice}"
     )
 
 
@@ -57,6 +62,10 @@ def _find_folder(name: str | Path) -> Path:
 
     if str(name) in DATASETS:
         return locate(str(name))
+    if Path(name).is_file():
+        raise DataError(
+            f"{name} is a file: unpack it if it is an archive, and give the folder with the dataset's files"
+        )
     if not Path(name).is_dir():
         raise DataError(
             f"there is no dataset {str(name)!r}: give {', '.join(NAMES)} or a folder{did_you_mean(name, NAMES)}"

@@ -1,136 +1,146 @@
-"""Readers of the datasets' files: Flickr8k's text files, Flickr30k's parquet tables, COCO's JSON."""
+"""Readers of the datasets' files: here parquet tables such as Flickr30k's; Flickr8k and COCO have their own modules."""
 
 from __future__ import annotations
 
 import io
-import json
-import shutil
-import tempfile
-import zlib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+from captionlab.captioning.caption_values import CaptionFilter
 from captionlab.captioning.captioned_images import SPLITS, CaptionedImage, DatasetSplits, drop_invalid
+from captionlab.captioning.coco_reader import coco
+from captionlab.captioning.flickr8k_reader import flickr8k
 from captionlab.captioning.splitting import split_by_image
-from captionlab.datasets.archives import unpack
+from captionlab.common.files import is_hidden
+from captionlab.common.images import identify
+from captionlab.common.logs import logger
 from captionlab.datasets.errors import DataError
 
-IMAGES = ("Flicker8k_Dataset", "Flickr8k_Dataset")  # the first spelling is the original's
-OTHER_NAMES = {"val": "dev", "validation": "dev", "restval": "train"}
-UNPACKED_LIMIT = 3 * 1000**3
+__all__ = ["ParquetImage", "coco", "flickr8k", "flickr30k", "table_files"]
+
+CAPTION_COLUMNS = ("alt_text", "captions", "caption", "sentences")  # the first that a table has is read
+NUMBERED_CAPTION = re.compile(r"(?:caption|alt_text|sentence)s?_?\d+")
+SPLIT_NAMES = {name: name for name in SPLITS} | {"val": "dev", "valid": "dev", "validation": "dev", "restval": "train"}
+NEW_SPLITS = (0.1, 0.1)  # shares of dev and test images, if a table has no splits
 
 
-def flickr8k(folder: Path, extra_data: Path | str | None = None) -> DatasetSplits:
-    """Flickr8k: captions in ``Flickr8k.token.txt``, a list of images for each split.
-
-    Args:
-        extra_data: a second folder, or a zip archive, with more of these files, such as the test split.
-
-    Raises:
-        DataError: if a file is missing or empty, or a line has another format.
-    """
-    roots = [folder, *([_unpacked(Path(extra_data), folder)] if extra_data is not None else [])]
-    captions: dict[str, list[str]] = {}
-    for root in roots:
-        for path in sorted(root.rglob("Flickr8k.token.txt")):
-            for name, caption in _token_lines(path):
-                captions.setdefault(name, [])
-                if caption not in captions[name]:
-                    captions[name].append(caption)
-    files = {path.name: path for root in roots for path in _image_files(root)}
-    splits: dict[str, list[CaptionedImage]] = {}
-    for split in SPLITS:
-        lists = [path for root in roots for path in sorted(root.rglob(f"Flickr_8k.{split}Images.txt"))]
-        names = dict.fromkeys(name for path in lists for name in path.read_text(encoding="utf-8").split())
-        if names:
-            missing = folder / IMAGES[0]
-            splits[split] = [
-                CaptionedImage(name, files.get(name, missing / name), tuple(captions.get(name, ()))) for name in names
-            ]
-    if not splits:
-        raise DataError(f"{folder} has no Flickr_8k.trainImages.txt or devImages.txt: fetch it again")
-    return drop_invalid("flickr8k", splits)
+def table_files(folder: Path) -> list[Path]:
+    """The parquet files of a folder, or of ``data/`` in it, where Hugging Face's repositories have them."""
+    patterns = ("*.parquet", "data/*.parquet")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if not is_hidden(path.name))
 
 
-def _unpacked(extra_data: Path, folder: Path) -> Path:
-    """The folder itself, or the archive's contents, unpacked once beside the dataset."""
-    if extra_data.is_dir():
-        return extra_data
-    if not extra_data.is_file():
-        raise DataError(f"--extra-data names {extra_data}, which is neither a folder nor an archive")
-    status = extra_data.stat()
-    key = zlib.crc32(f"{extra_data.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
-    target = folder.parent / f"{folder.name}-{extra_data.stem}-{key:08x}"
-    if not target.is_dir():
-        stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
-        try:
-            unpack(extra_data, stage, max_size=UNPACKED_LIMIT)
-            stage.rename(target)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-    return target
-
-
-def _image_files(root: Path) -> Iterable[Path]:
-    folders = [path for name in IMAGES for path in root.rglob(name) if path.is_dir()]
-    return (path for each in folders for path in each.iterdir())
-
-
-def _token_lines(path: Path) -> Iterable[tuple[str, str]]:
-    """(image, caption) of each line ``image.jpg#0<TAB>caption``."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not any(line.strip() for line in lines):
-        raise DataError(f"{path.name} is empty: expected lines of image.jpg#0, a tab, and the caption; fetch it again")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        key, tab, caption = line.partition("\t")
-        name, mark, _ = key.rpartition("#")
-        if not (tab and mark and name):
-            raise DataError(
-                f"line {number} of {path.name} is {line[:60]!r}: expected image.jpg#0, a tab, and the caption"
-            )
-        yield name, caption
-
-
-def flickr30k(folder: Path) -> DatasetSplits:
+def flickr30k(folder: Path, seed: int = 0) -> DatasetSplits:
     """Flickr30k as Hugging Face's parquet files: columns ``image`` (bytes), ``alt_text`` (captions), ``split``.
 
-    Captions are read now, images when they are used: the files have four gigabytes of them.
+    Captions are read now, images when they are used: the files have four gigabytes of them. Other tables may name the
+    captions as in `CAPTION_COLUMNS`, have them in ``caption_0``, ``caption_1``, ..., or have a row for each caption.
+    Without a column ``split``, the names of the files give the splits, such as ``train-00000-of-00009.parquet``; if
+    they do not either, the images are split.
+
+    Args:
+        seed: of the split, if the dataset has none.
 
     Raises:
-        DataError: if a file is damaged or lacks a column.
+        DataError: if a file is damaged or lacks a column, or a value is not a caption.
     """
     import pyarrow
-    from pyarrow import parquet
 
-    splits: dict[str, list[CaptionedImage]] = {}
-    for path in sorted(folder.glob("*.parquet")):
+    splits: dict[str, dict[str, CaptionedImage]] = {}
+    caption_filter = CaptionFilter("flickr30k")
+    for path in table_files(folder):
         try:
-            with parquet.ParquetFile(path) as table:
-                names = set(table.schema_arrow.names)
-                if lacking := {"image", "alt_text"} - names:
-                    raise DataError(
-                        f"{path.name} has no column {', '.join(sorted(lacking))}: expected image and alt_text"
-                    )
-                columns = sorted({"alt_text", "split", "filename"} & names)
-                for group in range(table.num_row_groups):
-                    for number, row in enumerate(table.read_row_group(group, columns).to_pylist()):
-                        split = row.get("split") or path.stem.split("-")[0]
-                        name = row.get("filename") or f"{path.stem}-{group}-{number}"
-                        image = CaptionedImage(name, ParquetImage(path, group, number), _captions(row["alt_text"]))
-                        splits.setdefault(OTHER_NAMES.get(split, split), []).append(image)
+            for row in _rows(path):
+                captions = tuple(caption_filter.keep(row.captions, f"{row.image}"))
+                images = splits.setdefault(row.split, {})
+                known = images.get(row.name)
+                images[row.name] = (
+                    CaptionedImage(row.name, row.image, captions) if known is None else _joined(known, row, captions)
+                )
         except (pyarrow.ArrowException, OSError, KeyError, TypeError) as error:
             raise DataError(f"{path.name} cannot be read as a table of captions ({error}): fetch it again") from error
-    return drop_invalid("flickr30k", splits)
+    caption_filter.report()
+    return _with_splits({split: list(images.values()) for split, images in splits.items()}, seed)
 
 
-def _captions(value: str | list[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+@dataclass(frozen=True)
+class _Row:
+    """A row of a table: an image, its captions as they are stored, and its split, "" if there is none."""
+
+    name: str
+    image: ParquetImage
+    captions: Any
+    split: str
+
+
+def _rows(path: Path) -> Iterable[_Row]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as table:
+        names = table.schema_arrow.names
+        columns = [name for name in CAPTION_COLUMNS if name in names][:1]
+        columns = columns or [name for name in names if NUMBERED_CAPTION.fullmatch(name)]
+        if lacking := [*([] if "image" in names else ["image"]), *([] if columns else ["alt_text"])]:
+            raise DataError(
+                f"{path.name} has no column {', '.join(sorted(lacking))}: expected image and alt_text (or "
+                f"{', '.join(CAPTION_COLUMNS[1:])}), found {', '.join(names)}"
+            )
+        wanted = [*columns, *(name for name in ("split", "filename") if name in names)]
+        for group in range(table.num_row_groups):
+            for number, row in enumerate(table.read_row_group(group, wanted).to_pylist()):
+                yield _Row(
+                    row.get("filename") or f"{path.stem}-{group}-{number}",
+                    ParquetImage(path, group, number),
+                    row[columns[0]] if len(columns) == 1 else [row[name] for name in columns],
+                    row.get("split") or _split_in_name(path.stem),
+                )
+
+
+def _split_in_name(stem: str) -> str:
+    """The split that a file's name says; empty if it says none, or several."""
+    found = [word for word in re.findall(r"[a-z]+", stem.lower()) if word in SPLIT_NAMES]
+    return found[0] if len(found) == 1 else ""
+
+
+def _joined(known: CaptionedImage, row: _Row, captions: tuple[str, ...]) -> CaptionedImage:
+    """An image with the captions of another of its rows: some tables have a row for each caption.
+
+    Raises:
+        DataError: if the rows have different images.
+    """
+    first = known.image
+    assert isinstance(first, ParquetImage)
+    if first.value() != row.image.value():
+        raise DataError(
+            f"{first} and {row.image} have the same filename {row.name!r} and different images: give each image a name "
+            "of its own"
+        )
+    return replace(known, captions=known.captions + captions)
+
+
+def _with_splits(found: dict[str, list[CaptionedImage]], seed: int) -> DatasetSplits:
+    """The dataset in its own splits, by their usual names, or in new ones if it has none."""
+    if list(found) == [""]:
+        by_name = {image.name: image for image in found[""]}
+        parts = split_by_image(by_name, NEW_SPLITS, seed)
+        logger.info("the tables have no splits: %d images are split into train, dev and test", len(by_name))
+        splits = {split: [by_name[name] for name in part] for split, part in zip(SPLITS, parts, strict=True) if part}
+        return drop_invalid("flickr30k", splits)
+    splits, dropped = {}, []
+    for name, images in found.items():
+        split = SPLIT_NAMES.get(name.strip().lower())
+        if split is None:
+            reason = f"is in the split {name!r}, which is none of {', '.join(SPLIT_NAMES)}"
+            dropped += [(image.name, reason) for image in images]
+        else:
+            splits.setdefault(split, []).extend(images)
+    return drop_invalid("flickr30k", splits, dropped)
 
 
 @dataclass(frozen=True)
@@ -148,16 +158,20 @@ class ParquetImage:
     number: int
 
     def read(self) -> Image.Image:
-        """Decode the image.
+        """The image, not decoded yet (:func:`captionlab.vision.open_image` does that).
 
         Raises:
             ValueError: if the row has no image.
         """
-        value = _images_of(self.path, self.group)[self.number]
+        value = self.value()
         data = value["bytes"] if isinstance(value, dict) else value
         if not data:
             raise ValueError(f"row {self.number} of group {self.group} has no image bytes")
-        return Image.open(io.BytesIO(data))
+        return identify(io.BytesIO(data))
+
+    def value(self) -> Any:
+        """The image as it is stored: bytes, or a mapping that contains them."""
+        return _images_of(self.path, self.group)[self.number]
 
     def cache_key(self) -> str:
         """A text that changes with the file."""
@@ -175,32 +189,3 @@ def _images_of(path: Path, group: int) -> list:
 
     with parquet.ParquetFile(path) as table:
         return table.read_row_group(group, ["image"]).column("image").to_pylist()
-
-
-def coco(folder: Path, seed: int = 0) -> DatasetSplits:
-    """COCO's captions: ``annotations/captions_{train,val}2014.json`` and the folders of images they name.
-
-    There are no test captions: the validation images are split in half, into dev and test.
-
-    Raises:
-        DataError: if a file is not one of COCO's.
-    """
-    splits: dict[str, list[CaptionedImage]] = {}
-    for path in sorted(folder.glob("annotations/captions_*.json")):
-        part = path.stem.removeprefix("captions_")
-        captions: dict[str, list[str]] = {}
-        try:
-            for annotation in json.loads(path.read_text(encoding="utf-8"))["annotations"]:
-                name = f"COCO_{part}_{int(annotation['image_id']):012d}.jpg"
-                captions.setdefault(name, []).append(str(annotation["caption"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path.name} is not COCO's captions ({error!r}): expected annotations[].image_id and .caption"
-            ) from error
-        images = {name: CaptionedImage(name, folder / part / name, tuple(each)) for name, each in captions.items()}
-        if part.startswith("train"):
-            splits["train"] = list(images.values())
-        else:
-            _, dev, test = split_by_image(images, (0.5, 0.5), seed)
-            splits |= {"dev": [images[name] for name in dev], "test": [images[name] for name in test]}
-    return drop_invalid("coco", splits)
