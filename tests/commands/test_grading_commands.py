@@ -251,3 +251,55 @@ def test_the_demonstration_recognizes_every_misconception(name, monkeypatch):
     }
     every = {(one.name, name) for one in lab.exercises.values() for name in one.misconceptions}
     assert seen == every
+
+
+def test_what_is_no_submission_is_listed_and_what_is_one_is_graded_whatever_its_ending():
+    Path("in/s4").mkdir(parents=True)
+    Path("in/s4/report.pdf").write_bytes(b"%PDF")
+    for name in ("s1.ipynb", "s2.ipynb.json", "s3.ipynb.txt"):
+        Path("in", name).write_text(notebook(RIGHT))
+    for at in range(25):
+        Path(f"in/other{at}.pdf").write_bytes(b"%PDF")
+    done = invoke("grade", "in", "--lab", "lab1", "--out", "out", "--format", "csv")
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(Path("out/lab1_vgg16/grades.csv").open()))
+    assert [(row["student_id"], row["score"]) for row in rows] == [("s1", "2"), ("s2", "2"), ("s3", "2"), ("s4", "0")]
+    assert "it contains: report.pdf (a PDF document); submit lab1_vgg16.ipynb" in done.output.replace("\n", " ")
+    assert "not read: other0.pdf: a PDF document" in done.output
+    assert "5 more files were not read: see not_read.json" in done.output
+    unread = json.loads(Path("out/lab1_vgg16/not_read.json").read_text())
+    assert unread[24] == {"name": "other24.pdf", "reason": "a PDF document"}
+    for path in Path("in").glob("*.pdf"):
+        path.unlink()
+    assert invoke("grade", "in", "--lab", "lab1", "--out", "out", "--format", "csv").exit_code == 0
+    assert not Path("out/lab1_vgg16/not_read.json").exists()
+
+
+def test_only_the_first_notes_of_a_student_are_printed():
+    from captionlab.commands.terminal import remarks
+    from captionlab.grading.pipeline import GradeReport
+
+    lines = list(remarks([GradeReport("ada", "toy", [], [f"note {at}" for at in range(9)], "empty")], ()))
+    assert lines == ["ada: empty", *(f"ada: note {at}" for at in range(5)), "ada: 4 more notes: see verdicts.json"]
+
+
+@pytest.mark.parametrize("name", ["mine.ipynb.txt", "mine.ipynb (1)", "mine.json", "MINE.IPYNB"])
+def test_check_takes_a_notebook_whatever_its_ending(name):
+    Path(name).write_text(notebook(RIGHT))
+    (target,) = find_targets(name, None, ())
+    assert (target.lab.name, target.path) == ("lab1_vgg16", Path(name))
+
+
+def test_check_says_what_a_file_is_that_it_cannot_read():
+    Path("mine.pdf").write_bytes(b"%PDF")
+    assert "it is a PDF document; expected a notebook (.ipynb)" in invoke("check", "mine.pdf").output
+    Path("mine.ipynb").write_text("hello")
+    assert "it starts with 'hello'" in invoke("check", "mine.ipynb").output
+
+
+def test_check_follows_a_link_to_a_folder():
+    Path("elsewhere").mkdir()
+    Path("elsewhere/lab1_vgg16.ipynb").write_text(notebook(RIGHT))
+    Path("link").symlink_to("elsewhere")
+    (target,) = find_targets("./link", None, ())
+    assert target.path == Path("elsewhere").resolve()

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from captionlab.exercises import UnknownName
     from captionlab.grading.exercise import Lab
 
-CODE_SUFFIXES = (".ipynb", ".py")
+
+EXPECTED = "a notebook (.ipynb), a module (.py), a zip archive or a folder"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Target:
 def check(what: str, path: Path | None, only: tuple[str, ...]) -> None:
     """Check your own work on the public seed.
 
-    WHAT is an exercise (conv_output_size), a lab (lab1, 1, vgg) or your notebook, your module or the folder of both.
+    WHAT is an exercise (conv_output_size), a lab (lab1, 1, vgg) or your notebook, your module or the folder of both;
+    a zip archive of them is checked, too.
 
     PATH is your notebook, module or folder if WHAT is an exercise or a lab; by default it is looked for in work/ and
     in the current folder.
@@ -105,7 +107,9 @@ def find_targets(what: str, path: Path | None, only: tuple[str, ...]) -> list[Ta
 
 def _is_path(what: str) -> bool:
     """Whether the text can only be a path, not the name of an exercise or a lab."""
-    return Path(what).suffix in CODE_SUFFIXES or what in (".", "..") or os.sep in what
+    from captionlab.grading.file_kinds import named_kind
+
+    return named_kind(what) is not None or what in (".", "..") or os.sep in what
 
 
 def _unknown(what: str, no_lab: UnknownName) -> UnknownName:
@@ -128,8 +132,7 @@ def _targets_in(path: Path, only: tuple[str, ...]) -> list[Target]:
     from captionlab.grading.finding import NoSubmissions
     from captionlab.grading.reader import answered_labs
 
-    if not path.exists():
-        raise NoSubmissions(f"{path} not found: expected a notebook (.ipynb), a module (.py) or a folder")
+    path = _existing(path)
     labs = [load_lab(name) for name in LABS]
     if only:
         wanted = {find_exercise(name).lab for name in only}
@@ -139,8 +142,39 @@ def _targets_in(path: Path, only: tuple[str, ...]) -> list[Target]:
         names = tuple(name for name in lab.exercises if name in only)
         targets.append(Target(lab, _with_module(path, lab), names or None))
     if not targets:
-        raise NoSubmissions(f"{path} answers no exercise of {', '.join(lab.name for lab in labs)}")
+        raise NoSubmissions(f"{path} answers no exercise of {', '.join(lab.name for lab in labs)}{_reason(path, labs)}")
     return targets
+
+
+def _reason(path: Path, labs: list[Lab]) -> str:
+    """Why a file that answers nothing cannot be read, if it cannot."""
+    from captionlab.grading.file_kinds import kind_of
+    from captionlab.grading.reader import read_submission
+    from captionlab.grading.submitted_file import SubmissionFile, UnreadableSubmission
+
+    if path.is_dir():
+        return ""
+    kind = kind_of(path)
+    if not kind.reader:
+        return f": it is {kind.description}; expected {EXPECTED}"
+    try:
+        read_submission(SubmissionFile("you", path), labs[0])
+    except UnreadableSubmission as error:
+        return f": {error}"
+    return ""
+
+
+def _existing(path: Path) -> Path:
+    """The path; for a link to a folder, that folder.
+
+    Raises:
+        NoSubmissions: there is nothing.
+    """
+    from captionlab.grading.finding import NoSubmissions
+
+    if not path.exists():
+        raise NoSubmissions(f"{path} not found: expected {EXPECTED}")
+    return path.resolve() if path.is_symlink() and path.is_dir() else path
 
 
 def _own_work(path: Path | None, lab: Lab) -> Path:
@@ -148,9 +182,7 @@ def _own_work(path: Path | None, lab: Lab) -> Path:
     from captionlab.grading.finding import NoSubmissions
 
     if path:
-        if not path.exists():
-            raise NoSubmissions(f"{path} not found: expected a notebook (.ipynb), a module (.py) or a folder")
-        return _with_module(path, lab)
+        return _with_module(_existing(path), lab)
     usual = [folder / f"{lab.name}.ipynb" for folder in (Path("work", lab.name), Path(lab.name), Path("."))]
     for notebook in usual:
         if notebook.exists():
@@ -163,8 +195,10 @@ def _own_work(path: Path | None, lab: Lab) -> Path:
 
 def _with_module(path: Path, lab: Lab) -> Path:
     """The path; for a notebook with the lab's module next to it, the folder of both."""
+    from captionlab.grading.file_kinds import NOTEBOOK, kind_of
+
     has_module = lab.module_filename is not None and (path.parent / lab.module_filename).is_file()
-    return path.parent if path.suffix == ".ipynb" and has_module else path
+    return path.parent if has_module and path.is_file() and kind_of(path) == NOTEBOOK else path
 
 
 @click.command()

@@ -38,11 +38,11 @@ def demo(names: tuple[str, ...], out: Path, jobs: int) -> None:
         for lab in [load_lab(name) for name in names or LABS]:
             with tempfile.TemporaryDirectory(prefix="captionlab-demo-") as folder:
                 write_sample_class(Path(folder), lab)
-                files = find_submissions([Path(folder)], lab)
+                found = find_submissions([Path(folder)], lab)
                 click.echo(
-                    f"grading {len(files)} sample submissions of {lab.name}; each exercise runs in its own process"
+                    f"grading {len(found)} sample submissions of {lab.name}; each exercise runs in its own process"
                 )
                 with Grader(lab, secret=b"the demonstration has no secret", limits=limits, jobs=jobs) as grader:
-                    grade_and_export(grader, files, out)
+                    grade_and_export(grader, found, out)
     except (UnknownName, SandboxUnavailable) as error:
         raise click.ClickException(str(error)) from None

@@ -12,8 +12,8 @@ import click
 from captionlab.instructor.exporters import EXPORTERS
 
 if TYPE_CHECKING:
+    from captionlab.grading.finding import FoundSubmissions
     from captionlab.grading.pipeline import Grader, GradeReport
-    from captionlab.grading.submitted_file import SubmissionFile
 
 JOBS = click.option(
     "--jobs",
@@ -56,8 +56,9 @@ def grade(
 ) -> None:
     """Grade submissions of a lab.
 
-    PATHS are notebooks or modules (one per student, named after the file), folders named after a student, or folders
-    of those. Writes grades.csv, verdicts.json and one feedback page per student.
+    PATHS are notebooks, modules or zip archives (one per student, named after the file), folders named after a
+    student, or folders of those. Writes grades.csv, verdicts.json and one feedback page per student. Files that are
+    no submissions are listed, and written to not_read.json.
     """
     from captionlab.exercises import UnknownName, load_lab
     from captionlab.grading.finding import NoSubmissions, find_submissions
@@ -67,7 +68,7 @@ def grade(
 
     try:
         lab = load_lab(lab_name)
-        files = find_submissions(paths, lab)
+        found = find_submissions(paths, lab)
         secret = course_secret()
     except (UnknownName, NoSubmissions, UnusableSecret) as error:
         raise click.ClickException(str(error)) from None
@@ -75,8 +76,8 @@ def grade(
         raise click.ClickException(f"{error.filename} cannot be read: {error.strerror}") from None
     limits = Limits(wall_seconds=wall, cpu_seconds=wall / 2, memory_bytes=int(memory * 2**30))
     try:
-        with Grader(lab, secret=secret, limits=limits, jobs=min(jobs, len(files))) as grader:
-            reports = grade_and_export(grader, files, out, formats)
+        with Grader(lab, secret=secret, limits=limits, jobs=min(jobs, len(found))) as grader:
+            reports = grade_and_export(grader, found, out, formats)
     except SandboxUnavailable as error:
         raise click.ClickException(str(error)) from None
     if all(report.problem for report in reports):
@@ -84,29 +85,30 @@ def grade(
 
 
 def grade_and_export(
-    grader: Grader, files: Sequence[SubmissionFile], out: Path, formats: Sequence[str] = ()
+    grader: Grader, found: FoundSubmissions, out: Path, formats: Sequence[str] = ()
 ) -> list[GradeReport]:
     """Grade with a progress bar, write the reports to ``out/<lab>/``, print the tables and what could not be read."""
     from rich.console import Console
 
-    from captionlab.commands.terminal import class_table, exercise_table
+    from captionlab.commands.terminal import class_table, exercise_table, remarks
     from captionlab.common.progress import progress_bar
     from captionlab.grading.sandbox import ISOLATION
     from captionlab.instructor import class_record, export
 
     lab, folder = grader.lab, out / grader.lab.name
-    with progress_bar(f"grading {lab.name}", len(files), unit="submissions") as progress:
-        reports = grader.grade_all(files, lambda report: progress.advance())
+    with progress_bar(f"grading {lab.name}", len(found), unit="submissions") as progress:
+        reports = grader.grade_all(found, lambda report: progress.advance())
     try:
         # verdicts.json is always written: it marks the folder as a report, not a submission.
-        written = export(class_record(lab, reports), folder, dict.fromkeys(["json", *(formats or EXPORTERS)]))
+        written = export(
+            class_record(lab, reports, found.unread), folder, dict.fromkeys(["json", *(formats or EXPORTERS)])
+        )
     except OSError as error:
         raise click.ClickException(f"the reports cannot be written to {folder}: {error.strerror}") from None
     console = Console()
     console.print(class_table(lab, reports), exercise_table(lab, reports))
-    for report in reports:
-        for line in ([report.problem] if report.problem else []) + report.notes:
-            console.print(f"{report.student}: {line}", markup=False, highlight=False)
+    for line in remarks(reports, found.unread):
+        console.print(line, markup=False, highlight=False)
     shown = sorted({str(path) for path in written if path.parent == folder})
     pages = [f"{folder / 'feedback'}/<student>.html"] if len(shown) < len(written) else []
     console.print(f"wrote {', '.join([*shown, *pages])}", markup=False, highlight=False, soft_wrap=True)

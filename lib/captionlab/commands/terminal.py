@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from captionlab.grading.exercise import Lab
+from captionlab.grading.finding import MAX_LISTED, REPORT_FILE, UNREAD_FILE, UnreadFile
 from captionlab.grading.pipeline import GradeReport
 from captionlab.grading.verdict import OTHER_SYMBOL, SYMBOLS, Verdict, format_points
 
 OUTCOME_SYMBOLS = [*SYMBOLS.values(), OTHER_SYMBOL]
+MAX_NOTES = 5  # per student
 STYLES = {"right": "green", "partial": "yellow", "missing": "dim"}
 
 
@@ -55,6 +57,19 @@ def exercise_table(lab: Lab, reports: Sequence[GradeReport]) -> Table:
             f"{known[0][0]} ({known[0][1]})" if known else "",
         )
     return table
+
+
+def remarks(reports: Sequence[GradeReport], unread: Sequence[UnreadFile]) -> Iterator[str]:
+    """Lines below the tables: each student's problem and first notes, and the files that were not read."""
+    for report in reports:
+        lines = [report.problem] if report.problem else []
+        lines += report.notes[:MAX_NOTES]
+        if len(report.notes) > MAX_NOTES:
+            lines.append(f"{len(report.notes) - MAX_NOTES} more notes: see {REPORT_FILE}")
+        yield from (f"{report.student}: {line}" for line in lines)
+    yield from (f"not read: {file}" for file in unread[:MAX_LISTED])
+    if len(unread) > MAX_LISTED:
+        yield f"{len(unread) - MAX_LISTED} more files were not read: see {UNREAD_FILE}"
 
 
 def _style(verdict: Verdict) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from captionlab.grading.exercise import Lab
+from captionlab.grading.finding import UnreadFile
+from captionlab.grading.observation import sanitize
 from captionlab.grading.pipeline import GradeReport
 from captionlab.grading.verdict import Verdict
 
@@ -51,6 +53,19 @@ class StudentRecord:
 
 
 @dataclass(frozen=True)
+class UnreadRecord:
+    """A file among the submissions that was not read.
+
+    Attributes:
+        name: of the file.
+        reason: what it is.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class ClassRecord:
     """Everything that grading one lab of a class gives.
 
@@ -60,6 +75,7 @@ class ClassRecord:
         max_points: of all automatically graded exercises; written answers are not included.
         exercises: in the order of the lab's text.
         students: in the order in which the submissions were found.
+        unread: files among the submissions that were not read.
     """
 
     version: int
@@ -68,14 +84,16 @@ class ClassRecord:
     max_points: float
     exercises: tuple[ExerciseRecord, ...]
     students: tuple[StudentRecord, ...]
+    unread: tuple[UnreadRecord, ...] = ()
 
 
-def class_record(lab: Lab, reports: Sequence[GradeReport]) -> ClassRecord:
+def class_record(lab: Lab, reports: Sequence[GradeReport], unread: Sequence[UnreadFile] = ()) -> ClassRecord:
     """The record of a class.
 
     Args:
         lab: what was graded.
         reports: one per student, with a verdict on every exercise of the lab.
+        unread: files among the submissions that were not read.
 
     Raises:
         ValueError: a report does not have a verdict on each exercise.
@@ -92,6 +110,7 @@ def class_record(lab: Lab, reports: Sequence[GradeReport]) -> ClassRecord:
         max_points=lab.max_points,
         exercises=tuple(ExerciseRecord(one.name, one.points) for one in lab.exercises.values()),
         students=tuple(map(_student_record, reports)),
+        unread=tuple(UnreadRecord(sanitize(file.path.name), file.reason) for file in unread),
     )
 
 
