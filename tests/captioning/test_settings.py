@@ -87,6 +87,36 @@ def test_packaged_configurations_are_valid(name):
     assert training.captions_per_image == 0  # all of them
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+@pytest.mark.parametrize("text", ["lr = 1e-3\ncell = 'gru' # é\n", '{"lr": 1e-3,\n "cell": "gru"}\n'])
+def test_configurations_are_recognized_by_their_content(tmp_path, text, encoding, end):
+    (tmp_path / "settings.txt").write_bytes(text.replace("\n", end).encode(encoding))
+    assert load_configuration(tmp_path / "settings.txt") == {"lr": 1e-3, "cell": "gru"}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"lr": 1,\n "lr": 2}', "settings.txt is not valid JSON: lr occurs twice"),
+        (b"lr = 1\nlr = 2", "settings.txt is not valid TOML"),
+        (b"lr = 1\ncell = 'caf\xe9'", r"settings.txt is not UTF-8 text .*in line 2"),
+        (b"lr = 1\0", "settings.txt is not text"),
+    ],
+)
+def test_damaged_configurations_are_named(tmp_path, data, message):
+    (tmp_path / "settings.txt").write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        load_configuration(tmp_path / "settings.txt")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_settings_are_finite(tmp_path, value):
+    (tmp_path / "settings.toml").write_text(f"lr = {value}\n")
+    with pytest.raises(ValueError, match=f"lr is {value}: give a finite number"):
+        RunSettings.from_flat(load_configuration(tmp_path / "settings.toml"))
+
+
 def test_configuration_files(tmp_path):
     (tmp_path / "one.toml").write_text("lr = 1e-3\n")
     (tmp_path / "one.json").write_text('{"lr": 1e-3}')

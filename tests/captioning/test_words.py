@@ -61,6 +61,8 @@ def test_vocabulary_goes_through_json_and_refuses_other_values():
     for value in ({}, None, {"format": 99, "words": []}):
         with pytest.raises(ValueError, match="no vocabulary of format"):
             Vocabulary.from_json(value)
+    with pytest.raises(ValueError, match="contains 3 among its words: expected texts"):
+        Vocabulary.from_json({"format": 1, "words": ["a", 3]})
     with pytest.raises(ValueError, match="twice"):
         Vocabulary(["a", "a"])
     with pytest.raises(ValueError, match="9 times"):

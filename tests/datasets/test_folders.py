@@ -183,6 +183,20 @@ def test_verify_captions_of_flickr8k(tmp_path, make_image):
     assert any("no test split" in note for note in report.notes)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_verify_reads_text_from_any_system(tmp_path, make_image, encoding):
+    folder = tmp_path / "flickr8k"
+    (folder / "Flicker8k_Dataset").mkdir(parents=True)
+    (folder / "Flicker8k_Dataset/1.jpg").write_bytes(make_image(1))
+    lines = "".join(f"1.jpg#{n}\ta\u2028dog .\r\n" for n in range(5))
+    (folder / "Flickr8k.token.txt").write_bytes(lines.encode(encoding))
+    for split in ("train", "dev"):
+        (folder / f"Flickr_8k.{split}Images.txt").write_bytes("1.jpg\r\n".encode(encoding))
+    assert {count.found for count in verify("flickr8k", tmp_path, quick=True).counts} == {1}
+    (folder / "Flickr_8k.trainImages.txt").write_bytes(b"1.jpg\0")
+    assert verify("flickr8k", tmp_path).problems[-1].startswith("Flickr_8k.trainImages.txt is not text (line 1")
+
+
 def test_verify_captions_of_coco(tmp_path, make_image):
     folder = tmp_path / "coco"
     for name in ("annotations", "train2014", "val2014"):

@@ -17,7 +17,7 @@ from captionlab.datasets import archives, scene15, store
 from captionlab.datasets.catalog import Archive
 from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile, DataError, MissingAtSource, NotFetched, UnsafeArchive
-from captionlab.datasets.paths import data_root, parse_checksums
+from captionlab.datasets.paths import data_root, find_mirror, parse_checksums
 from captionlab.datasets.store import fetch, locate
 
 
@@ -240,6 +240,28 @@ def test_parse_checksums():
     digest = "0123456789abcdef" * 4
     text = f"{digest}  a.zip\n{digest.upper()} *./b/c.zip\nnot a sum\n\n{digest[:-1]}  short.zip\n"
     assert parse_checksums(text) == {"a.zip": f"sha256:{digest}", "b/c.zip": f"sha256:{digest}"}
+
+
+@pytest.mark.parametrize(
+    "form", ["{digest}  {name}", "{digest} *./{name}", "SHA256 ({name}) = {digest}", "{digest}\t{name}"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_checksums_of_a_mirror_as_every_system_writes_them(tmp_path, form, encoding, end):
+    digest = "0123456789ABCDEF" * 4
+    lines = [form.format(digest=digest, name=name) + end for name in ("a.zip", "photos of ants.zip")]
+    (tmp_path / "SHA256SUMS").write_bytes("".join(lines).encode(encoding))
+    expected = f"sha256:{digest.lower()}"
+    assert find_mirror(tmp_path).checksums == {"a.zip": expected, "photos of ants.zip": expected}
+
+
+def test_checksums_that_are_not_text_are_named(tmp_path, get, host, progress):
+    (tmp_path / "SHA256SUMS").write_bytes(b"PK\x03\x04\xff\0")
+    with pytest.raises(DataError, match=r"SHA256SUMS is not .*text"):
+        find_mirror(tmp_path)
+    host.files["/m/SHA256SUMS"] = b"caf\xe9"
+    get(mirror=f"{host.url}/m")
+    assert any("the mirror's checksums cannot be used: SHA256SUMS is not UTF-8" in line for line in progress.warnings)
 
 
 def test_data_root(monkeypatch, tmp_path):

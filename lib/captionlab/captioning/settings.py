@@ -6,6 +6,7 @@ flag for each setting, and a configuration file names them without the groups: `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -60,6 +61,8 @@ def validate(settings: Any) -> None:
         expected, types = TYPES[kind]
         if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool"):
             raise ValueError(f"{each.name} is {value!r}: give {expected}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{each.name} is {value}: give a finite number")
         choices = rule.get("choices")
         if choices and value not in choices:
             guess = did_you_mean(value, choices)

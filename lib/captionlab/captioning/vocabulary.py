@@ -162,4 +162,7 @@ class Vocabulary:
             raise ValueError(
                 f"this is no vocabulary of format {FORMAT}: expected a dict with the keys format and words"
             )
+        if not all(isinstance(word, str) for word in value["words"]):
+            odd = next(word for word in value["words"] if not isinstance(word, str))
+            raise ValueError(f"this vocabulary contains {odd!r:.60} among its words: expected texts")
         return cls(value["words"])

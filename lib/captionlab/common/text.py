@@ -18,7 +18,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 SAMPLE = 4096  # bytes from which an encoding without a mark is recognized
-MIN_ZEROS = 0.3  # share of zero bytes among the upper halves of UTF-16; near 1 for Latin letters
+MIN_ZEROS = 0.6  # share of zero bytes among the upper halves of UTF-16; near 1 for Latin letters
 
 
 class NotText(ValueError):

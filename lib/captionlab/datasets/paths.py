@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from captionlab.common.text import NotText, read_text, split_lines
 from captionlab.datasets.errors import DataError
 
 ROOT_VARIABLE = "CAPTIONLAB_DATA"
 MIRROR_VARIABLE = "CAPTIONLAB_MIRROR"
 CHECKSUM_FILE = "SHA256SUMS"
+# "<hex>  name" or "<hex> *name" of sha256sum, with a backslash before an unusual name; "SHA256 (name) = <hex>" of BSD.
+_CHECKSUM_LINES = (
+    re.compile(r"\\?(?P<digest>[0-9a-fA-F]{64})\s+\*?(?P<name>.+)"),
+    re.compile(r"SHA256 ?\((?P<name>.+)\) ?= ?(?P<digest>[0-9a-fA-F]{64})", re.IGNORECASE),
+)
 
 
 def data_root(root: str | Path | None = None) -> Path:
@@ -59,7 +66,7 @@ def find_mirror(mirror: str | Path | None = None) -> Mirror | None:
     """The mirror to use: `mirror`, or else CAPTIONLAB_MIRROR, or else none.
 
     Raises:
-        DataError: if the mirror is a folder that does not exist.
+        DataError: if the mirror is a folder that does not exist, or its SHA256SUMS is not text.
     """
     option = "--mirror"
     if mirror is None:
@@ -75,20 +82,23 @@ def find_mirror(mirror: str | Path | None = None) -> Mirror | None:
             "the archives. Without a mirror they are downloaded from their public sources"
         )
     checksums = folder / CHECKSUM_FILE
-    return Mirror(str(folder), parse_checksums(checksums.read_text("utf-8")) if checksums.is_file() else {})
+    try:
+        return Mirror(str(folder), parse_checksums(read_text(checksums)) if checksums.is_file() else {})
+    except NotText as error:
+        raise DataError(f"{error} ({checksums}), or remove it to fetch without checksums") from error
 
 
 def parse_checksums(text: str) -> dict[str, str]:
-    """Parse the output of `sha256sum`.
+    """Parse the output of `sha256sum`, as GNU, BSD and Windows write it.
 
     Returns:
         Maps file names to "sha256:<hex>"; lines in another format are ignored.
     """
     checksums = {}
-    for line in text.splitlines():
-        digest, _, name = line.strip().partition(" ")
-        if len(digest) == 64 and set(digest.lower()) <= set("0123456789abcdef"):
-            checksums[name.lstrip(" *").removeprefix("./")] = f"sha256:{digest.lower()}"
+    for line in split_lines(text):
+        if match := next((found for form in _CHECKSUM_LINES if (found := form.fullmatch(line.strip()))), None):
+            name = match["name"].replace("\\", "/").removeprefix("./")
+            checksums[name] = f"sha256:{match['digest'].lower()}"
     return checksums
 
 

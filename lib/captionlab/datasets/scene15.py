@@ -14,6 +14,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from captionlab.common.files import is_hidden
 from captionlab.datasets.disk import remove
 from captionlab.datasets.errors import DamagedFile
 
@@ -108,7 +109,7 @@ def arrange_folders(stage: Path) -> None:
 
 def _find_public_folders(stage: Path) -> Path:
     """The folder that contains the public archive's class folders: the stage or a folder in it."""
-    for folder in (stage, *sorted(p for p in stage.iterdir() if p.is_dir())):
+    for folder in (stage, *sorted(p for p in stage.iterdir() if p.is_dir() and not is_hidden(p.name))):
         if all((folder / public).is_dir() for public in PUBLIC_FOLDERS):
             return folder
     found = ", ".join(sorted(p.name for p in stage.iterdir())[:6]) or "nothing"

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from captionlab.common.logs import logger
 from captionlab.common.progress import NullProgress, Progress
+from captionlab.common.text import NotText, read_text
 from captionlab.datasets.archives import check_structure
 from captionlab.datasets.catalog import Archive
 from captionlab.datasets.disk import as_data_error, remove, verify_checksum
@@ -138,7 +139,7 @@ def load_checksums(mirror: Mirror | None, folder: Path, retry: Retry, progress: 
             checked.
         folder: for the downloaded list.
         retry: when the download is retried.
-        progress: is warned if the mirror does not respond.
+        progress: is warned if the mirror does not respond, or its SHA256SUMS is not text.
 
     Returns:
         The mirror; None if it does not respond.
@@ -155,7 +156,10 @@ def load_checksums(mirror: Mirror | None, folder: Path, retry: Retry, progress: 
         progress.warn(f"the mirror cannot be reached, using the public sources: {_without_advice(error)}")
         return None
     try:
-        return replace(mirror, checksums=parse_checksums(target.read_text("utf-8", errors="replace")))
+        return replace(mirror, checksums=parse_checksums(read_text(target)))
+    except NotText as error:
+        progress.warn(f"the mirror's checksums cannot be used: {error}")
+        return mirror
     finally:
         remove(target)
 

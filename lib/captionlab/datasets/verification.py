@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from captionlab.common.progress import NullProgress, Progress
+from captionlab.common.text import NotText, read_lines, read_text
 from captionlab.datasets.archives import check_structure
 from captionlab.datasets.catalog import Dataset, get_dataset
 from captionlab.datasets.errors import DataError
@@ -88,7 +89,10 @@ def verify(
         "flickr30k": _flickr30k,
         "coco": _coco,
     }
-    check.get(name, _folders)(dataset, report, not quick, progress or NullProgress())
+    try:
+        check.get(name, _folders)(dataset, report, not quick, progress or NullProgress())
+    except NotText as error:
+        report.problems.append(str(error))
     return report
 
 
@@ -114,14 +118,14 @@ def _flickr8k(dataset: Dataset, report: VerificationReport, decode: bool, progre
     """Check the lists of the splits, their images and captions."""
     folder = report.folder
     captioned: Counter[str] = Counter()
-    for line in (folder / "Flickr8k.token.txt").read_text("utf-8", errors="replace").splitlines():
+    for line in read_lines(folder / "Flickr8k.token.txt"):
         captioned[line.partition("#")[0]] += 1
     for split, expected in (("train", 6000), ("dev", 1000), ("test", 1000)):
         listed = folder / f"Flickr_8k.{split}Images.txt"
         if not listed.exists():
             report.notes.append(f"there is no {split} split: only the public copy has it, not the course's mirror")
             continue
-        names = listed.read_text("utf-8").split()
+        names = read_text(listed).split()
         report.add_count(split, "images listed", len(names), expected)
         complete = sum(captioned[name] == CAPTIONS_PER_IMAGE for name in names)
         report.add_count(split, f"images with {CAPTIONS_PER_IMAGE} captions", complete, expected)
@@ -158,7 +162,7 @@ def _coco(dataset: Dataset, report: VerificationReport, decode: bool, progress: 
     for split, expected in (("train2014", 82_783), ("val2014", 40_504)):
         path = report.folder / "annotations" / f"captions_{split}.json"
         try:
-            annotations = json.loads(path.read_text("utf-8"))["annotations"]
+            annotations = json.loads(read_text(path))["annotations"]
             captioned = Counter(int(annotation["image_id"]) for annotation in annotations)
         except (ValueError, KeyError, TypeError) as error:
             report.problems.append(f"{path} does not contain COCO captions: {error!r}; expected annotations[].image_id")
