@@ -74,7 +74,7 @@ def test_the_last_of_two_definitions_counts_and_it_is_said(submit):
         (b"[1, 2]", "not a notebook"),
         (b'{"cells": 3, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}', "not a notebook"),
         (b'{"nbformat": 99}', "not a notebook"),
-        (b"\xff\xfe\x00caf\xe9", "is not UTF-8"),
+        (b"\xff\xfe\x00caf\xe9", "save it as UTF-8"),
         (b'{"cells": [' * 100_000, "not a notebook"),
     ],
 )
