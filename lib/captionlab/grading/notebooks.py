@@ -1,52 +1,65 @@
-"""Notebook files: read, and converted to the current format. Nothing of them is run."""
+"""Notebook files: read, and cleaned to the current format. Nothing of them is run."""
 
 from __future__ import annotations
 
 import json
-import warnings
+from contextlib import suppress
 from pathlib import Path
 
-import nbformat
-from nbformat.reader import NotJSONError
-
-from captionlab.grading.exercise import Lab
+from captionlab.grading.notebook_cleaning import LoadedNotebook, clean_notebook, list_of_cells
+from captionlab.grading.notebook_json import read_json
 from captionlab.grading.submission import LAB_METADATA
-from captionlab.grading.submitted_file import UnreadableSubmission, read_text
+from captionlab.grading.submitted_file import UnreadableSubmission
+
+NEWEST = 4  # version of the notebook format
+MAX_KEYS = 5  # listed in a message
+GOOGLE = ("//docs.google.com", "//drive.google.com", "//colab.research.google.com")
 
 
-def load_notebook(path: Path) -> nbformat.NotebookNode:
-    """A notebook file, converted to the current format.
+def load_notebook(path: Path) -> LoadedNotebook:
+    """A notebook file, cleaned: it is valid in format 4.5, whatever tool and format it is from.
+
+    The same file always gives the same notebook. It keeps the sources and types of its cells, valid ids, attachments,
+    and nbgrader's metadata, of which each name occurs once; outputs and all other metadata are left out.
 
     Raises:
         UnreadableSubmission: with what was found instead of a notebook.
     """
-    text = read_text(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing cell ids and the like are not the student's fault
-            notebook = nbformat.reads(text, as_version=4)
-    except NotJSONError:
-        start = text.strip()[:30]
-        found = f"it starts with {start!r}" if start else "it is empty"
-        raise UnreadableSubmission(f"{path.name} is not a notebook: {found}, JSON was expected") from None
-    except Exception as error:  # nbformat raises many kinds on malformed notebooks
+    return clean_notebook(_find_notebook(read_json(path), path.name))
+
+
+def _find_notebook(content: object, name: str) -> dict:
+    """The notebook in what a file holds: that itself, or what it wraps, as Jupyter's web interface does."""
+    if isinstance(content, str):  # JSON within JSON
+        with suppress(ValueError, RecursionError):
+            content = json.loads(content, strict=False)
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    if isinstance(content, dict) and list_of_cells(content) is None:
+        inner = [value for value in content.values() if isinstance(value, dict) and list_of_cells(value) is not None]
+        content = inner[0] if len(inner) == 1 else content
+    if not isinstance(content, dict):
+        raise UnreadableSubmission(f"{name} is JSON but not a notebook: it has no list of cells")
+    if list_of_cells(content) is None:
+        raise UnreadableSubmission(f"{name} is JSON but not a notebook: {_what_instead(content)}")
+    version = content.get("nbformat")
+    if isinstance(version, (int, float)) and version >= NEWEST + 1:
         raise UnreadableSubmission(
-            f"{path.name} is not a notebook ({type(error).__name__}: {str(error)[:120]})"
-        ) from None
-    cells = notebook.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
-        raise UnreadableSubmission(f"{path.name} is JSON but not a notebook: it has no list of cells")
-    if not isinstance(notebook.get("metadata"), dict):
-        notebook.metadata = nbformat.from_dict({})
-    return notebook
+            f"{name} is not a notebook that can be read: it is in format {str(version)[:10]}, the newest known is "
+            f"{NEWEST}; save it in that format"
+        )
+    return content
 
 
-def is_notebook_of(path: Path, lab: Lab) -> bool:
-    """Whether the notebook's metadata names this lab; False if it cannot be read."""
-    try:
-        return stated_lab(json.loads(read_text(path)).get("metadata")) == lab.name
-    except (UnreadableSubmission, ValueError, AttributeError, RecursionError):
-        return False
+def _what_instead(content: dict) -> str:
+    """What an object is that has no list of cells."""
+    texts = [value for value in content.values() if isinstance(value, str)]
+    if any(host in text[:500] for text in texts for host in GOOGLE):
+        return "it is a link to Google Drive; download the notebook itself (File > Download > Download .ipynb)"
+    if ("content" in content and "encoding" in content) or "download_url" in content:
+        return "it is GitHub's description of a file; download the file itself (its button Download raw file)"
+    keys = ", ".join(repr(key[:20]) for key in list(content)[:MAX_KEYS])
+    return f"it has no list of cells (it has {keys or 'nothing'})"
 
 
 def stated_lab(metadata: object) -> str | None:

@@ -5,10 +5,15 @@ They are untrusted: whatever is wrong with one is an :class:`UnreadableSubmissio
 
 from __future__ import annotations
 
+import io
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
-MAX_BYTES = 20_000_000
+from captionlab.common.text import NotText, decode
+from captionlab.grading.file_kinds import STARTS, ZIP_STARTS
+
+MAX_BYTES = 50_000_000
 
 
 class UnreadableSubmission(Exception):
@@ -24,11 +29,25 @@ class SubmissionFile:
 
 
 def read_text(path: Path) -> str:
-    """The text of a submitted file.
+    """The text of a submitted notebook or module, in any encoding that its first bytes name.
 
     Raises:
-        UnreadableSubmission: too large, unreadable, or not UTF-8.
+        UnreadableSubmission: too large, unreadable, or no text.
     """
+    data = _read_bytes(path)
+    for start, description in (*STARTS, *((start, "a zip archive: unpack it") for start in ZIP_STARTS)):
+        if data.startswith(start):
+            raise UnreadableSubmission(f"{path.name} is neither a notebook nor a module but {description}")
+    try:
+        return decode(data, path.name)
+    except NotText as error:
+        text = _in_declared_encoding(data) if path.suffix.lower() == ".py" else None
+        if text is None:
+            raise UnreadableSubmission(str(error)) from None
+        return text
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise UnreadableSubmission(
@@ -40,10 +59,16 @@ def read_text(path: Path) -> str:
                 f"{path.name} has {size / 1e6:.0f} MB; the limit is {MAX_BYTES / 1e6:.0f} MB. "
                 "Clear the outputs (Kernel > Restart and clear output) and submit it again"
             )
-        return path.read_text(encoding="utf-8-sig")  # with or without a byte order mark
-    except UnicodeDecodeError as error:
-        raise UnreadableSubmission(
-            f"{path.name} is not UTF-8 text (byte {error.start} is 0x{error.object[error.start]:02x}); save it as UTF-8"
-        ) from None
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableSubmission(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _in_declared_encoding(data: bytes) -> str | None:
+    """A module's text in the encoding that its first two lines declare (PEP 263), or None if they declare none."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = data.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError):
+        return None
+    return None if "\0" in text else text

@@ -7,7 +7,8 @@ replaces nbgrader's exchange between instructors and students with :data:`EXCHAN
 from __future__ import annotations
 
 import glob
-import shutil
+import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import NotebookExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import ClearMetadataPreprocessor
-from nbformat import NotebookNode
-from nbformat.v4 import new_markdown_cell, new_notebook, new_output
+from nbformat import NotebookNode, from_dict
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbgrader.api import Gradebook, Notebook, SourceCell
 from nbgrader.apps import api, autogradeapp
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
@@ -28,14 +31,12 @@ from nbgrader.exchange.default import (
     ExchangeReleaseAssignment,
     ExchangeSubmit,
 )
+from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
-    ClearOutput,
-    DeduplicateIds,
     LimitOutput,
     NbGraderPreprocessor,
-    OverwriteCells,
     OverwriteKernelspec,
     SaveAutoGrades,
 )
@@ -43,46 +44,102 @@ from nbgrader.utils import is_grade, is_solution
 
 from captionlab.common.files import is_hidden
 from captionlab.exercises import load_lab
+from captionlab.grading.observation import sanitize
 from captionlab.grading.pipeline import Grader
 from captionlab.grading.reader import read_submission
 from captionlab.grading.secret import course_secret
-from captionlab.grading.submitted_file import MAX_BYTES, SubmissionFile, UnreadableSubmission
+from captionlab.grading.submitted_file import MAX_BYTES, SubmissionFile
 from captionlab.grading.verdict import Verdict, format_points
 
 MAX_REMARKS = 20
 CHECK_SUFFIX = "-check"  # of a check cell's grade id; before it is the name of the exercise
 
 
-class RestoreCells(OverwriteCells):
-    """Restores check cells that a student changed or deleted."""
+class RestoreCells(NbGraderPreprocessor):
+    """Restores what a student changed or deleted of the release's check cells and of the metadata of all its cells.
+
+    Only the names of cells are taken from the student's notebook, all else that nbgrader keeps in a cell's metadata is
+    the gradebook's.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        self.add_missing_cells = True
-        return super().preprocess(nb, resources)
+        known = resources["nbgrader"]
+        with Gradebook(known["db_url"]) as gradebook:
+            release = gradebook.find_notebook(known["notebook"], known["assignment"])
+            released = {source.name: (source, _released_metadata(source, release)) for source in release.source_cells}
+            for cell in nb.cells:
+                if (name := _grade_id(cell)) in released:
+                    _restore_cell(cell, *released[name])
+                else:
+                    cell.metadata.pop("nbgrader", None)
+            self._add_missing_cells(nb, released)
+        return nb, resources
 
-    def add_missing_grade_cells(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Add each missing graded cell after the nearest earlier cell of the release that is still there.
-
-        nbgrader's own version fails on a submission that also lost the cell before.
-        """
-        source = self.gradebook.find_notebook(self.notebook_id, self.assignment_id)
-        solutions = {cell.name for cell in source.solution_cells}
-        max_scores = {cell.name: cell.max_score for cell in source.grade_cells}
+    def _add_missing_cells(self, nb: NotebookNode, released: dict[str, tuple[SourceCell, dict]]) -> None:
+        """Add each missing graded cell after the nearest earlier cell of the release that is still there."""
+        ids = {cell.id for cell in nb.cells}
         insert_at = 0
-        for cell in source.source_cells:
-            found = [at for at, one in enumerate(nb.cells) if _grade_id(one) == cell.name]
+        for name, (source, metadata) in released.items():
+            found = [at for at, cell in enumerate(nb.cells) if _grade_id(cell) == name]
             if found:
                 insert_at = found[-1] + 1
-            elif cell.name in max_scores:
-                self.log.warning("Missing graded cell %s: added", cell.name)
-                added = self.missing_cell_transform(cell, max_scores[cell.name], is_solution=cell.name in solutions)
-                nb.cells.insert(insert_at, added)
+            elif metadata["grade"]:
+                self.log.info("Missing graded cell %s: added", name)
+                # A written answer that is missing is added as it was released, which gives no points.
+                remark = "" if metadata["solution"] else "# This cell was missing from the submission.\n"
+                make = new_code_cell if source.cell_type == "code" else new_markdown_cell
+                id = name if name not in ids else f"{name}-added"
+                nb.cells.insert(insert_at, make(remark + source.source, id=id, metadata={"nbgrader": metadata}))
                 insert_at += 1
-        return nb, resources
 
 
 def _grade_id(cell: NotebookNode) -> str | None:
     return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def _released_metadata(source: SourceCell, release: Notebook) -> dict:
+    """nbgrader's metadata of a cell of the release."""
+    points = {cell.name: cell.max_score for cell in release.grade_cells}
+    metadata = {
+        "schema_version": MetadataValidator().schema_version,
+        "grade_id": source.name,
+        "grade": source.name in points,
+        "solution": source.name in {cell.name for cell in release.solution_cells},
+        "locked": source.locked,
+        "cell_type": source.cell_type,
+        "checksum": source.checksum,
+    }
+    return metadata | ({"points": points[source.name]} if source.name in points else {})
+
+
+def _restore_cell(cell: NotebookNode, source: SourceCell, metadata: dict) -> None:
+    """Give a student's cell the type and metadata that it was released with, and its source if that was locked."""
+    if cell.cell_type != source.cell_type:
+        make = new_code_cell if source.cell_type == "code" else new_markdown_cell
+        changed = make(cell.source, id=cell.id, metadata=cell.metadata)
+        cell.clear()
+        cell.update(changed)
+    cell.metadata.nbgrader = from_dict(metadata)
+    if source.locked:
+        cell.source = source.source
+
+
+class ShowableText(NbGraderPreprocessor):
+    """Shows text that cannot be rendered as it was typed; it would take formgrader and the feedback down.
+
+    Such as a picture whose attachment is missing, or quotes within quotes, hundreds deep.
+    """
+
+    def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
+        if cell.cell_type == "markdown":
+            renderer = IPythonRenderer(escape=False, attachments=cell.get("attachments", {}))
+            try:
+                MarkdownWithMath(renderer=renderer).render(cell.source)
+            except Exception as error:  # whatever the renderer raises
+                self.log.warning("Cell %s cannot be rendered (%s): shown as it was typed", index, error)
+                fence = "~" * (3 + max(map(len, re.findall("~+", cell.source)), default=0))
+                cell.source = f"{fence}text\n{cell.source}\n{fence}"
+        return cell, resources
 
 
 class SubmittedNotebookExporter(NotebookExporter):
@@ -98,7 +155,7 @@ class SubmittedNotebookExporter(NotebookExporter):
             return super().from_filename(filename, resources=resources, **options)
         known = (resources or {})["nbgrader"]
         notebook = None
-        with suppress(UnreadableSubmission, OSError):  # the grades will say why
+        with suppress(Exception):  # the grades will say why
             file = SubmissionFile(known["student"], Path(filename).parent)
             notebook = read_submission(file, load_lab(known["assignment"])).notebook
         return self.from_notebook_node(notebook or new_notebook(), resources=resources, **options)
@@ -114,26 +171,44 @@ class AutogradeAll(Autograde):
         self.assignments = {
             str(folder): [str(folder / f"{self.coursedir.assignment_id}.ipynb")]
             for folder in folders
-            if folder.is_dir() and not is_hidden(folder.parent.name)
+            if not any(map(is_hidden, folder.relative_to(self.coursedir.root).parts))
         }
         self.notebooks: list[str] = []
         if not self.assignments:
             super().init_notebooks()  # which says what was looked for
 
+    def convert_notebooks(self) -> None:
+        """Grade all; a time of submission that cannot be read is none, and no reason to drop the student."""
+        read = self.coursedir.get_existing_timestamp
+
+        def read_or_none(folder: str) -> Any:
+            try:
+                return read(folder)
+            except Exception as error:  # nbgrader gives up in several ways
+                self.log.warning("The time of submission in %s cannot be read: %s", folder, error)
+                return None
+
+        self.coursedir.get_existing_timestamp = read_or_none
+        try:
+            super().convert_notebooks()
+        finally:
+            self.coursedir.get_existing_timestamp = read
+
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """Enter the submission in the gradebook and copy its other files, but no links, pipes or hidden files."""
         ignored = self.coursedir.ignore
-        self.coursedir.ignore = ["*"]
+        files = Path(self._format_source(assignment_id, student_id)).rglob("*")
+        self.coursedir.ignore = [*ignored, *(glob.escape(path.name) for path in files if not _can_be_copied(path))]
         try:
             super().init_assignment(assignment_id, student_id)
         finally:
             self.coursedir.ignore = ignored
-        source, target = (Path(one(assignment_id, student_id)) for one in (self._format_source, self._format_dest))
-        for path in sorted(source.iterdir()):
-            is_file = path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_BYTES
-            if is_file and path.suffix != ".ipynb" and not is_hidden(path.name):
-                target.mkdir(parents=True, exist_ok=True)
-                shutil.copy(path, target / path.name)
+
+
+def _can_be_copied(path: Path) -> bool:
+    if path.is_symlink() or is_hidden(path.name):
+        return False
+    return path.is_dir() or (path.is_file() and os.access(path, os.R_OK) and path.stat().st_size <= MAX_BYTES)
 
 
 def install() -> None:
@@ -148,7 +223,7 @@ class GradeCells(NbGraderPreprocessor):
         lab_name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
         course = CourseDirectory(parent=self)
         folder = Path(course.format_path(course.submitted_directory, student, lab_name))
-        report = _grader(lab_name).grade_file(SubmissionFile(student, folder))
+        report = _grader(lab_name).grade_file(SubmissionFile(sanitize(student), folder))
         verdicts = {verdict.exercise: verdict for verdict in report.verdicts}
         for cell in nb.cells:
             if cell.cell_type != "code":
@@ -190,7 +265,7 @@ def _outputs(verdict: Verdict) -> list[NotebookNode]:
     return [text, points]
 
 
-SANITIZE_STEPS = [ClearOutput, DeduplicateIds, OverwriteKernelspec, RestoreCells, CheckCellMetadata]
+SANITIZE_STEPS = [OverwriteKernelspec, RestoreCells, ShowableText, CheckCellMetadata]
 AUTOGRADE_STEPS = [
     GradeCells,
     ClearMetadataPreprocessor,
