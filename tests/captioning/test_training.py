@@ -254,9 +254,51 @@ def test_numbers_that_are_not_finite_end_the_training_and_keep_the_epochs_before
     made = trainer(toy, tmp_path)
     with torch.no_grad():
         made.model.decoder.output.weight[5] = float("inf")
-    with pytest.raises(FloatingPointError, match=r"in epoch 2 .* give a lower lr than 0.02"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"in epoch 2 \(batch 1 of 6\) the loss is nan and .*no longer finite numbers; give a lower lr than 0\.02"
+        r".*holds epoch 1, the best before; .* --init-from",
+    ):
         made.run()
     assert {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)} == kept
+
+
+def test_features_that_are_not_finite_are_named_as_the_cause(toy, tmp_path):
+    made = trainer(toy, tmp_path)
+    made.train_set.source.rows[:] = float("inf")
+    with pytest.raises(
+        FloatingPointError, match=r"in epoch 1 \(batch 1 of 6\).*the features of its images contain NaN"
+    ):
+        made.run()
+    assert not (tmp_path / BEST).exists()
+
+
+def test_weights_that_the_last_update_of_an_epoch_spoils_are_not_kept(toy, tmp_path, monkeypatch):
+    trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
+    kept = {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)}
+    made = trainer(toy, tmp_path)
+    epoch = Trainer._epoch
+
+    def spoiled(self):
+        loss = epoch(self)
+        with torch.no_grad():
+            self.model.decoder.output.bias[5] = float("nan")
+        return loss
+
+    monkeypatch.setattr(Trainer, "_epoch", spoiled)
+    with pytest.raises(FloatingPointError, match=r"after epoch 2 the weights are no longer finite"):
+        made.run()
+    assert {name: (tmp_path / name).read_bytes() for name in (BEST, STATE)} == kept
+
+
+@pytest.mark.parametrize("part", ["optimizer", "progress", "history", "base_lrs", "settings"])
+def test_a_state_that_was_edited_is_named(toy, tmp_path, part):
+    trainer(toy, tmp_path, replace(QUICK, epochs=1)).run()
+    tensors, metadata = load_checkpoint(tmp_path / STATE)
+    save_checkpoint(tmp_path / STATE, tensors, {**metadata, part: [] if part == "settings" else 3})
+    message = "holds a run with batch_size None" if part == "settings" else f"{STATE} is damaged or was edited"
+    with pytest.raises(ValueError, match=message):
+        trainer(toy, tmp_path)
 
 
 def test_a_history_that_is_gone_is_written_again(toy, tmp_path):

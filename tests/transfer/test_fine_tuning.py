@@ -281,7 +281,7 @@ def save_foreign(path: Path) -> bytes:
 
 def test_another_run_or_another_network_in_the_folder(tmp_path: Path):
     train(tmp_path, replace(SETTINGS, epochs=1))
-    with pytest.raises(ValueError, match="another folder"):
+    with pytest.raises(ValueError, match=r"a run with epochs 1, this one has 2: .*another folder"):
         train(tmp_path, replace(SETTINGS, epochs=2))
     model = network()
     model.body[0] = nn.Conv2d(3, 4, 5)
@@ -291,9 +291,39 @@ def test_another_run_or_another_network_in_the_folder(tmp_path: Path):
         load_checkpoint(tmp_path / "nothing" / BEST)
 
 
-def test_a_loss_that_is_not_a_number():
-    with pytest.raises(FloatingPointError, match="lower the learning rates"):
-        train(settings=replace(SETTINGS, head_lr=1e30, backbone_lr=1e30))
+def test_a_loss_that_is_not_a_number(tmp_path: Path):
+    message = r"epoch 1: the loss of batch 2 is (nan|inf), .*lower the learning rates, 1e\+30 and 1e\+30 now"
+    with pytest.raises(FloatingPointError, match=message):
+        train(tmp_path, replace(SETTINGS, head_lr=1e30, backbone_lr=1e30))
+    assert not (tmp_path / BEST).exists()
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_weights_that_the_last_step_spoils_are_not_kept(tmp_path: Path, monkeypatch, validated):
+    model, epoch = network(), fine_tuning._Run.train_epoch
+
+    def spoiled(self, batches, bar):
+        entry = epoch(self, batches, bar)
+        if entry["epoch"] == 2:
+            with torch.no_grad():
+                self.model.classifier[1].bias[0] = torch.nan
+        return entry
+
+    monkeypatch.setattr(fine_tuning._Run, "train_epoch", spoiled)
+    with pytest.raises(FloatingPointError, match=r"after epoch 2 contains NaN|epoch 2: validation_loss is nan"):
+        fine_tune(model, Noisy(), validation() if validated else None, SETTINGS, folder=tmp_path, progress=False)
+    kept, entry = load_checkpoint(tmp_path / BEST)
+    assert entry["epoch"] == 1
+    assert all(tensor.isfinite().all() for tensor in kept.values())
+
+
+@pytest.mark.parametrize("part", ["made_by", "result", "stopping", "scheduler", "optimizer"])
+def test_a_checkpoint_that_was_edited_is_named(tmp_path: Path, part):
+    train(tmp_path, replace(SETTINGS, epochs=1))
+    tensors, metadata = load_checkpoint(tmp_path / LAST)
+    save_checkpoint(tmp_path / LAST, tensors, metadata | {part: 3})
+    with pytest.raises(ValueError, match=r"last\.safetensors is damaged or was edited"):
+        train(tmp_path, replace(SETTINGS, epochs=1))
 
 
 def test_memory_layout_of_the_weights_survives_resuming(tmp_path: Path):

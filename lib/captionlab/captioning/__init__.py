@@ -36,6 +36,7 @@ evaluation          loss with teacher forcing, BLEU of generated captions
 self_critical       the last epochs may train on the BLEU of sampled captions
 training, resuming  the training loop with its best checkpoint and early stopping; resuming it exactly
 runs                from settings to a trained model and its scores
+warm_start          a new run from the weights of an earlier one
 captioner           a trained model as a function from images to captions
 attention_maps      attention weights as maps over the image
 """

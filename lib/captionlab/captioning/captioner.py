@@ -24,7 +24,7 @@ from captionlab.captioning.setting_names import refuse_old_keys
 from captionlab.captioning.settings import DecoderSettings
 from captionlab.captioning.training import BEST
 from captionlab.captioning.vocabulary import Vocabulary
-from captionlab.common.checkpoints import load_checkpoint, load_weights
+from captionlab.common.checkpoints import damaged_metadata, load_checkpoint, load_weights
 from captionlab.vision.feature_cache import fingerprint
 from captionlab.vision.sources import ImageSource
 
@@ -67,7 +67,7 @@ def checkpoint_metadata(
     return {
         "captioner": FORMAT,
         "vocabulary": vocabulary.to_json(),
-        "encoder": {**_encoder_metadata(encoder), "finetune_blocks": finetune_blocks},
+        "encoder": {**encoder_metadata(encoder), "finetune_blocks": finetune_blocks},
         "preprocessing": {
             "mean": list(preprocessing.mean),
             "std": list(preprocessing.std),
@@ -77,7 +77,7 @@ def checkpoint_metadata(
     }
 
 
-def _encoder_metadata(encoder: Encoder) -> dict[str, Any]:
+def encoder_metadata(encoder: Encoder) -> dict[str, Any]:
     """What a checkpoint keeps of its encoder; an encoder that is used with it must have the same values."""
     return {
         "name": encoder.classifier.name,
@@ -118,32 +118,31 @@ class Captioner:
             FileNotFoundError: if there is no checkpoint, or no weights of its encoder.
             ValueError: if it is damaged, of another version, or was trained with other weights of the encoder.
         """
-        path = Path(path) / BEST if Path(path).is_dir() else Path(path)
-        tensors, metadata = load_checkpoint(path)
-        _check_metadata(metadata, path.name)
+        path, tensors, metadata = load_run(Path(path))
         expected = metadata["encoder"]
         blocks = expected["finetune_blocks"]
-        encoder = encoder or load_encoder(
-            expected["name"], expected["input_size"], expected["layers"], expected["second_input_size"]
-        )
-        if blocks:
-            encoder = replace(encoder, layers=tuple(expected["layers"]))  # of its frozen part
-        for name, found in _encoder_metadata(encoder).items():
-            if found != expected[name]:
-                raise ValueError(
-                    f"{path.name} was trained on the features of another encoder: {name} {expected[name]!r}, found "
-                    f"{found!r}; give the encoder it was trained with, or train again"
-                )
-        decoder = Decoder(DecoderSettings(**metadata["decoder"]))
-        finetuned = split_last_blocks(encoder.classifier.model, blocks)[1] if blocks else None
-        model = CaptionModel(decoder, finetuned)
-        load_weights(model, tensors, path.name)
-        vocabulary = Vocabulary.from_json(metadata["vocabulary"])
+        with damaged_metadata(path):
+            decoder = Decoder(DecoderSettings(**metadata["decoder"]))
+            vocabulary = Vocabulary.from_json(metadata["vocabulary"])
         if len(vocabulary) != decoder.settings.vocab_size:
             raise ValueError(
                 f"{path.name} has a vocabulary of {len(vocabulary)} words and a decoder for "
                 f"{decoder.settings.vocab_size}: they do not belong together, train it again"
             )
+        encoder = encoder or load_encoder(
+            expected["name"], expected["input_size"], expected["layers"], expected["second_input_size"]
+        )
+        if blocks:
+            encoder = replace(encoder, layers=tuple(expected["layers"]))  # of its frozen part
+        for name, found in encoder_metadata(encoder).items():
+            if found != expected[name]:
+                raise ValueError(
+                    f"{path.name} was trained on the features of another encoder: {name} {expected[name]!r}, found "
+                    f"{found!r}; give the encoder it was trained with, or train again"
+                )
+        finetuned = split_last_blocks(encoder.classifier.model, blocks)[1] if blocks else None
+        model = CaptionModel(decoder, finetuned)
+        load_weights(model, tensors, path.name)
         return cls(encoder, model, vocabulary, metadata["run"])
 
     def __call__(self, image: ImageSource, beams: int = 5) -> str:
@@ -179,6 +178,35 @@ class Captioner:
 
     def _encode(self, image: ImageSource) -> list[Tensor]:
         return [grid.half().float() for grid in self._extractor([image])]
+
+
+def load_run(path: Path) -> tuple[Path, dict[str, Tensor], dict[str, Any]]:
+    """Read the checkpoint of a trained model.
+
+    Args:
+        path: the folder of a run, or the file ``captioner.safetensors`` in it.
+
+    Returns:
+        The file, its tensors by name, and its metadata.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it is damaged, or of another version.
+    """
+    file = path if path.is_file() else path / BEST
+    if not file.is_file():
+        runs = sorted(each.parent.name for each in path.glob(f"*/{BEST}"))
+        if not path.exists():
+            advice = f"there is no folder {path}; give the folder of a run"
+        elif runs:
+            advice = f"give one of the runs in it: {', '.join(runs[:5])}"
+        else:
+            advice = "it is not the folder of a trained model; train first, captionlab caption train"
+        raise FileNotFoundError(f"no checkpoint {BEST} in {path}: {advice}")
+    tensors, metadata = load_checkpoint(file)
+    with damaged_metadata(file):
+        _check_metadata(metadata, file.name)
+    return file, tensors, metadata
 
 
 def _check_metadata(metadata: dict[str, Any], name: str) -> None:

@@ -35,9 +35,11 @@ from captionlab.captioning.evaluation import (
     evaluate_teacher_forcing,
 )
 from captionlab.captioning.grid_features import extract_grid_features
+from captionlab.captioning.resuming import check_resumable
 from captionlab.captioning.settings import DecoderSettings, RunSettings, TrainingSettings
 from captionlab.captioning.training import Trainer
 from captionlab.captioning.vocabulary import Vocabulary
+from captionlab.captioning.warm_start import init_weights, load_vocabulary
 from captionlab.common.logs import logger
 from captionlab.datasets.drawn_captions import SIZE
 from captionlab.datasets.paths import data_root
@@ -158,12 +160,21 @@ def _load_embeddings(decoder: Decoder, name: str, data: RunData, seed: int) -> N
 
 
 def make_trainer(
-    settings: RunSettings, data: RunData, folder: Path, *, progress: bool = True, tensorboard: bool = False
+    settings: RunSettings,
+    data: RunData,
+    folder: Path,
+    *,
+    init_from: Path | None = None,
+    progress: bool = True,
+    tensorboard: bool = False,
 ) -> Trainer:
-    """A trainer for the data; the arguments are those of `Trainer`."""
+    """A trainer for the data, of a new model or one with the weights of an earlier run; see `Trainer` and `train`."""
     run = {**asdict(settings), "extra_data": None}
+    model = make_model(settings, data)
+    if init_from:
+        init_weights(model, data.encoder, settings.finetune_blocks, init_from)
     return Trainer(
-        make_model(settings, data),
+        model,
         data.vocabulary,
         data.splits["train"],
         data.splits["dev"],
@@ -180,12 +191,31 @@ def train(
     folder: Path,
     transform: Transform | None = None,
     *,
+    init_from: Path | None = None,
     progress: bool = True,
     tensorboard: bool = False,
 ) -> list[dict[str, Any]]:
-    """Prepare the data and train into a folder, or resume the training that is in it; returns the history."""
-    data = prepare_data(settings, transform=transform, progress=progress)
-    return make_trainer(settings, data, folder, progress=progress, tensorboard=tensorboard).run()
+    """Prepare the data and train into a folder, or resume the training that is in it; returns the history.
+
+    Args:
+        settings: of the run.
+        folder: for checkpoints and history.
+        transform: see `prepare_data`.
+        init_from: the folder of an earlier run, whose vocabulary and weights a new run starts with; see
+            :func:`captionlab.captioning.warm_start.settings_of_run` for its settings.
+        progress, tensorboard: see `Trainer`.
+
+    Raises:
+        ValueError: if the folder holds a run with other settings, or is the one to start from.
+        FloatingPointError: if the loss is no longer finite.
+    """
+    check_resumable(folder, settings)
+    if init_from and folder.resolve() == init_from.resolve():
+        raise ValueError(f"{folder} is the run to start from: give another folder for the new run")
+    vocabulary = load_vocabulary(init_from) if init_from else None
+    data = prepare_data(settings, vocabulary=vocabulary, transform=transform, progress=progress)
+    trainer = make_trainer(settings, data, folder, init_from=init_from, progress=progress, tensorboard=tensorboard)
+    return trainer.run()
 
 
 def load_settings(captioner: Captioner, dataset: str | None = None, extra_data: str | None = None) -> RunSettings:

@@ -109,7 +109,7 @@ class Trainer:
 
         Raises:
             ValueError: if another process is training in the folder.
-            FloatingPointError: if the weights are no longer finite.
+            FloatingPointError: if the loss or the weights are no longer finite; the epochs before are kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -160,10 +160,16 @@ class Trainer:
             for step, batch in enumerate(order):
                 self._set_lrs(step, steps)
                 grids = self.train_set.grids(batch.images, batch.variants)
-                if rewards:
-                    value, number = self.reward_step(grids, self.train_set.token_ids[batch.images])
-                else:
-                    value, number = self.step(grids, batch.token_ids)
+                try:
+                    if rewards:
+                        value, number = self.reward_step(grids, self.train_set.token_ids[batch.images])
+                    else:
+                        value, number = self.step(grids, batch.token_ids)
+                except FloatingPointError as error:
+                    raise FloatingPointError(
+                        f"in epoch {self.done.epoch + 1} (batch {step + 1} of {steps}) {error}: "
+                        f"{self._why_not_finite(grids)}"
+                    ) from error
                 total, count = total + value * number, count + number
                 bar.set_postfix(**{"reward" if rewards else "loss": f"{total / count:.3f}"})
                 bar.advance()
@@ -225,13 +231,26 @@ class Trainer:
         trained = (parameter for group in self.optimizer.param_groups for parameter in group["params"])
         norm = clip_grad_norm(trained, self.settings.max_grad_norm)
         if not math.isfinite(norm):
-            raise FloatingPointError(
-                f"in epoch {self.done.epoch + 1} the norm of the gradient is {norm}: the weights are no longer finite "
-                f"numbers; give a lower lr than {self.settings.lr:g}. {self.folder} holds the epochs before"
-            )
+            raise FloatingPointError(f"the loss is {loss.item():g} and the norm of its gradient {norm:g}")
         self.optimizer.step()
         if self.ema:
             self.ema.update_parameters(self.model)
+
+    def _why_not_finite(self, grids: Sequence[Tensor] = ()) -> str:
+        """The probable cause of numbers that are not finite, and what to do."""
+        if not all(grid.isfinite().all() for grid in grids):
+            cause = "the features of its images contain NaN or infinity; give other weights of the encoder"
+        else:
+            finite = all(parameter.isfinite().all() for parameter in self.model.parameters())
+            cause = "" if finite else "the weights are no longer finite numbers; "
+            cause += f"give a lower lr than {self.settings.lr:g}"
+            cause += f" or encoder_lr than {self.settings.encoder_lr:g}" if self.model.encoder else ""
+        if not self.done.best_epoch:
+            return f"{cause}, and another folder"
+        return (
+            f"{cause}, and another folder. {self.folder} holds epoch {self.done.best_epoch}, the best before; a new "
+            f"run may start from it: captionlab caption train NEW --init-from {self.folder}"
+        )
 
     def _autocast(self) -> torch.autocast:
         precision = self.settings.precision
@@ -260,6 +279,8 @@ class Trainer:
 
     def _finish_epoch(self, trained: dict[str, float]) -> None:
         """Evaluate, keep the weights if they are the best, and reduce the learning rate on a plateau."""
+        if not all(tensor.isfinite().all() for tensor in self.evaluated().state_dict().values()):
+            raise FloatingPointError(f"after epoch {self.done.epoch} {self._why_not_finite()}")
         scores = self._evaluate()
         self.history.append(self._history_row(trained, scores))
         monitored = [row["dev_loss"] if self.settings.monitor == "loss" else -row["dev_bleu4"] for row in self.history]

@@ -82,19 +82,32 @@ def _option(each: Field[Any]) -> Callable[..., Any]:
 @RUN
 @click.option("--config", metavar="NAME|FILE", help=f"{', '.join(packaged_names())}, or a TOML or JSON file.")
 @settings_options
+@click.option(
+    "--init-from",
+    type=click.Path(path_type=Path),
+    metavar="OLD",
+    help="Start the new run from the weights and settings of the run OLD; other flags change its settings.",
+)
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard's files into RUN.")
-def train(run: Path, config: str | None, tensorboard: bool, **flags: Any) -> None:
+def train(run: Path, config: str | None, init_from: Path | None, tensorboard: bool, **flags: Any) -> None:
     """Train a model into the folder RUN, or resume the training that was stopped there.
 
     Flags override the configuration. RUN then holds captioner.safetensors (the best epoch), training.safetensors
-    (to resume from) and history.csv.
+    (to resume from) and history.csv. To fine-tune the encoder of a model that was trained with a frozen one:
+    captionlab caption train NEW --init-from OLD --finetune-blocks 1
     """
     with user_errors():
         given = {name: value for name, value in flags.items() if value is not None}
-        settings = RunSettings.from_flat({**(load_configuration(config) if config else {}), **given})
+        given = {**(load_configuration(config) if config else {}), **given}
+        if init_from:
+            from captionlab.captioning.warm_start import settings_of_run
+
+            settings = settings_of_run(init_from, given)
+        else:
+            settings = RunSettings.from_flat(given)
         from captionlab.captioning.runs import train as train_run
 
-        train_run(settings, run, tensorboard=tensorboard)
+        train_run(settings, run, init_from=init_from, tensorboard=tensorboard)
 
 
 @caption.command(cls=CaptionCommand, short_help="BLEU, top-5 accuracy and loss of a model.")

@@ -77,14 +77,18 @@ def damaged_metadata(path: Path) -> Iterator[None]:
     """Name the file if what is read from its metadata inside the block is missing, or of another kind.
 
     Raises:
-        ValueError: instead of KeyError, TypeError, AttributeError and IndexError.
+        ValueError: instead of KeyError, TypeError, AttributeError and IndexError; a ValueError that does not name the
+            file gets its name.
     """
     try:
         yield
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        if isinstance(error, ValueError) and path.name in str(error):
+            raise
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise ValueError(
-            f"{path.name} is damaged (in {path.parent}): its metadata are not those of a checkpoint ({error!r}); put "
-            "back a copy of it, or delete it and train again"
+            f"{path.name} is damaged or was edited (in {path.parent}): its metadata are not those of a checkpoint "
+            f"({reason}); put back a copy of it, or delete it and train again"
         ) from error
 
 

@@ -24,6 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from captionlab.common.checkpoints import (
     add_prefix,
+    damaged_metadata,
     load_checkpoint,
     load_optimizer_state,
     load_weights,
@@ -34,6 +35,7 @@ from captionlab.common.checkpoints import (
 from captionlab.common.files import write_atomically
 from captionlab.common.logs import logger
 from captionlab.common.progress import LogProgress, Progress, progress_bar
+from captionlab.common.weight_files import check_finite
 from captionlab.transfer.freezing import parameter_groups, set_train_mode
 from captionlab.transfer.heads import get_head
 from captionlab.transfer.training import EarlyStopping, evaluate, train_step
@@ -189,8 +191,10 @@ class _Run:
             self.model.train()
         lr = self.optimizer.param_groups[0]["lr"]
         total_loss, num_images = 0.0, 0
-        for images, labels in batches:
-            total_loss += train_step(self.model, images, labels, self.optimizer) * len(labels)
+        for number, (images, labels) in enumerate(batches, start=1):
+            loss = train_step(self.model, images, labels, self.optimizer)
+            self._refuse_divergence({f"the loss of batch {number}": loss}, self.epoch + 1)
+            total_loss += loss * len(labels)
             num_images += len(labels)
             bar.advance()
         self.scheduler.step()
@@ -198,12 +202,11 @@ class _Run:
 
     def end_epoch(self, entry: dict[str, Any]) -> None:
         """Add an epoch to the history, keep its weights if it is the best, and save."""
-        diverged = [name for name, value in entry.items() if not math.isfinite(value)]
-        if diverged:
-            raise FloatingPointError(
-                f"epoch {entry['epoch']}: {diverged[0]} is {entry[diverged[0]]}, expected a finite number: "
-                "lower the learning rates"
-            )
+        self._refuse_divergence(entry, entry["epoch"])
+        try:
+            check_finite(self.model.state_dict(), f"the network after epoch {entry['epoch']}")
+        except ValueError as error:
+            raise FloatingPointError(f"{error}, and lower the learning rates") from error
         best = self.result.history[self.result.best_epoch - 1] if self.result.history else None
         self.result.history.append(entry)
         if best is None or _rank(entry) > _rank(best):
@@ -213,6 +216,16 @@ class _Run:
             self.result.stopped_early = self.stopping.update(entry["validation_accuracy"])
         # After the best weights, to which this state refers: a kill in between costs an epoch, not the weights.
         self._save()
+
+    def _refuse_divergence(self, values: dict[str, Any], epoch: int) -> None:
+        diverged = [name for name, value in values.items() if not math.isfinite(value)]
+        if diverged:
+            lrs = " and ".join(f"{group['initial_lr']:g}" for group in self.optimizer.param_groups)
+            kept = f"; the best epoch before, {self.result.best_epoch}, is kept" if self.epoch else ""
+            raise FloatingPointError(
+                f"epoch {epoch}: {diverged[0]} is {values[diverged[0]]}, expected a finite number: lower the learning "
+                f"rates, {lrs} now, and begin again in another folder{kept}"
+            )
 
     def load_best(self) -> None:
         """Give the model the weights of the best epoch."""
@@ -252,18 +265,30 @@ class _Run:
         if self.folder is None or not (self.folder / LAST).exists():
             return
         tensors, metadata = load_checkpoint(self.folder / LAST)
-        if metadata.get("made_by") != self.made_by:
-            raise ValueError(
-                f"{LAST} was saved by a run with {metadata.get('made_by')}, this one has {self.made_by}: use the same "
-                "settings and images, or another folder"
-            )
-        load_weights(self.model, select_prefix("model", tensors), LAST)
-        load_optimizer_state(self.optimizer, select_prefix("optimizer", tensors), metadata["optimizer"])
-        self.scheduler.load_state_dict(metadata["scheduler"])
-        vars(self.stopping).update(metadata["stopping"])
-        self.result = TrainResult(**metadata["result"])
-        _restore_generators(self.order, select_prefix("generator", tensors))
+        with damaged_metadata(self.folder / LAST):
+            found = _flat(metadata["made_by"])
+            differing = [
+                f"{name} {found.get(name)!r}, this one has {value!r}"
+                for name, value in _flat(self.made_by).items()
+                if found.get(name) != value
+            ]
+            if differing:
+                raise ValueError(
+                    f"{LAST} in {self.folder} was saved by a run with {', '.join(differing)}: give the same settings "
+                    "and images to resume it, or another folder"
+                )
+            load_weights(self.model, select_prefix("model", tensors), LAST)
+            load_optimizer_state(self.optimizer, select_prefix("optimizer", tensors), metadata["optimizer"])
+            self.scheduler.load_state_dict(metadata["scheduler"])
+            vars(self.stopping).update(metadata["stopping"])
+            self.result = TrainResult(**metadata["result"])
+            _restore_generators(self.order, select_prefix("generator", tensors))
         self._write_history(self.folder)  # a kill may have come between the checkpoint and it
+
+
+def _flat(made_by: dict[str, Any]) -> dict[str, Any]:
+    """What made a run, settings and numbers of images, on one level."""
+    return {**made_by["settings"], **{name: value for name, value in made_by.items() if name != "settings"}}
 
 
 def _rank(entry: dict[str, Any]) -> tuple[float, float]:
