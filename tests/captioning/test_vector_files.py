@@ -119,6 +119,7 @@ def test_a_header_with_another_number_of_words_is_reported(tmp_path):
         (b"3 0\ndog\n", "line 1 of vectors.txt says 0 numbers per word"),
         (b"3 999999999\ndog\n", "line 1 of vectors.txt says 999999999 numbers per word"),
         (b" \n", "vectors.txt is empty"),
+        (b"just\nwords\n", "line 1 of vectors.txt has 0 numbers"),
         (b"\x80\x04\x95gensim", "is a pickle, which could run code"),
         (b"<!doctype html>\n<p>404", "is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
@@ -130,8 +131,9 @@ def test_a_header_with_another_number_of_words_is_reported(tmp_path):
 )
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_what_cannot_be_read_is_named(tmp_path, data, message):
-    with pytest.raises(ValueError, match=message):
-        read(tmp_path, data)
+    for words in (None, ["cow", "dog", "d" * 9999]):
+        with pytest.raises(ValueError, match=message):
+            read(tmp_path, data, words)
 
 
 def test_tar_archives_are_named(tmp_path):

@@ -251,9 +251,13 @@ def _read_text(
     """The vectors in lines of a word and its numbers; the first line is a header if `first` is 2."""
     found = 0
     for number, row in enumerate(lines, start=1):
-        if number < first or not row.strip():
+        line = row.strip()
+        if number < first or not line:
             continue
         found += 1
+        # Most words are not wanted; their numbers are counted, not split.
+        if 0 < dim == line.count(b" ") and vectors.wants(line.partition(b" ")[0], f"line {number}") is None:
+            continue
         parts = row.rsplit(None, dim) if dim else []
         if len(parts) == dim and row[:1].isspace() and VALUE.fullmatch(parts[0]):
             parts.insert(0, b"")  # the word is a space
