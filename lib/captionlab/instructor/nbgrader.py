@@ -137,7 +137,7 @@ class ShowableText(NbGraderPreprocessor):
                 MarkdownWithMath(renderer=renderer).render(cell.source)
             except Exception as error:  # whatever the renderer raises
                 self.log.warning("Cell %s cannot be rendered (%s): shown as it was typed", index, error)
-                fence = "~" * (3 + max(map(len, re.findall("~+", cell.source)), default=0))
+                fence = "~" * max(3, 1 + max(map(len, re.findall("~+", cell.source)), default=0))
                 cell.source = f"{fence}text\n{cell.source}\n{fence}"
         return cell, resources
 
