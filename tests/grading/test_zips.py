@@ -112,6 +112,7 @@ STORED = zipped({"answers.py": RIGHT}, zipfile.ZIP_STORED)
         (zipped({}), "s1.zip: no notebook and no module in the archive; it contains: nothing; submit toy.ipynb"),
         (zipped({"report.pdf": "x"}), r"it contains: report\.pdf; submit toy\.ipynb and answers\.py"),
     ],
+    ids=["encrypted", "cut at its beginning", "cut at its end", "corrupted", "empty", "a document"],
 )
 def test_what_is_wrong_with_an_archive_is_said(read, data, reason):
     with pytest.raises(UnreadableSubmission, match=reason):
