@@ -64,7 +64,7 @@ def test_fields_of_the_record_are_not_changed_without_a_new_version(record):
     assert (RECORD_VERSION, fields) == (
         2,
         [
-            ["version", "lab", "title", "max_points", "exercises", "students"],
+            ["version", "lab", "title", "max_points", "exercises", "students", "unread"],
             ["name", "max_points"],
             ["student_id", "score", "max_score", "problem", "notes", "verdicts"],
             verdict,
