@@ -192,7 +192,7 @@ def _content(value: Any, state_dicts: list[str]) -> str:
 # --- what the tensors are called --------------------------------------------------------------------------------------
 
 
-def fit_names(tensors: Mapping[str, Tensor], expected: Iterable[str], file_name: str) -> dict[str, Tensor]:
+def fit_names(tensors: Mapping[str, Tensor], expected: Iterable[str], file_name: str = "") -> dict[str, Tensor]:
     """The tensors under the names that a model expects, if only prefixes and wrappers differ.
 
     ``module.`` of nn.DataParallel, ``_orig_mod.`` of torch.compile and the like are removed wherever they are; any
@@ -202,7 +202,7 @@ def fit_names(tensors: Mapping[str, Tensor], expected: Iterable[str], file_name:
     Args:
         tensors: a state dict.
         expected: the names of the model's own.
-        file_name: where the tensors are from; what was removed is logged.
+        file_name: where the tensors are from; if it is given, what was removed is logged.
 
     Returns:
         The tensors; with their own names if the model's cannot be found among them.
@@ -219,9 +219,10 @@ def fit_names(tensors: Mapping[str, Tensor], expected: Iterable[str], file_name:
         for prefix in sorted(prefixes, key=len):
             if all(prefix + name in names for name in needed):
                 found = {name: tensors[names[prefix + name]] for name in wanted if prefix + name in names}
-                left_out = len(tensors) - len(found)
-                others = f"; {left_out} other tensors are left out" if left_out else ""
-                logger.info("%s: %s is read as %s, and so on%s", file_name, names[prefix + probe], probe, others)
+                if file_name:
+                    left_out = len(tensors) - len(found)
+                    others = f"; {left_out} other tensors are left out" if left_out else ""
+                    logger.info("%s: %s is read as %s, and so on%s", file_name, names[prefix + probe], probe, others)
                 return _with_counters(found, counters)
     return dict(tensors)
 

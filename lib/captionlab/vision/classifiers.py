@@ -155,7 +155,7 @@ def _infer_network(path: Path, tensors: Mapping[str, Tensor]) -> str:
     try:
         return infer_architecture(path)
     except ValueError:
-        found = recognize_network(fit_names(tensors, (), path.name))
+        found = recognize_network(tensors)
         if found is None:
             raise
         logger.info("%s has the tensors of %s", path.name, found[0])

@@ -235,7 +235,7 @@ def recognize_network(tensors: Mapping[str, Tensor]) -> tuple[str, int, int] | N
         if known.enum and known.enum.meta["num_params"] - expected * size != parameters - classes * size:
             continue
         shapes = {key: tuple(tensor.shape) for key, tensor in network.build(known).state_dict().items()}
-        found = {key: tuple(tensor.shape) for key, tensor in fit_names(tensors, shapes, name).items()}
+        found = {key: tuple(tensor.shape) for key, tensor in fit_names(tensors, shapes).items()}
         differing = [key for key in shapes | found if found.get(key) != shapes.get(key)]
         heads = [key for key in differing if key in found and found[key][1:] == shapes.get(key, ())[1:]]
         if len(differing) == len(heads) <= 2:
