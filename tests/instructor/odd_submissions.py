@@ -84,6 +84,14 @@ def cell(notebook: Notebook, grade_id: str = "conv_output_size") -> dict:
     return found[0]
 
 
+def shorter(notebook: Notebook) -> Notebook:
+    """The notebook with its first exercise and its first written question only, which nbgrader grades quickly."""
+    names = [one["metadata"].get("nbgrader", {}).get("grade_id", "") for one in notebook["cells"]]
+    written = next(name for name in names if name.startswith("written-"))
+    kept = ("conv_output_size", "conv_output_size-check", written)
+    return notebook | {"cells": [one for one, name in zip(notebook["cells"], names, strict=True) if name in kept]}
+
+
 def own(source: str = "x = 1", **changes: Any) -> dict:
     """A code cell of the student's."""
     made = {"cell_type": "code", "id": "own", "metadata": {}, "source": source, "outputs": [], "execution_count": None}

@@ -11,16 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
+from odd_submissions import LAB, NOTEBOOK, RIGHT, shorter
 
-LAB = "lab1_vgg16"
-NOTEBOOK = f"{LAB}.ipynb"
 BIN = Path(sys.executable).parent
-KEPT = ("conv_output_size", "conv_output_size-check", "written")
-RIGHT = (
-    "def conv_output_size(size, kernel, stride=1, padding=0):\n"
-    "    if kernel > size + 2 * padding:\n        raise ValueError('too large')\n"
-    "    return (size + 2 * padding - kernel) // stride + 1"
-)
 LATE = """
 from nbgrader.plugins import BasePlugin
 
@@ -35,13 +28,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_grou
 
 def text_cell(source: str) -> dict:
     return {"cell_type": "markdown", "id": "own", "metadata": {}, "source": source}
-
-
-def shorter(notebook: dict) -> dict:
-    """The notebook with its first exercise and its first written question only."""
-    names = [one["metadata"].get("nbgrader", {}).get("grade_id", "") for one in notebook["cells"]]
-    kept = [*KEPT[:2], next(name for name in names if name.startswith("written-"))]
-    return notebook | {"cells": [one for one, name in zip(notebook["cells"], names, strict=True) if name in kept]}
 
 
 @pytest.fixture(scope="module")

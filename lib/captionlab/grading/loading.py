@@ -27,8 +27,8 @@ COMPUTED_SHARE = 0.2  # of the limits of time, for all computed names of an answ
 
 
 def is_blocked(module: str) -> bool:
-    """Whether graded code may not import a module: all of the library except two packages, as it has the references."""
-    return module.startswith("captionlab.") and not module.startswith(("captionlab.grading", "captionlab.common"))
+    """Whether graded code may not import a module: all of the library except this package, as it has the references."""
+    return module.startswith("captionlab.") and not module.startswith("captionlab.grading")
 
 
 class BlockedImportError(ImportError):
