@@ -73,7 +73,7 @@ def test_all_captions_together_give_what_each_gives_alone(changes):
     assert len(output.targets) == 4 + 3 + 2
     # The loss that training computes without padding is the reference's on padded captions.
     torch.testing.assert_close(F.cross_entropy(output.logits, output.targets), caption_loss(logits, targets))
-    torch.testing.assert_close(caption_loss(output.logits, output.targets), caption_loss(logits, targets))
+    torch.testing.assert_close(caption_loss(output.logits[None], output.targets[None]), caption_loss(logits, targets))
     assert len(output.alphas) == 3  # the row of padding is not a caption
     torch.testing.assert_close(output.alphas, alphas)
     top5 = top_k_accuracy(output.logits.unsqueeze(0), output.targets.unsqueeze(0))
