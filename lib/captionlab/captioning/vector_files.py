@@ -14,15 +14,16 @@ import warnings
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from captionlab.common.files import is_hidden
+from captionlab.common.signatures import is_web_page, kind_of_bytes
 from captionlab.common.text import detect_encoding
 
 HEAD = 1 << 18  # bytes from which the format is recognized
@@ -32,19 +33,23 @@ HEADER = re.compile(rb"[ \t]*(\d+)[ \t]+(\d+)[ \t]*\r?\n")
 NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 VALUE = re.compile(NUMBER.pattern + rb"|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1b]")  # bytes that texts do not have
-FOREIGN = (
-    (b"\x80", "a pickle, which could run code and is not loaded: save the vectors with save_word2vec_format"),
-    (b"\xba\x16\x4f\x2f", "a fastText model: give the .vec file that belongs to it"),
-    (b"\x93NUMPY", "a NumPy array, which has no words: give text or word2vec's binary format"),
-    (b"\x89HDF", "an HDF5 file: give text or word2vec's binary format"),
-    (b"PK\x03\x04", "a zip archive that is damaged or incomplete: fetch it again"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it first"),
-    (b"Rar!", "a RAR archive: unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd: unpack it first"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: fetch it with git lfs pull"),
-    (b"<!DOCTYPE", "a web page: download the file itself"),
-    (b"<html", "a web page: download the file itself"),
-)
+# What a file is, and what to do, by its kind (see captionlab.common.signatures).
+FOREIGN = {
+    "numpy": "a NumPy array, which has no words: give text or word2vec's binary format",
+    "hdf5": "an HDF5 file: give text or word2vec's binary format",
+    "zip": "a zip archive that is damaged or incomplete: fetch it again",
+    "tar": "a tar archive: unpack it first",
+    "7z": "a 7z archive: unpack it first",
+    "rar": "a RAR archive: unpack it first",
+    "zstd": "compressed with zstd: unpack it first",
+    "git lfs": "a pointer of Git LFS, not the file itself: fetch it with git lfs pull",
+}
+PICKLE, FASTTEXT = b"\x80", b"\xba\x16\x4f\x2f"
+DECOMPRESSORS: dict[str, Callable[[Any], Any]] = {
+    "gzip": lambda file: gzip.GzipFile(fileobj=file),
+    "bzip2": bz2.BZ2File,
+    "xz": lzma.LZMAFile,
+}
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
@@ -150,12 +155,9 @@ def _opened(path: Path, member: str | None = None) -> Iterator[BinaryIO]:
             file = cast(BinaryIO, io.BufferedReader(stack.enter_context(archive.open(member))))
         start = file.read(10)
         file.seek(0)
-        if start.startswith(b"\x1f\x8b"):
-            file = cast(BinaryIO, stack.enter_context(gzip.GzipFile(fileobj=file)))
-        elif start.startswith(b"BZh") and start.endswith(b"1AY&SY"):
-            file = cast(BinaryIO, stack.enter_context(bz2.BZ2File(file)))
-        elif start.startswith(b"\xfd7zXZ\0"):
-            file = cast(BinaryIO, stack.enter_context(lzma.LZMAFile(file)))
+        kind = kind_of_bytes(start)
+        if kind in DECOMPRESSORS and (kind != "bzip2" or start.endswith(b"1AY&SY")):  # a text may begin with BZh
+            file = cast(BinaryIO, stack.enter_context(DECOMPRESSORS[kind](file)))
         yield file
 
 
@@ -236,11 +238,16 @@ def _refuse_foreign(head: bytes, name: str) -> None:
     """Raise ValueError for a file that is empty, or that is known to be something else."""
     if not head.strip():
         raise ValueError(f"{name} is empty: expected one word with its numbers per line")
-    for start, what in FOREIGN:
-        if head.lstrip()[: len(start)].lower() == start.lower():
-            raise ValueError(f"{name} is {what}")
-    if head[257:262] == b"ustar":
-        raise ValueError(f"{name} is a tar archive: unpack it first")
+    if what := FOREIGN.get(kind_of_bytes(head) or ""):
+        raise ValueError(f"{name} is {what}")
+    if is_web_page(head):
+        raise ValueError(f"{name} is a web page: download the file itself")
+    if head.startswith(PICKLE):
+        raise ValueError(
+            f"{name} is a pickle, which could run code and is not loaded: save the vectors with save_word2vec_format"
+        )
+    if head.startswith(FASTTEXT):
+        raise ValueError(f"{name} is a fastText model: give the .vec file that belongs to it")
     if CONTROL.search(head) and not _dimension(head):
         raise ValueError(f"{name} is not a file of word vectors: it starts with {head[:20]!r}")
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import codecs
 
+from captionlab.common.signatures import is_web_page, kind_of_bytes
+
 HEAD = 1024  # bytes: enough to recognize a file by
 
-# (offset, bytes, what the file is and what to do)
+# What a file is and what to do, by its kind (see captionlab.common.signatures).
+_KINDS = {
+    "git lfs": "a pointer of Git LFS instead of the image; run git lfs pull",
+    "pdf": "a PDF document; export its page as PNG",
+    "zip": "a zip archive; unpack it",
+    "gzip": "compressed with gzip; unpack it",
+    "rar": "a RAR archive; unpack it",
+    "7z": "a 7z archive; unpack it",
+    "numpy": "a NumPy array; save it as PNG",
+    "jpeg": "damaged: it begins like a JPEG image, but cannot be read; fetch it again",
+    "png": "damaged: it begins like a PNG image, but cannot be read; fetch it again",
+    "gif": "damaged: it begins like a GIF image, but cannot be read; fetch it again",
+}
+# Kinds that matter to images alone: (offset, bytes, what the file is and what to do)
 _SIGNATURES = (
-    (0, b"version https://git-lfs", "a pointer of Git LFS instead of the image; run git lfs pull"),
-    (0, b"%PDF-", "a PDF document; export its page as PNG"),
     (0, b"%!PS", "a PostScript drawing; export it as PNG"),
     (0, b"\xc5\xd0\xd3\xc6", "a PostScript drawing; export it as PNG"),
     (0, b"\x00\x05\x16\x07", "a companion file of macOS, without pixels; delete it"),
@@ -25,16 +38,8 @@ _SIGNATURES = (
     (0, b"#?RADIANCE", "a Radiance HDR image; export it as PNG"),
     (128, b"DICM", "a DICOM image; export it as PNG"),
     (0, b"gimp xcf", "a GIMP project; export it as PNG"),
-    (0, b"PK\x03\x04", "a zip archive; unpack it"),
-    (0, b"\x1f\x8b", "compressed with gzip; unpack it"),
-    (0, b"Rar!", "a RAR archive; unpack it"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it"),
-    (0, b"\x93NUMPY", "a NumPy array; save it as PNG"),
     (0, b"\x1a\x45\xdf\xa3", "a video; export one of its images"),
     (8, b"AVI ", "a video; export one of its images"),
-    (0, b"\xff\xd8\xff", "damaged: it begins like a JPEG image, but cannot be read; fetch it again"),
-    (0, b"\x89PNG", "damaged: it begins like a PNG image, but cannot be read; fetch it again"),
-    (0, b"GIF8", "damaged: it begins like a GIF image, but cannot be read; fetch it again"),
     (8, b"WEBP", "damaged: it begins like a WebP image, but cannot be read; fetch it again"),
     (0, b"II*\0", "damaged, or a TIFF image of an unknown kind; export it as PNG"),
     (0, b"MM\0*", "damaged, or a TIFF image of an unknown kind; export it as PNG"),
@@ -65,6 +70,8 @@ def describe_contents(head: bytes) -> str:
     if head[4:8] == b"ftyp":
         brands = [head[at : at + 4] for at in range(8, max(12, min(int.from_bytes(head[:4]), len(head))), 4)]
         return next((text for known, text in _BRANDS if set(known) & set(brands)), "a video; export one of its images")
+    if kind := _KINDS.get(kind_of_bytes(head) or ""):
+        return kind
     for offset, signature, text in _SIGNATURES:
         if head.startswith(signature, offset):
             return text
@@ -77,7 +84,7 @@ def _describe_text(head: bytes) -> str:
     text = head.replace(b"\0", b"").lstrip().lower()  # UTF-16 has zeros between letters
     if b"<svg" in text:
         return "an SVG drawing; export it as PNG"
-    if text.startswith(b"<") and any(tag in text for tag in (b"<!doctype html", b"<html", b"<head")):
+    if is_web_page(text):
         return "a web page (HTML) instead of the image; download the image itself"
     if text.startswith(b"<?xml"):
         return "an XML file instead of the image; fetch the image again"

@@ -19,29 +19,30 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from captionlab.common.logs import logger
+from captionlab.common.signatures import is_web_page, kind_of_bytes
 
 AGAIN = "download or save it again"
 SAVE_ALONE = "in the program that made it, save the weights alone: torch.save(model.state_dict(), PATH)"
 UNPACK = "unpack it and give the file of weights in it"
 CONVERT = "only PyTorch's weights are read, .pth or .safetensors: convert them first"
-# First bytes, where they are, what a file is that has them there, and what to do.
-SIGNATURES = (
-    (b"version https://git-lfs", 0, "a pointer of Git LFS, not the file it stands for", "run git lfs pull"),
-    (b"\x1f\x8b", 0, "compressed (gzip)", UNPACK),
-    (b"BZh", 0, "compressed (bzip2)", UNPACK),
-    (b"\xfd7zXZ\x00", 0, "compressed (xz)", UNPACK),
-    (b"\x28\xb5\x2f\xfd", 0, "compressed (zstd)", UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", 0, "compressed (a 7z archive)", UNPACK),
-    (b"Rar!", 0, "compressed (a RAR archive)", UNPACK),
-    (b"ustar", 257, "a tar archive", UNPACK),
-    (b"MATLAB", 0, "a MATLAB file", CONVERT),
-    (b"\x89HDF\r\n\x1a\n", 0, "an HDF5 file, as Keras and TensorFlow save weights", CONVERT),
-    (b"\x93NUMPY", 0, "an array of NumPy", CONVERT),
-    (b"TFL3", 4, "a TensorFlow Lite model", CONVERT),
-    (b"GGUF", 0, "a GGUF model", CONVERT),
-    (b"\x89PNG", 0, "an image", "give a file of weights"),
-    (b"\xff\xd8\xff", 0, "an image", "give a file of weights"),
-)
+# What a file is, and what to do, by its kind (see captionlab.common.signatures).
+FOREIGN = {
+    "git lfs": "a pointer of Git LFS, not the file it stands for; run git lfs pull",
+    "gzip": f"compressed (gzip); {UNPACK}",
+    "bzip2": f"compressed (bzip2); {UNPACK}",
+    "xz": f"compressed (xz); {UNPACK}",
+    "zstd": f"compressed (zstd); {UNPACK}",
+    "7z": f"compressed (a 7z archive); {UNPACK}",
+    "rar": f"compressed (a RAR archive); {UNPACK}",
+    "tar": f"a tar archive; {UNPACK}",
+    "matlab": f"a MATLAB file; {CONVERT}",
+    "hdf5": f"an HDF5 file, as Keras and TensorFlow save weights; {CONVERT}",
+    "numpy": f"an array of NumPy; {CONVERT}",
+    "tflite": f"a TensorFlow Lite model; {CONVERT}",
+    "gguf": f"a GGUF model; {CONVERT}",
+    "png": "an image; give a file of weights",
+    "jpeg": "an image; give a file of weights",
+}
 HEAD = 512  # bytes from which a file is recognized
 MAX_HEADER = 100_000_000  # bytes of safetensors' header, which its first eight bytes state
 # Names under which training programs keep a state dict in a checkpoint, the most common ones first.
@@ -106,18 +107,18 @@ def foreign_content(path: Path) -> str | None:
         head = file.read(HEAD)
     if not head:
         return f"empty; {AGAIN}"
-    for magic, offset, what, advice in SIGNATURES:
-        if head[offset : offset + len(magic)] == magic:
-            return f"{what}; {advice}"
-    if re.match(rb"\s*<(!doctype|html|\?xml|head|body)", head, re.IGNORECASE):
+    kind = kind_of_bytes(head)
+    if kind in FOREIGN:
+        return FOREIGN[kind]
+    if is_web_page(head) or head.lstrip().startswith(b"<?xml"):
         return "a web page, perhaps an error message, saved instead of the weights; download the file itself"
-    if head.startswith(b"PK"):
+    if kind == "zip":
         return _foreign_zip(path)
     if path.suffix == ".onnx" or re.match(rb"\x08[\x01-\x20]\x12.[\x20-\x7e]{3}", head, re.DOTALL):
         return f"an ONNX model; {CONVERT}"
     if not (head.startswith(b"\x80") or is_safetensors(path)):
-        kind = "text" if all(byte >= 9 for byte in head) and b"\xff" not in head else "of an unknown format"
-        return f"{kind} (it begins with {head[:24]!r}), expected what torch.save or safetensors writes; {AGAIN}"
+        what = "text" if all(byte >= 9 for byte in head) and b"\xff" not in head else "of an unknown format"
+        return f"{what} (it begins with {head[:24]!r}), expected what torch.save or safetensors writes; {AGAIN}"
     return None
 
 

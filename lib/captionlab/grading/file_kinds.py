@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from captionlab.common.signatures import is_web_page, kind_of_bytes
 from captionlab.common.text import NotText, decode
 
 HEAD_BYTES = 1 << 16
@@ -16,22 +17,22 @@ HEAD_BYTES = 1 << 16
 CODE_ENDING = re.compile(r"\.(ipynb|py)(?![^\W_]).*$", re.IGNORECASE | re.DOTALL)
 NOTEBOOK_KEYS = re.compile(r'"(?:cell_type|nbformat)"\s*:|"(?:cells|worksheets)"\s*:\s*\[\s*\{')
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a]")  # characters that text does not have
-ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
-STARTS = (
-    (b"%PDF", "a PDF document"),
-    (b"{\\rtf", "an RTF document"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
-    (b"Rar!\x1a\x07", "a RAR archive: unpack it"),
-    (b"\x1f\x8b", "a gzip archive: unpack it"),
-    (b"BZh", "a bzip2 archive: unpack it"),
-    (b"\xfd7zXZ\x00", "an xz archive: unpack it"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive: unpack it"),
-)
-TAR_AT, TAR_MARK = 257, b"ustar"
+# In words, by its kind (see captionlab.common.signatures).
+FOREIGN = {
+    "pdf": "a PDF document",
+    "rtf": "an RTF document",
+    "office": "an Office document",
+    "png": "a picture",
+    "jpeg": "a picture",
+    "gif": "a picture",
+    "7z": "a 7z archive: unpack it",
+    "rar": "a RAR archive: unpack it",
+    "gzip": "a gzip archive: unpack it",
+    "bzip2": "a bzip2 archive: unpack it",
+    "xz": "an xz archive: unpack it",
+    "zstd": "a Zstandard archive: unpack it",
+    "tar": "a tar archive: unpack it",
+}
 IN_OFFICE_FILES = {"[Content_Types].xml", "mimetype"}
 SPECIAL_FILES = {
     stat.S_IFIFO: "a named pipe",
@@ -106,13 +107,11 @@ def kind_of(path: Path) -> FileKind:
 
 
 def _kind_of_content(path: Path, head: bytes) -> FileKind:
-    if head.startswith(ZIP_STARTS):
+    kind = kind_of_bytes(head)
+    if kind == "zip":
         return _kind_of_zip(path)
-    for start, description in STARTS:
-        if head.startswith(start):
-            return FileKind("", description)
-    if head[TAR_AT:].startswith(TAR_MARK):
-        return FileKind("", "a tar archive: unpack it")
+    if kind in FOREIGN:
+        return FileKind("", FOREIGN[kind])
     if not head:
         return TEXT if named_kind(path.name) else FileKind("", "an empty file")
     try:
@@ -123,7 +122,7 @@ def _kind_of_content(path: Path, head: bytes) -> FileKind:
         return FileKind("", "a file of an unknown kind")
     if text.startswith("{") and NOTEBOOK_KEYS.search(text):
         return NOTEBOOK
-    if text[:200].lower().startswith(("<!doctype html", "<html")):
+    if is_web_page(text):
         return FileKind("", "a web page (HTML)")
     return TEXT
 

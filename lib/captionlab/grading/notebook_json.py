@@ -6,12 +6,12 @@ import json
 import re
 from pathlib import Path
 
+from captionlab.common.signatures import GIT_LFS, is_web_page
 from captionlab.grading.submitted_file import UnreadableSubmission, read_text
 
 MAX_DIGITS = 300  # of an integer; more are read as a float
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?: .*)?\r?$", re.MULTILINE)
 PYTHON = re.compile(r"^(?:import|from|def|class|async def) \w+", re.MULTILINE)
-WEB_PAGE = re.compile(r"\s*<(?:!doctype html|html|head|body|\?xml[^>]*>\s*<!doctype html)", re.IGNORECASE)
 CUT_OFF = re.compile(r"[\w\\.+-]{0,12}\s*")  # what may be left of a value where a file was cut off
 EXPECTED = {
     "Expecting ',' delimiter": "a comma was expected",
@@ -50,9 +50,9 @@ def _what_is_wrong(text: str, error: json.JSONDecodeError) -> str:
     start = text.strip()[:30]
     if not start:
         return "it is empty; save the notebook and submit it again"
-    if start.startswith("version https://git-lfs"):
+    if start.startswith(GIT_LFS):
         return "it is a pointer of Git LFS; fetch the file with git lfs pull and submit that"
-    if WEB_PAGE.match(text):
+    if is_web_page(text):
         return "it is a web page, perhaps one to log in; download the notebook itself"
     if match := CONFLICT.search(text):
         found = match[0].strip()[:40]

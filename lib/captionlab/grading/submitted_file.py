@@ -10,8 +10,9 @@ import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
+from captionlab.common.signatures import kind_of_bytes
 from captionlab.common.text import NotText, decode
-from captionlab.grading.file_kinds import STARTS, ZIP_STARTS
+from captionlab.grading.file_kinds import FOREIGN, HEAD_BYTES
 
 MAX_BYTES = 50_000_000
 
@@ -35,9 +36,10 @@ def read_text(path: Path) -> str:
         UnreadableSubmission: too large, unreadable, or no text.
     """
     data = _read_bytes(path)
-    for start, description in (*STARTS, *((start, "a zip archive: unpack it") for start in ZIP_STARTS)):
-        if data.startswith(start):
-            raise UnreadableSubmission(f"{path.name} is neither a notebook nor a module but {description}")
+    kind = kind_of_bytes(data[:HEAD_BYTES])
+    if kind == "zip" or kind in FOREIGN:
+        description = FOREIGN.get(kind, "a zip archive: unpack it")
+        raise UnreadableSubmission(f"{path.name} is neither a notebook nor a module but {description}")
     try:
         return decode(data, path.name)
     except NotText as error:
