@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from captionlab.captioning import datasets
 from captionlab.captioning.caption_dataset import CaptionDataset
 from captionlab.captioning.vocabulary import Vocabulary
 
@@ -21,6 +22,16 @@ class ToyFeatures:
 
     def batch(self, indices, variants=0):
         return (self.rows[torch.as_tensor(indices)].unflatten(1, (2, 2)),)  # one grid of 2x2 cells
+
+
+@pytest.fixture(scope="module")
+def data_home(tmp_path_factory, request):
+    """A folder for data, and as many drawn images as the test file's COUNTS says, for all tests of the file."""
+    folder = tmp_path_factory.mktemp("captions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAPTIONLAB_DATA", str(folder / "data"))
+        patch.setattr(datasets, "EMBEDDED_COUNTS", request.module.COUNTS)
+        yield folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from captionlab.captioning import Captioner, datasets
+from captionlab.captioning import Captioner
 from captionlab.captioning.datasets import embedded_dataset
 from captionlab.captioning.encoders import flatten_grids, load_encoder
 from captionlab.captioning.evaluation import make_step_fn
@@ -22,6 +22,7 @@ from captionlab.cli import main
 from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 from captionlab.vision.embedded import tiny_resnet
 
+pytestmark = pytest.mark.usefixtures("data_home")
 COUNTS = {"train": 24, "dev": 6, "test": 4}
 SMALL = {
     "min_word_freq": 1,
@@ -35,22 +36,12 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(data_home):
     """A folder of data, and in it a model that was trained for a moment."""
-    folder = tmp_path_factory.mktemp("captions")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CAPTIONLAB_DATA", str(folder / "data"))
-        patch.setattr(datasets, "EMBEDDED_COUNTS", COUNTS)
-        train(RunSettings.from_flat(SMALL), folder / "run", progress=False)
-        scene = embedded_dataset().splits["test"][0]
-        scene.image.read().save(folder / "scene.png")
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _data(home, monkeypatch):
-    monkeypatch.setenv("CAPTIONLAB_DATA", str(home / "data"))
-    monkeypatch.setattr(datasets, "EMBEDDED_COUNTS", COUNTS)
+    train(RunSettings.from_flat(SMALL), data_home / "run", progress=False)
+    scene = embedded_dataset().splits["test"][0]
+    scene.image.read().save(data_home / "scene.png")
+    return data_home
 
 
 def invoke(*arguments):

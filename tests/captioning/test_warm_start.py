@@ -8,12 +8,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from captionlab.captioning import Captioner, datasets
+from captionlab.captioning import Captioner
 from captionlab.captioning.runs import RunSettings, make_model, make_trainer, prepare_data, train
 from captionlab.captioning.warm_start import init_weights, load_vocabulary, settings_of_run
 from captionlab.cli import main
 from captionlab.common.checkpoints import load_checkpoint, save_checkpoint
 
+pytestmark = pytest.mark.usefixtures("data_home")
 COUNTS = {"train": 10, "dev": 4, "test": 4}
 SMALL = {
     "min_word_freq": 1,
@@ -28,21 +29,11 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(data_home):
     """A folder of data, and in it a run with a frozen encoder and one with a fine-tuned encoder."""
-    folder = tmp_path_factory.mktemp("captions")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CAPTIONLAB_DATA", str(folder / "data"))
-        patch.setattr(datasets, "EMBEDDED_COUNTS", COUNTS)
-        train(RunSettings.from_flat(SMALL), folder / "frozen", progress=False)
-        train(RunSettings.from_flat(SMALL | {"finetune_blocks": 1}), folder / "tuned", progress=False)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _data(home, monkeypatch):
-    monkeypatch.setenv("CAPTIONLAB_DATA", str(home / "data"))
-    monkeypatch.setattr(datasets, "EMBEDDED_COUNTS", COUNTS)
+    train(RunSettings.from_flat(SMALL), data_home / "frozen", progress=False)
+    train(RunSettings.from_flat(SMALL | {"finetune_blocks": 1}), data_home / "tuned", progress=False)
+    return data_home
 
 
 def invoke(*arguments):

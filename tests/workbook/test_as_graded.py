@@ -91,6 +91,7 @@ def test_the_librarys_solutions_and_modules_beside_the_notebook_are_not_there(no
     (tmp_path / "my_helpers_of_lab1.py").write_text("def floor(n): return n")
     said = notebook("from my_helpers_of_lab1 import floor", RIGHT.replace("return", "floor\n    return"), CHECK)
     assert "the import of floor" in said
+    assert "add " not in said  # importing it in the answer would not help
 
 
 def test_an_imported_or_assembled_answer_is_said_to_be_refused(notebook):

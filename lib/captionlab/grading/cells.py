@@ -76,6 +76,6 @@ def _without_magics(code: str) -> ParsedCell:
     return ParsedCell(plain, parse(plain))
 
 
-def names_in_broken(source: str) -> set[str]:
-    """Names that code which is not valid Python seems to define."""
+def names_defined(source: str) -> set[str]:
+    """Names that code seems to define, which may not be valid Python."""
     return {name for match in re.finditer(DEFINED, source, re.MULTILINE) for name in match.groups() if name}

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import PurePath
 
-from captionlab.grading.cells import names_in_broken, parse, parse_cell
+from captionlab.grading.cells import names_defined, parse, parse_cell
 from captionlab.grading.submission import Chunk, Submission
 
 
@@ -56,7 +56,7 @@ def _note_broken(source: str, origin: str, error: SyntaxError, submission: Submi
     written = f"; the notebook was run with Python {python[0]}.{python[1]}" if python and newer else ""
     note = f"{origin} is not valid {grader} (line {error.lineno}: {error.msg}){written}; skipped"
     submission.notes.append(note)
-    for name in names_in_broken(source):
+    for name in names_defined(source):
         submission.skipped[name] = note
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import nbformat
 
+from captionlab.grading.cells import names_defined
 from captionlab.grading.submission import LAB_METADATA
 
 KINDS = {
@@ -66,7 +67,7 @@ class _Cell:
 
     def defines(self, name: str) -> bool:
         """Whether it seems to define ``name``."""
-        return bool(re.search(rf"^[ \t]*(?:async +def|def|class) +{re.escape(name)}\b|^{name} *=", self.source, re.M))
+        return name in names_defined(self.source)
 
 
 def list_of_cells(content: dict) -> list | None:

@@ -69,7 +69,7 @@ def answered_labs(path: Path, labs: Iterable[Lab]) -> list[Lab]:
         if submission.stated_lab == lab.name:
             stated.append(lab)
         elif submission.stated_lab:
-            chunks = [chunk for chunk in chunks if chunk.origin.startswith("module ")]
+            chunks = [chunk for chunk in chunks if chunk.module]
         if chunks:
             answered.append(lab)
     return answered or stated
@@ -111,9 +111,10 @@ def _read_folder(contents: FolderContents, student: str, lab: Lab, levels: int) 
     if not notebook and not module:
         return _read_packed(contents, student, lab, levels, problems)
     submission = Submission(student)
-    graded = [candidate.path for candidate in (notebook, module) if candidate]
-    for path in graded:  # what is read last takes precedence
-        read_file(path, lab, submission)
+    counting = [candidate for candidate in (notebook, module) if candidate]
+    for candidate in counting:  # what is included last takes precedence
+        submission.include(candidate.submission)
+    graded = [candidate.path for candidate in counting]
     submission.notes[:0] = [*problems, *_choice_notes(contents, graded, notebook, lab)]
     submission.notes += _missing_module(submission, module, lab) + _other_notes(contents)
     return submission

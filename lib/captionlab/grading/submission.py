@@ -128,6 +128,16 @@ class Submission:
                 self._places.setdefault(name, []).append(Place(len(self.chunks), at))
         self.chunks.append(chunk)
 
+    def include(self, other: Submission) -> None:
+        """Add the code of another of this student's files, and what was noticed of it."""
+        for chunk in other.chunks:
+            self.add(chunk)
+        self.notes += other.notes
+        self.skipped |= other.skipped
+        self.stated_lab = other.stated_lab or self.stated_lab
+        self.python = other.python or self.python
+        self.notebook = other.notebook or self.notebook
+
     def defining(self, name: str) -> Chunk | None:
         """The chunk whose binding of ``name`` counts."""
         place = self.counting(name)

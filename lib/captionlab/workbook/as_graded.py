@@ -30,7 +30,7 @@ from captionlab.grading.pipeline import Grader
 from captionlab.grading.sandbox import Limits, Sandbox
 from captionlab.grading.submission import Submission
 from captionlab.grading.verdict import Verdict
-from captionlab.workbook.session import saved_submission, session_submission
+from captionlab.workbook.session import is_beside, saved_submission, session_submission
 from captionlab.workbook.student_module import find_module
 
 LIMITS = Limits()  # the grader's own
@@ -120,8 +120,7 @@ def _import_as_graded(folder: Path) -> Callable:
             if is_blocked(one):
                 raise BlockedImportError(f"{one} is not available to graded code")
         module = __import__(name, globals, locals, fromlist, level)
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and Path(file).parent in (folder, folder / name.split(".")[0]):
+        if is_beside(module, folder):
             raise ModuleNotFoundError(f"No module named {name!r}: a file beside the notebook is not graded", name=name)
         return module
 

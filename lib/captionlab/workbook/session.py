@@ -104,10 +104,18 @@ def _with_module(submission: Submission, lab: Lab, module: Path | None) -> Submi
     return submission
 
 
+def is_beside(module: object, folder: Path) -> bool:
+    """Whether a module is a file of this folder, or of a package in it, which is not graded."""
+    file, name = getattr(module, "__file__", None), str(getattr(module, "__name__", ""))
+    return isinstance(file, str) and Path(file).parent in (folder, folder / name.partition(".")[0])
+
+
 def line_to_add(name: str, value: Any) -> str | None:
     """A line of Python that gives ``name`` this value, if there is a short one: an import or a plain value."""
     kind, module = type(value).__name__, getattr(value, "__module__", None)
     own = getattr(value, "__qualname__", "")
+    if is_beside(value if isinstance(value, types.ModuleType) else sys.modules.get(str(module)), Path.cwd()):
+        return None
     if isinstance(value, types.ModuleType):
         return f"import {value.__name__}" + (f" as {name}" if value.__name__ != name else "")
     if kind == "device":
