@@ -30,7 +30,7 @@ class SessionCells:
     def _remember(self, info: Any) -> None:
         if not info.store_history:
             return
-        number = self.shell.execution_count
+        number = len(self.shell.history_manager.input_hist_raw)  # the cell is not among them yet
         key = getattr(info, "cell_id", None) or number
         self._sources.pop(key, None)
         self._sources[key] = (number, info.raw_cell)
