@@ -13,6 +13,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,29 +50,16 @@ def odd(name: str, points: float = 2.0) -> Callable:
 
 def edited(name: str, points: float = 2.0) -> Callable:
     """Enter an edit of the notebook, which is then saved under its usual name."""
-
-    def enter(edit: Callable[[Notebook], Any]) -> Callable:
-        def make(folder: Path, notebook: Notebook) -> None:
-            edit(notebook)
-            save(folder / NOTEBOOK, notebook)
-
-        ODD[name] = Odd(make, points)
-        return edit
-
-    return enter
+    return lambda edit: odd(name, points)(lambda folder, notebook: (edit(notebook), save(folder / NOTEBOOK, notebook)))
 
 
 def as_bytes(name: str, points: float = 2.0) -> Callable:
     """Enter an edit of the notebook file's bytes."""
 
-    def enter(edit: Callable[[bytes], bytes]) -> Callable:
-        def make(folder: Path, notebook: Notebook) -> None:
-            (folder / NOTEBOOK).write_bytes(edit(json.dumps(notebook, indent=1).encode()))
+    def save_edited(edit: Callable[[bytes], bytes], folder: Path, notebook: Notebook) -> None:
+        (folder / NOTEBOOK).write_bytes(edit(json.dumps(notebook, indent=1).encode()))
 
-        ODD[name] = Odd(make, points)
-        return edit
-
-    return enter
+    return lambda edit: odd(name, points)(partial(save_edited, edit))
 
 
 def save(path: Path, notebook: Any) -> None:
